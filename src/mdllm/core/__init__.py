@@ -1,0 +1,1 @@
+"""What every stage stands on: units, geometry, collective variables, file records, provenance, configuration."""

@@ -1,0 +1,104 @@
+"""The frame around every stage: log, seeds, work folder, clear errors, and a provenance record.
+
+A stage script calls ``with stage(...)`` around the library call. An `InputError` ends the stage with its message and
+no traceback; the provenance record is written only when the stage has succeeded.
+"""
+
+import importlib.metadata
+import logging
+import platform
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mdllm.core.errors import InputError
+from mdllm.core.records import digest, sha256, write_json
+
+_LIBRARIES = ("numpy", "MDAnalysis", "torch", "transformers", "peft", "pandas", "pydantic", "snakemake")
+
+
+@dataclass
+class Stage:
+    """What a running stage may ask for, and where it adds to its provenance record."""
+
+    name: str
+    settings: dict
+    inputs: dict[str, str]
+    work_root: Path
+    notes: dict = field(default_factory=dict)
+
+    def work_folder(self) -> Path:
+        """A folder for checkpoints that outlives a killed run and belongs to exactly these settings and inputs."""
+        return self.work_root / f"{self.name}-{digest([self.settings, self.inputs])}"
+
+    def note(self, **values) -> None:
+        self.notes.update(values)
+
+
+@contextmanager
+def stage(
+    name: str, *, output: Path, log: Path, settings: dict, inputs: dict[str, Path], device: str = "cpu"
+) -> Iterator[Stage]:
+    """Run the body as the stage `name`.
+
+    Args:
+        output: path of the provenance record; checkpoints live in `.work/` beside its folder.
+        log: log file; messages go to standard error as well.
+        settings: the config slice that the stage reads, seed included.
+        inputs: named input files; their SHA-256 is recorded.
+        device: where the stage computes, for the record; a body may correct it with ``note(device=...)``.
+    """
+    _log_to(Path(log))
+    started = time.time()
+    checksums = {key: sha256(path) for key, path in sorted(inputs.items())}
+    running = Stage(name, settings, checksums, Path(output).parent.parent / ".work")
+    try:
+        yield running
+    except InputError as error:
+        logging.getLogger("mdllm").error("%s: %s", name, error)
+        sys.exit(1)
+    for leftover in running.work_root.glob(f"{name}-*"):
+        shutil.rmtree(leftover)
+    record = {
+        "stage": name,
+        "settings": settings,
+        "inputs_sha256": checksums,
+        "versions": {"python": platform.python_version(), **_versions()},
+        "git_commit": _git_commit(),
+        "device": device,
+        "wall_time_s": round(time.time() - started, 3),
+        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        **running.notes,
+    }
+    write_json(output, record)
+
+
+def _log_to(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(message)s",
+        handlers=[logging.FileHandler(path, mode="w"), logging.StreamHandler(sys.stderr)],
+        force=True,
+    )
+    logging.captureWarnings(True)
+
+
+def _versions() -> dict[str, str]:
+    installed = {d.metadata["Name"].lower(): d.version for d in importlib.metadata.distributions()}
+    return {name: installed[name.lower()] for name in _LIBRARIES if name.lower() in installed}
+
+
+def _git_commit() -> str | None:
+    """Commit of the checkout that this library lies in; None for an installed library or a downloaded archive."""
+    root = Path(__file__).resolve().parents[3]
+    if not (root / ".git").exists() or shutil.which("git") is None:
+        return None
+    result = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True)
+    return result.stdout.strip() or None

@@ -1,0 +1,114 @@
+"""Backbone trajectories on disk: one PDB for the residues, one XTC for the frames, read and written in chunks.
+
+Every trajectory of the workflow, simulated or generated, has this form: N, CA, C, O of each residue in turn, so that
+an array (F, L, 4, 3) in nm is the file's content and nothing else. MDAnalysis works in ångström; the conversion
+stands here.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import MDAnalysis as mda
+import numpy as np
+
+from mdllm.core.errors import InputError
+from mdllm.core.geometry import BACKBONE_ATOMS
+
+ANGSTROM_PER_NM = 10.0
+_ATOMS = len(BACKBONE_ATOMS)
+
+
+def backbone_universe(residues: mda.ResidueGroup) -> mda.Universe:
+    """A universe of the N, CA, C, O of `residues`, with their names, numbers, insertion codes and chains."""
+    count = len(residues)
+    universe = mda.Universe.empty(
+        count * _ATOMS,
+        n_residues=count,
+        n_segments=1,
+        atom_resindex=np.repeat(np.arange(count), _ATOMS),
+        residue_segindex=np.zeros(count, int),
+        trajectory=True,
+    )
+    atoms = residues.atoms
+    chains = atoms.chainIDs if hasattr(atoms, "chainIDs") else np.full(len(atoms), "")
+    first_atom = np.unique(atoms.resindices, return_index=True)[1]
+    chain_of = dict(zip(atoms.resindices[first_atom], chains[first_atom], strict=True))
+    universe.add_TopologyAttr("name", list(BACKBONE_ATOMS) * count)
+    universe.add_TopologyAttr("element", [name[0] for name in BACKBONE_ATOMS] * count)
+    universe.add_TopologyAttr("resname", residues.resnames)
+    universe.add_TopologyAttr("resid", residues.resids)
+    universe.add_TopologyAttr("resnum", residues.resids)
+    universe.add_TopologyAttr("icode", residues.icodes if hasattr(residues, "icodes") else [""] * count)
+    universe.add_TopologyAttr(
+        "chainID", np.repeat([(chain_of[i] or "A")[:1] for i in residues.resindices], _ATOMS).tolist()
+    )
+    universe.add_TopologyAttr("segid", ["SYSTEM"])
+    for attribute, value in (("altLoc", ""), ("record_type", "ATOM")):
+        universe.add_TopologyAttr(attribute, [value] * count * _ATOMS)
+    for attribute, value in (("occupancy", 1.0), ("tempfactor", 0.0)):
+        universe.add_TopologyAttr(attribute, np.full(count * _ATOMS, value))
+    return universe
+
+
+def write_topology(path: Path, universe: mda.Universe, backbone: np.ndarray) -> None:
+    """Write one frame (L, 4, 3), in nm, as the PDB that names the residues of a backbone trajectory."""
+    universe.atoms.positions = backbone.reshape(-1, 3) * ANGSTROM_PER_NM
+    universe.dimensions = None
+    with mda.Writer(str(path), bonds=None, multiframe=False) as writer:
+        writer.write(universe.atoms)
+
+
+class BackboneWriter:
+    """Appends chunks (F, L, 4, 3) in nm to an XTC file (coordinates rounded to 0.001 nm)."""
+
+    def __init__(self, path: Path, universe: mda.Universe):
+        self._universe = universe
+        self._universe.dimensions = None
+        self._writer = mda.Writer(str(path), n_atoms=len(universe.atoms))
+
+    def write(self, backbone: np.ndarray, times_ps: np.ndarray) -> None:
+        timestep = self._universe.trajectory.ts
+        for frame, time_ps in zip(backbone, times_ps, strict=True):
+            timestep.positions = frame.reshape(-1, 3) * ANGSTROM_PER_NM
+            timestep.data["step"] = timestep.data.get("step", -1) + 1
+            timestep.time = float(time_ps)
+            self._writer.write(self._universe.atoms)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._writer.close()
+
+
+def open_backbone(topology: Path, trajectory: Path | None = None) -> mda.Universe:
+    """The universe of a backbone trajectory.
+
+    Raises:
+        InputError: the file is not N, CA, C, O of each residue in turn.
+    """
+    files = [str(topology)] if trajectory is None else [str(topology), str(trajectory)]
+    universe = mda.Universe(*files)
+    if list(universe.atoms.names) != list(BACKBONE_ATOMS) * len(universe.residues):
+        raise InputError(f"{topology} is not a backbone topology (N, CA, C, O of each residue); run prepare again")
+    return universe
+
+
+def iterate_backbone(
+    universe: mda.Universe, indices: np.ndarray | None = None, chunk: int = 1000
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Chunks (indices (F,), backbone (F, L, 4, 3) in nm, float32) of an open backbone trajectory, in order."""
+    indices = np.arange(universe.trajectory.n_frames) if indices is None else np.asarray(indices)
+    for start in range(0, len(indices), chunk):
+        part = indices[start : start + chunk]
+        backbone = np.empty((len(part), len(universe.residues), _ATOMS, 3), np.float32)
+        for row, index in enumerate(part):
+            positions = universe.trajectory[int(index)].positions
+            backbone[row] = positions.reshape(backbone.shape[1:]) / ANGSTROM_PER_NM
+        yield part, backbone
+
+
+def read_backbone(universe: mda.Universe, indices: np.ndarray | None = None) -> np.ndarray:
+    """Backbone (F, L, 4, 3) in nm of the frames `indices` (all when None), in memory at once."""
+    chunks = [backbone for _, backbone in iterate_backbone(universe, indices)]
+    return np.concatenate(chunks) if chunks else np.empty((0, len(universe.residues), _ATOMS, 3), np.float32)

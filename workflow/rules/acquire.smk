@@ -1,0 +1,21 @@
+# Needs: the user's trajectory files, or the package index (once; then the cache).
+# Makes: raw/sources.json, the list of raw files with their checksums and numbers of frames.
+
+
+rule acquire:
+    input:
+        raw_files,
+    output:
+        sources="results/{system}/raw/sources.json",
+        provenance="results/{system}/raw/provenance.json",
+    log:
+        "logs/{system}/acquire.log",
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        source=lambda wildcards: plan.systems[
+            wildcards.system
+        ].settings.source.model_dump(mode="json"),
+        cache=os.environ.get("MDLLM_CACHE", ".cache/mdllm"),
+    script:
+        "../scripts/acquire.py"

@@ -1,0 +1,48 @@
+# Helpers of all rules: where a stage's result lies, and the part of the config that it reads.
+
+
+def made_by(stage, path):
+    """Input function: `path` in the folder of the variant that provides `stage` for the wildcards' variant."""
+
+    def find(wildcards):
+        provider = plan.systems[wildcards.system].provider(wildcards.variant, stage)
+        return f"results/{wildcards.system}/{provider}/{path}"
+
+    return find
+
+
+def read_by(stage):
+    """Params function: the config slice that `stage` reads; a change of it re-runs the stage."""
+    return lambda wildcards: plan.systems[wildcards.system].stage(
+        wildcards.variant, stage
+    )
+
+
+def observables(wildcards):
+    """Params function: collective variables, states and references of the system."""
+    return plan.systems[wildcards.system].observables()
+
+
+def training_set(wildcards):
+    """Params function: the frames that the variant is trained on."""
+    return (
+        plan.systems[wildcards.system]
+        .variants[wildcards.variant]
+        .training_set.model_dump(mode="json")
+    )
+
+
+def reference_files(wildcards):
+    """Input function: the reference structures of the system."""
+    return [
+        reference.file
+        for reference in plan.systems[wildcards.system].settings.references.values()
+    ]
+
+
+def raw_files(wildcards):
+    """Input function: the user's raw files, or nothing where a package holds them."""
+    try:
+        return plan.systems[wildcards.system].raw_files()
+    except InputError as error:
+        raise WorkflowError(str(error)) from None

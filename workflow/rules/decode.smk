@@ -1,0 +1,25 @@
+# Needs: rollout/codes.npz and the tokenizer.
+# Makes: ensemble/, structures of the generated frames and of both null models, all decoded alike.
+
+
+rule decode:
+    input:
+        rollout=made_by("rollout", "rollout/codes.npz"),
+        codes=made_by("tokenize", "tokens/codes.npz"),
+        tokenizer=made_by("tokenize", "tokens/tokenizer"),
+        topology="results/{system}/frames/backbone.pdb",
+    output:
+        topology="results/{system}/{variant}/ensemble/topology.pdb",
+        ensemble="results/{system}/{variant}/ensemble/ensemble.xtc",
+        roundtrip="results/{system}/{variant}/ensemble/roundtrip.xtc",
+        frequencies="results/{system}/{variant}/ensemble/frequencies.xtc",
+        frames="results/{system}/{variant}/ensemble/frames.parquet",
+        provenance="results/{system}/{variant}/ensemble/provenance.json",
+    log:
+        "logs/{system}/{variant}/decode.log",
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        settings=read_by("decode"),
+    script:
+        "../scripts/decode.py"

@@ -1,0 +1,19 @@
+# Needs: tokens/, and a fidelity within its limits.
+# Makes: model/ (weights, vocabulary, losses beside their baselines) and training_log.csv.
+
+
+rule finetune:
+    input:
+        codes=made_by("tokenize", "tokens/codes.npz"),
+        fidelity=ancient(made_by("tokenize", "tokens/fidelity.json")),
+    output:
+        model=directory("results/{system}/{variant}/model"),
+        training_log="results/{system}/{variant}/training_log.csv",
+    log:
+        "logs/{system}/{variant}/finetune.log",
+    conda:
+        "../../envs/llm.yaml"
+    params:
+        settings=read_by("finetune"),
+    script:
+        "../scripts/finetune.py"

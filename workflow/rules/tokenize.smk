@@ -1,0 +1,47 @@
+# Needs: frames/.
+# Makes: tokens/, the tokenizer fitted on the training frames, their codes, and what the codes lose.
+# The fidelity is a rule of its own: a new collective variable or limit measures again, but fits and trains nothing.
+
+
+rule tokenize:
+    input:
+        topology="results/{system}/frames/backbone.pdb",
+        trajectory="results/{system}/frames/backbone.xtc",
+        frames="results/{system}/frames/frames.parquet",
+    output:
+        codes="results/{system}/{variant}/tokens/codes.npz",
+        tokenizer=directory("results/{system}/{variant}/tokens/tokenizer"),
+        provenance="results/{system}/{variant}/tokens/provenance.json",
+    log:
+        "logs/{system}/{variant}/tokenize.log",
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        settings=read_by("tokenize"),
+        training_set=training_set,
+    script:
+        "../scripts/tokenize.py"
+
+
+rule fidelity:
+    input:
+        topology="results/{system}/frames/backbone.pdb",
+        trajectory="results/{system}/frames/backbone.xtc",
+        frames="results/{system}/frames/frames.parquet",
+        codes="results/{system}/{variant}/tokens/codes.npz",
+        tokenizer="results/{system}/{variant}/tokens/tokenizer",
+        references=reference_files,
+    output:
+        fidelity="results/{system}/{variant}/tokens/fidelity.json",
+        table="results/{system}/{variant}/tokens/fidelity.csv",
+        provenance="results/{system}/{variant}/tokens/fidelity_provenance.json",
+    log:
+        "logs/{system}/{variant}/fidelity.log",
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        settings=read_by("fidelity"),
+        training_set=training_set,
+        observables=observables,
+    script:
+        "../scripts/fidelity.py"

@@ -1,0 +1,15 @@
+"""Acquire: list the raw files of a system, with checksums."""
+
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from mdllm.core.records import write_json
+from mdllm.core.settings import Source
+from mdllm.core.stage import stage
+from mdllm.data.acquire import acquire
+
+settings = {"source": snakemake.params.source}
+with stage("acquire", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs={}):
+    source = TypeAdapter(Source).validate_python(snakemake.params.source)
+    write_json(snakemake.output.sources, acquire(source, Path(snakemake.params.cache)))
