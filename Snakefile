@@ -19,7 +19,7 @@ configfile: "config/config.yaml"
 
 
 try:
-    plan = Plan(config, Path(workflow.basedir) / "config")
+    plan = Plan(config, Path("config"))
 except InputError as error:
     raise WorkflowError(str(error)) from None
 

@@ -25,6 +25,7 @@ rule draw:
         fidelity_table=made_by("fidelity", "tokens/fidelity.csv"),
         training_log=made_by("finetune", "training_log.csv"),
         summary=made_by("analyze", "summary.json"),
+        style=workflow.basedir + "/src/mdllm/figures/mdllm.mplstyle",
     output:
         pdf=expand(
             "results/{{system}}/{{variant}}/figures/{figure}.pdf", figure=FIGURES

@@ -8,7 +8,7 @@ from mdllm.core.observables import bind
 from mdllm.core.records import read_npz, write_json
 from mdllm.core.settings import Observables, StageSettings
 from mdllm.core.stage import stage
-from mdllm.core.trajectories import open_backbone
+from mdllm.core.trajectories import open_backbone, read_backbone
 from mdllm.tokenizers.base import load_tokenizer
 from mdllm.tokenizers.fidelity import check, measure, summarize
 
@@ -24,7 +24,11 @@ with stage("fidelity", output=snakemake.output.provenance, log=snakemake.log[0],
         universe,
         pd.read_parquet(snakemake.input.frames),
         codes["index"],
-        bind(universe, Observables.model_validate(snakemake.params.observables), codes["index"][0]),
+        bind(
+            universe,
+            Observables.model_validate(snakemake.params.observables),
+            read_backbone(universe, codes["index"][:1])[0],
+        ),
         limits.unseen_frames,
     )
     fidelity = summarize(table, codes["codes"], codes["segment"], tokenizer)

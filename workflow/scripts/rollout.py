@@ -1,1 +1,26 @@
-"""x"""
+"""Rollout: the model continues the last training frames."""
+
+from pathlib import Path
+
+from mdllm.core.settings import StageSettings
+from mdllm.core.stage import stage
+from mdllm.models.rollout import rollout
+
+settings = snakemake.params.settings
+model = Path(snakemake.input.model)
+inputs = {"codes": snakemake.input.codes, "weights": model / "model.safetensors"}
+with stage(
+    "rollout", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs=inputs
+) as running:
+    chosen = StageSettings.model_validate(settings)
+    counts = rollout(
+        codes_file=Path(snakemake.input.codes),
+        model_folder=model,
+        language=chosen.language,
+        settings=chosen.rollout,
+        seed=chosen.seed,
+        output_file=Path(snakemake.output.codes),
+        work_folder=running.work_folder(),
+        threads=snakemake.threads,
+    )
+    running.note(**counts)

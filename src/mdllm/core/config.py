@@ -111,6 +111,11 @@ def _explain(problem: dict, content: dict) -> str:
         return f"{key}: unknown key" + (f"; did you mean '{near[0]}'?" if near else "; remove it")
     if problem["type"] == "missing":
         return f"{key}: this key is required"
+    if problem["type"] == "union_tag_not_found":
+        return f"{key}: the key {problem['ctx']['discriminator']} is required, since it says which kind this is"
+    if problem["type"] == "union_tag_invalid":
+        tag, known = problem["ctx"]["tag"], problem["ctx"]["expected_tags"]
+        return f"{key}: {problem['ctx']['discriminator']} '{tag}' is unknown; choose one of {known}"
     if problem["type"] == "value_error":
         return (f"{key}: " if key else "") + str(problem["ctx"]["error"])
     return f"{key}: {problem['msg']}, not {place!r}"
@@ -210,7 +215,7 @@ class Plan:
         preset_file = folder / "presets" / f"{self.run.preset}.yaml"
         preset = read_yaml(preset_file)
         validate(StageSettings, preset, str(preset_file))
-        self._base = merge(preset, self.run.overrides)
+        self._base = merge(merge(StageSettings().model_dump(mode="json"), preset), self.run.overrides)
         base = validate(StageSettings, self._base, f"{preset_file} with `overrides` of config.yaml")
         self.systems = {
             name: self._system(name, folder / "systems" / f"{name}.yaml", base) for name in self._selected()

@@ -53,6 +53,9 @@ class LanguageSettings(Section):
     stride: PositiveInt = Field(1, description="frames between the starts of two training windows")
     loss: Literal["all", "last"] = Field("all", description="frames of a window that the loss counts")
     time_reversed: bool = Field(True, description="show every training window backwards in time as well")
+    ids: Literal["residue", "shared"] = Field(
+        "residue", description="token ids of a model from scratch: each residue has its own, or all share the same K"
+    )
 
 
 class ScratchModel(Section):
@@ -65,6 +68,7 @@ class ScratchModel(Section):
     key_value_heads: PositiveInt = 4
     intermediate_size: PositiveInt = 256
     dropout: Share = Field(0.0, description="attention dropout")
+    tied: bool = Field(False, description="one weight matrix for token embeddings and output")
 
 
 class TrainingSettings(Section):

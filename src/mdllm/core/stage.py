@@ -88,6 +88,7 @@ def _log_to(path: Path) -> None:
         force=True,
     )
     logging.captureWarnings(True)
+    logging.getLogger("MDAnalysis").setLevel(logging.WARNING)  # it reports every guessed attribute
 
 
 def _versions() -> dict[str, str]:

@@ -73,8 +73,9 @@ class BackboneAtoms:
         if dimensions is not None and np.all(dimensions[:3] > 0):
             main = self._whole(main, dimensions)
             oxygen = main[:, C] + minimize_vectors(oxygen - main[:, C], dimensions)
-        backbone = with_oxygen(main[None] / ANGSTROM_PER_NM)[0]
-        backbone[has_oxygen, 3] = oxygen[has_oxygen] / ANGSTROM_PER_NM
+        backbone = np.concatenate([main, oxygen[:, None]], axis=1) / ANGSTROM_PER_NM
+        if not has_oxygen.all():
+            backbone[~has_oxygen] = with_oxygen(backbone[None, :, :3])[0, ~has_oxygen]
         return backbone.astype(np.float32)
 
     def _whole(self, main: np.ndarray, dimensions: np.ndarray) -> np.ndarray:

@@ -1,11 +1,14 @@
 """Opening raw trajectory files, with errors that name the file and say what is wrong with it."""
 
+import logging
 import struct
 from pathlib import Path
 
 import MDAnalysis as mda
 
 from mdllm.core.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 
 def open_raw(topology: Path, trajectory: Path | None = None) -> mda.Universe:
@@ -45,11 +48,8 @@ def inspect_trajectory(topology: Path, trajectory: Path) -> dict:
     frames = len(reader)
     if frames == 0:
         raise InputError(f"{trajectory} holds no frames")
-    if reader.format == "DCD" and _dcd_frames_in_header(trajectory) > frames:
-        raise InputError(
-            f"{trajectory} is truncated: its header promises {_dcd_frames_in_header(trajectory)} frames, "
-            f"the file holds {frames} whole ones; copy it again, or write the whole frames to a new file"
-        )
+    if reader.format == "DCD":
+        _check_dcd_size(trajectory, frames)
     try:
         reader[frames - 1]
     except (OSError, EOFError, ValueError) as error:
@@ -60,12 +60,33 @@ def inspect_trajectory(topology: Path, trajectory: Path) -> dict:
     return {"frames": frames, "atoms": reader.n_atoms}
 
 
-def _dcd_frames_in_header(path: Path) -> int:
-    """NSET of a DCD header; MDAnalysis counts the frames from the file's size and would drop a broken one silently."""
+def _check_dcd_size(path: Path, frames: int) -> None:
+    """Raise an InputError unless a DCD file ends with a whole frame.
+
+    MDAnalysis counts the frames from the size of the file and drops a broken last one in silence. The header cannot
+    be trusted for that: CHARMM writes the number of frames that it plans, so a stopped simulation has fewer.
+
+    A DCD file is a sequence of Fortran records, each between two copies of its length: a header of three records,
+    then per frame the unit cell (if flagged) and x, y, z. Fixed atoms stand in the first frame only.
+    """
     with open(path, "rb") as stream:
-        head = stream.read(12)
-    order = "<" if struct.unpack("<i", head[:4])[0] == 84 else ">"
-    return struct.unpack(f"{order}i", head[8:12])[0]
+        head = stream.read(92)
+        order = "<" if struct.unpack("<i", head[:4])[0] == 84 else ">"
+        planned, fixed_atoms, has_cell = (struct.unpack_from(f"{order}i", head, at)[0] for at in (8, 40, 48))
+        stream.seek(struct.unpack(f"{order}i", stream.read(4))[0] + 4, 1)
+        atoms = struct.unpack(f"{order}iii", stream.read(12))[1]
+        start = stream.tell() + (4 * (atoms - fixed_atoms) + 8 if fixed_atoms else 0)
+    cell = 56 if has_cell else 0
+    first = cell + 3 * (4 * atoms + 8)
+    later = cell + 3 * (4 * (atoms - fixed_atoms) + 8)
+    left = (path.stat().st_size - start - first) % later
+    if left:
+        raise InputError(
+            f"{path} is truncated: {left} bytes of a broken frame follow {frames} whole frames; copy it again, or "
+            "write the whole frames to a new file"
+        )
+    if planned > frames:
+        logger.warning("%s holds %d frames of the %d that its header plans", path, frames, planned)
 
 
 def _first_line(error: Exception) -> str:

@@ -8,11 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from mdllm.core.collective_variables import CollectiveVariables
 from mdllm.core.errors import InputError
-from mdllm.core.references import load_references
+from mdllm.core.observables import bind
 from mdllm.core.settings import Observables
-from mdllm.core.states import label_states
+from mdllm.core.states import OUTSIDE
 from mdllm.core.trajectories import BackboneWriter, backbone_universe, write_topology
 from mdllm.data.backbone import BackboneAtoms
 from mdllm.data.raw import open_raw
@@ -52,9 +51,8 @@ def prepare(
     atoms = BackboneAtoms.select(open_raw(topology), selection, str(topology))
     _report(atoms, topology)
     universe = backbone_universe(atoms.residues)
-    references = load_references(observables.references, universe)
-    variables = CollectiveVariables(universe, observables.collective_variables, references)
-    counts = dict.fromkeys([*observables.states, "none"], 0)
+    bound = bind(universe, observables)
+    counts = dict.fromkeys([*observables.states, OUTSIDE], 0)
     total = sum(file["frames"] for file in sources["trajectories"])
     with (
         BackboneWriter(output / "backbone.xtc", universe) as writer,
@@ -65,8 +63,7 @@ def prepare(
             if not table.rows:
                 write_topology(output / "backbone.pdb", universe, chunk["backbone"][0])
             backbone = chunk.pop("backbone")
-            values = variables.compute(backbone.reshape(len(backbone), -1, 3))
-            state = label_states(values, observables, chunk["frame"])
+            values, state = bound.measure(backbone, chunk["frame"])
             for name, number in zip(*np.unique(state, return_counts=True), strict=True):
                 counts[str(name)] += int(number)
             writer.write(backbone, chunk["time_ps"])

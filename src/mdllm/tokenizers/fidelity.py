@@ -9,11 +9,10 @@ import logging
 import numpy as np
 import pandas as pd
 
-from mdllm.core.collective_variables import CollectiveVariables
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import circular_difference, rmsd, with_oxygen
-from mdllm.core.settings import FidelitySettings, Observables
-from mdllm.core.states import label_states
+from mdllm.core.observables import BoundObservables
+from mdllm.core.settings import FidelitySettings
 from mdllm.core.trajectories import iterate_backbone
 from mdllm.tokenizers.base import Tokenizer
 
@@ -25,8 +24,7 @@ def measure(
     universe,
     frames: pd.DataFrame,
     training: np.ndarray,
-    variables: CollectiveVariables,
-    observables: Observables,
+    bound: BoundObservables,
     unseen_frames: int,
 ) -> pd.DataFrame:
     """Round trip of all training frames and of `unseen_frames` others, evenly spread.
@@ -49,13 +47,13 @@ def measure(
     for index, backbone in iterate_backbone(universe, np.sort(np.concatenate([training, others]))):
         decoded = with_oxygen(tokenizer.decode(tokenizer.encode(backbone[:, :, :3])))
         number = frames["frame"].to_numpy()[index]
-        before = variables.compute(backbone.reshape(len(backbone), -1, 3))
-        after = variables.compute(decoded.reshape(len(decoded), -1, 3))
+        before, state = bound.measure(backbone, number)
+        after, state_after = bound.measure(decoded, number)
         columns = {
             "frame": number,
             "training": is_training[index],
-            "state": label_states(before, observables, number),
-            "state_after": label_states(after, observables, number),
+            "state": state,
+            "state_after": state_after,
             "rmsd_nm": rmsd(decoded[:, :, :3], backbone[:, :, :3]),
             **before,
             **{f"{column}_after": values for column, values in after.items()},

@@ -1,0 +1,108 @@
+"""Windows of N context frames and the next frame: what a model learns from, and what it is judged on.
+
+Axes: F frames, L residues, N context frames, W windows. The division of the windows is that of MD-LLM-1 (arXiv
+2508.03709, Methods 2.2), which prints a stride of N frames; here the stride is a parameter.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mdllm.core.errors import InputError
+from mdllm.language.series import CodeSeries
+from mdllm.language.vocabulary import Vocabulary
+
+IGNORED = -100
+"""Label of a token that the loss does not count (the convention of torch and transformers)."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Window starts on either side of the gap between training and validation.
+
+    Attributes:
+        training: (W,) indices of the first frames of training windows.
+        validation: (W,) the same for validation windows; the stride is always 1.
+        training_frames: number of frames before the gap; training windows hold no frame beyond them.
+    """
+
+    training: np.ndarray
+    validation: np.ndarray
+    training_frames: int
+
+
+def window_starts(stretches: np.ndarray, length: int, stride: int) -> np.ndarray:
+    """Indices (W,) of the first frames of all windows of `length` frames within one stretch, `stretches` being (F,)."""
+    borders = np.flatnonzero(np.diff(stretches)) + 1
+    starts = [
+        np.arange(first, last - length + 1, stride)
+        for first, last in zip([0, *borders], [*borders, len(stretches)], strict=True)
+    ]
+    return np.concatenate(starts)
+
+
+def split(series: CodeSeries, context_frames: int, stride: int, validation_share: float) -> Split:
+    """Validation windows in the last frames, training windows in those that end N frames earlier.
+
+    The validation stretch is the last `validation_share` of the frames, and the N frames before it belong to neither
+    side: correlation in time would otherwise carry over. No frame is on both sides.
+
+    Raises:
+        InputError: no window fits on one of the sides.
+    """
+    length = context_frames + 1
+    stretches = series.stretches()
+    frames = len(stretches)
+    validation_first = frames - round(validation_share * frames)
+    training_frames = max(validation_first - context_frames, 0)
+    sides = {
+        "training": (window_starts(stretches[:training_frames], length, stride), training_frames),
+        "validation": (window_starts(stretches[validation_first:], length, 1), frames - validation_first),
+    }
+    for side, (starts, count) in sides.items():
+        if not len(starts):
+            raise InputError(
+                f"of {frames} training frames in {stretches[-1] + 1} contiguous stretches, {count} are for {side}, and "
+                f"no window of {length} frames ({context_frames} context frames and the next) fits into them; give "
+                "more frames, lower language.context_frames, or change training.validation_share "
+                f"(now {validation_share:g})"
+            )
+    return Split(sides["training"][0], validation_first + sides["validation"][0], training_frames)
+
+
+class Windows(Sequence):
+    """Windows as token ids and labels, ready for a causal language model that shifts the labels itself.
+
+    Item i is a dict of `input_ids` and `labels`, int64 arrays ((N + 1) L,). Labels equal the ids wherever the loss
+    counts, and are `IGNORED` elsewhere. Reversed copies follow after all windows as they are: time in equilibrium has
+    no direction, so that a window read backwards is as probable as the window.
+    """
+
+    def __init__(
+        self,
+        codes: np.ndarray,
+        vocabulary: Vocabulary,
+        context_frames: int,
+        starts: np.ndarray,
+        loss: str,
+        time_reversed: bool,
+    ):
+        """Windows of `codes` (F, L) at `starts` (W,); `loss` is `all` frames or the `last` one."""
+        self.codes, self.starts, self.context_frames = codes, starts, context_frames
+        self.vocabulary, self.loss, self.time_reversed = vocabulary, loss, time_reversed
+
+    def __len__(self) -> int:
+        return len(self.starts) * (2 if self.time_reversed else 1)
+
+    def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+        if not 0 <= index < len(self):
+            raise IndexError(f"window {index} of {len(self)}")
+        backwards, index = divmod(index, len(self.starts))
+        start = self.starts[index]
+        window = self.codes[start : start + self.context_frames + 1]
+        tokens = self.vocabulary.encode(window[::-1] if backwards else window)
+        labels = tokens.copy()
+        if self.loss == "last":
+            labels[: -self.vocabulary.residues] = IGNORED
+        return {"input_ids": tokens, "labels": labels}

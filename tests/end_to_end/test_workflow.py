@@ -1,0 +1,140 @@
+"""The whole workflow on real MD: what it makes, and what a change makes again."""
+
+import contextlib
+import json
+import os
+import shutil
+
+import jsonschema
+import pytest
+
+from mdllm.core.records import read_json, read_npz, sha256
+from project import ROOT
+
+VARIANTS = ("main", "from_b")
+FIGURES = ("plane", "time_series", "loss", "fidelity", "discovery", "quality")
+
+
+@contextlib.contextmanager
+def changed(project, path, edit):
+    """`edit` applied to a YAML file of the project for as long as the context lasts; its time stamp is put back."""
+    file = project.folder / path
+    before, times = file.read_text(), (file.stat().st_atime, file.stat().st_mtime)
+    content = project.read(path)
+    edit(content)
+    project.write(path, content)
+    yield
+    file.write_text(before)
+    os.utime(file, times)
+
+
+def test_every_output_is_there(finished):
+    results = finished.folder / "results" / "trp_cage"
+    for path in ("raw/sources.json", "frames/backbone.pdb", "frames/backbone.xtc", "frames/frames.parquet"):
+        assert (results / path).stat().st_size > 0
+    for variant in VARIANTS:
+        folder = results / variant
+        for path in ("model/model.safetensors", "training_log.csv", "ensemble/ensemble.xtc", "analysis/cvs.parquet"):
+            assert (folder / path).stat().st_size > 0
+        for figure in FIGURES:
+            for ending in ("pdf", "png", "csv"):
+                assert (folder / "figures" / f"{figure}.{ending}").stat().st_size > 0
+
+
+def test_every_stage_has_a_provenance_record(finished):
+    results = finished.folder / "results" / "trp_cage"
+    records = {path.parent.name: read_json(path) for path in results.rglob("provenance.json")}
+    assert set(records) == {"raw", "frames", "tokens", "model", "rollout", "ensemble", "analysis"}
+    for record in records.values():
+        assert record["wall_time_s"] > 0
+        assert record["peak_memory_mb"] > 0
+        assert record["versions"]["python"]
+    assert records["tokens"]["settings"]["seed"] == 0
+    assert records["rollout"]["inputs_sha256"].keys() == {"codes", "weights"}
+    assert not list(results.rglob(".work/*"))
+
+
+def test_the_summary_follows_its_schema(finished):
+    schema = json.loads((ROOT / "workflow" / "schemas" / "summary.schema.json").read_text())
+    for variant in VARIANTS:
+        summary = read_json(finished.folder / "results" / "trp_cage" / variant / "summary.json")
+        jsonschema.validate(summary, schema)
+        assert {"tokenizer", "training", "rollout", "quality", "discovery"} <= set(summary)
+        assert set(summary["discovery"]["states"]) == {"A", "B"}
+
+
+def test_only_codes_are_generated(finished):
+    rollout = read_npz(finished.folder / "results" / "trp_cage" / "main" / "rollout" / "codes.npz")
+    assert rollout["codes"].shape == (4, 16, 20)
+    assert rollout["codes"].min() >= 0
+    assert rollout["codes"].max() < 64
+    assert (rollout["log_likelihood"] < 0).all()
+    assert (rollout["entropy"] > 0).all()
+
+
+def test_a_second_run_has_nothing_to_do(finished):
+    assert finished.would_run() == set()
+
+
+@pytest.mark.parametrize(
+    ("section", "expected"),
+    [
+        ({"rollout": {"temperature": 1.3}}, {"rollout", "decode", "analyze", "draw"}),
+        ({"decode": {"samples": 2}}, {"decode", "analyze", "draw"}),
+        ({"analysis": {"confidence": 0.9}}, {"analyze", "draw"}),
+        ({"training": {"learning_rate": 0.01}}, {"finetune", "rollout", "decode", "analyze", "draw"}),
+        ({"fidelity": {"training_rmsd_nm": 0.5}}, {"fidelity", "analyze", "draw"}),
+    ],
+)
+def test_a_changed_setting_runs_its_stage_and_later_ones(finished, section, expected):
+    (name, values), *_ = section.items()
+    with changed(finished, "config/config.yaml", lambda c: c["overrides"].setdefault(name, {}).update(values)):
+        assert finished.would_run() == expected
+    assert finished.would_run() == set()
+
+
+def test_a_new_collective_variable_trains_nothing_again(finished):
+    new = {"type": "angle", "a": "resid 1", "b": "resid 10", "c": "resid 20"}
+    path = "config/systems/trp_cage.yaml"
+    with changed(finished, path, lambda c: c["collective_variables"].update(bend=new)):
+        assert finished.would_run() == {"fidelity", "analyze", "draw"}
+
+
+def test_a_changed_style_redraws_and_nothing_else(finished):
+    style = ROOT / "src" / "mdllm" / "figures" / "mdllm.mplstyle"
+    times = (style.stat().st_atime, style.stat().st_mtime)
+    try:
+        os.utime(style)
+        assert finished.would_run() == {"draw"}
+        assert finished.would_run("figures") == {"draw"}
+    finally:
+        os.utime(style, times)
+
+
+def test_figures_are_redrawn_from_the_tables_alone(finished, tmp_path):
+    """On another computer: tables and config, but no trajectory, no model, no codes."""
+    copy = tmp_path / "laptop"
+    shutil.copytree(finished.folder / "config", copy / "config")
+    source = finished.folder / "results" / "trp_cage"
+    before = {}
+    for variant in VARIANTS:
+        for path in ("analysis", "summary.json", "training_log.csv", "tokens/fidelity.json", "tokens/fidelity.csv"):
+            target = copy / "results" / "trp_cage" / variant / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (shutil.copytree if (source / variant / path).is_dir() else shutil.copy)(source / variant / path, target)
+        for file in (source / variant / "figures").iterdir():
+            before[variant, file.name] = sha256(file)
+    project = type(finished)(copy, tmp_path / "no_cache", {})
+    project.write("config/config.yaml", finished.read("config/config.yaml"))
+    project.run("figures")
+    drawn = copy / "results" / "trp_cage"
+    after = {(v, f.name): sha256(f) for v in VARIANTS for f in (drawn / v / "figures").iterdir()}
+    assert after == before
+    assert not (drawn / "frames").exists()
+
+
+def test_the_report_is_one_offline_page_with_captions(finished):
+    finished.run("--report", "report.html")
+    page = (finished.folder / "report.html").read_text()
+    for text in ("trp_cage", "from_b", "discovery", "state"):
+        assert text in page

@@ -1,0 +1,85 @@
+"""A working folder with its own config/, in which tests run the real workflow from the command line."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+# Small enough for a test, and otherwise the demo: the same trajectory, tokenizer, model and stages.
+SMALL = {
+    "tokenizer": {"codebook_size": 64, "fit_frames": 400},
+    "fidelity": {"unseen_frames": 200},
+    "model": {"layers": 2, "hidden_size": 64, "intermediate_size": 128},
+    "language": {"context_frames": 4},
+    "training": {"max_steps": 30, "evaluate_every": 10},
+    "rollout": {"frames": 16, "replicas": 4, "batch": 4, "checkpoint_every": 4},
+}
+
+
+class Project:
+    """A folder in which `snakemake` runs with this repository's Snakefile and profile.
+
+    Args:
+        folder: the working folder; made if it is not there.
+        cache: where packaged data is cached.
+        overrides: stage sections of config.yaml.
+        systems: system files by name; None: the demo system of this repository.
+    """
+
+    def __init__(self, folder: Path, cache: Path, overrides: dict, systems: dict[str, dict] | None = None):
+        self.folder, self._cache = folder, cache
+        (folder / "config" / "systems").mkdir(parents=True, exist_ok=True)
+        shutil.copytree(ROOT / "config" / "presets", folder / "config" / "presets", dirs_exist_ok=True)
+        if systems is None:
+            shutil.copy(ROOT / "config" / "systems" / "trp_cage.yaml", folder / "config" / "systems")
+        for name, content in (systems or {}).items():
+            self.write(f"config/systems/{name}.yaml", content)
+        self.write("config/config.yaml", {"systems": list(systems or ["trp_cage"]), "overrides": overrides})
+
+    def read(self, path: str) -> dict:
+        return yaml.safe_load((self.folder / path).read_text())
+
+    def write(self, path: str, content: dict) -> None:
+        (self.folder / path).write_text(yaml.safe_dump(content, sort_keys=False))
+
+    def command(self, *arguments: str) -> list[str]:
+        snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+        return [*snakemake, "--profile", str(ROOT / "profiles" / "local"), "--cores", "2", *arguments]
+
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "MDLLM_CACHE": str(self._cache), "OMP_NUM_THREADS": "1", "PYTHONPATH": ""}
+
+    def start(self, *arguments: str) -> subprocess.Popen:
+        """The running workflow, in a process group of its own, its output in `snakemake.out`."""
+        with open(self.folder / "snakemake.out", "w") as out:
+            return subprocess.Popen(
+                self.command(*arguments),
+                cwd=self.folder,
+                env=self.environment(),
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def run(self, *arguments: str, ok: bool = True) -> str:
+        """What the workflow printed; fails the test if it does not end as expected."""
+        result = subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert (result.returncode == 0) == ok, result.stdout[-6000:]
+        return result.stdout
+
+    def would_run(self, *arguments: str) -> set[str]:
+        """Names of the rules that a dry run lists, without targets."""
+        lines = self.run("--dry-run", "--quiet", "host", *arguments).splitlines()
+        rules = {line.split()[1].rstrip(":") for line in lines if line.startswith(("rule ", "localrule "))}
+        return rules - {"all", "figures"}

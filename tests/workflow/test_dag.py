@@ -1,0 +1,56 @@
+"""What would run, and what a wrong config says, without running anything."""
+
+import pytest
+import yaml
+
+from project import ROOT, SMALL, Project
+
+STAGES = {"acquire", "prepare", "tokenize", "fidelity", "finetune", "rollout", "decode", "analyze", "draw"}
+
+
+@pytest.fixture
+def demo() -> dict:
+    return yaml.safe_load((ROOT / "config" / "systems" / "trp_cage.yaml").read_text())
+
+
+def test_a_dry_run_lists_every_stage_and_needs_nothing_fetched(tmp_path):
+    project = Project(tmp_path / "p", tmp_path / "empty_cache", SMALL)
+    assert project.would_run() == STAGES
+
+
+def test_only_selects_systems(tmp_path, demo):
+    project = Project(tmp_path / "p", tmp_path, SMALL, {"one": demo, "two": demo, "three": demo})
+    assert "results/three" in project.run("--dry-run")
+    out = project.run("--dry-run", "--config", "only=two,one")
+    assert "results/two" in out
+    assert "results/one" in out
+    assert "results/three" not in out
+
+
+def test_a_variant_of_the_rollout_trains_no_model_of_its_own(tmp_path, demo):
+    demo["variants"] = {"hot": {"rollout": {"temperature": 1.5}}}
+    out = Project(tmp_path / "p", tmp_path, SMALL, {"x": demo}).run("--dry-run")
+    assert "results/x/hot/rollout/codes.npz" in out
+    assert "results/x/hot/model" not in out
+    assert "results/x/hot/tokens" not in out
+
+
+def test_figures_alone_asks_for_tables_and_runs_nothing_else(tmp_path):
+    out = Project(tmp_path / "p", tmp_path, SMALL).run("--dry-run", "figures", ok=False)
+    assert "Missing input files for rule draw" in out
+    assert "analysis/discovery.csv" in out
+
+
+def test_an_unknown_key_stops_before_any_job(tmp_path, demo):
+    demo["collective_variables"]["psi11"]["residu"] = 11
+    out = Project(tmp_path / "p", tmp_path, SMALL, {"x": demo}).run(ok=False)
+    assert "config/systems/x.yaml" in out
+    assert "collective_variables.psi11.residu: unknown key; did you mean 'residue'?" in out
+    assert "Traceback" not in out
+    assert not (tmp_path / "p" / "results").exists()
+
+
+def test_user_files_that_are_not_there_are_named(tmp_path, demo):
+    demo["source"] = {"type": "files", "topology": "my/protein.pdb", "trajectories": ["my/run*.xtc"]}
+    out = Project(tmp_path / "p", tmp_path, SMALL, {"x": demo}).run("--dry-run", ok=False)
+    assert "config/systems/x.yaml: source.topology: my/protein.pdb does not exist" in out
