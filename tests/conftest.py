@@ -9,6 +9,7 @@ from mdllm.core.config import read_yaml
 from mdllm.core.errors import InputError
 from mdllm.core.settings import PackageSource
 from mdllm.data.acquire import fetch_package
+from prepared import Prepared, prepare_trp_cage
 
 ROOT = Path(__file__).resolve().parents[1]
 STRUCTURES = ROOT.parent / "shared" / "data" / "structures"
@@ -38,3 +39,9 @@ def structures() -> Path:
     if not STRUCTURES.is_dir():
         pytest.skip("the folder ../shared/data/structures with PDB structures is not there")
     return STRUCTURES
+
+
+@pytest.fixture(scope="session")
+def trp_cage_prepared(tmp_path_factory, trp_cage_files) -> Prepared:
+    """Every frame of the demo system as backbone, with time, segment and state."""
+    return prepare_trp_cage(tmp_path_factory.mktemp("trp_cage"), trp_cage_files)

@@ -12,6 +12,7 @@ def test_npz_bytes_depend_on_the_arrays_alone(tmp_path):
     write_npz(tmp_path / "b.npz", **dict(reversed(arrays.items())))
     assert sha256(tmp_path / "a.npz") == sha256(tmp_path / "b.npz")
     assert read_npz(tmp_path / "a.npz")["codes"].tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert int(read_npz(tmp_path / "a.npz")["size"]) == 4
     write_npz(tmp_path / "b.npz", codes=arrays["codes"] + 1, size=arrays["size"])
     assert sha256(tmp_path / "a.npz") != sha256(tmp_path / "b.npz")
 

@@ -41,6 +41,7 @@ def test_an_input_error_ends_the_stage_with_its_message_and_no_record(places, ca
 def test_a_defect_is_not_hidden(places):
     with pytest.raises(ZeroDivisionError), stage("x", **places):
         1 / 0  # noqa: B018
+    assert "ZeroDivisionError" in places["log"].read_text()
 
 
 def test_work_survives_a_failure_belongs_to_its_input_and_goes_on_success(places):

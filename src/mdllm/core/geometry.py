@@ -84,20 +84,22 @@ def pairwise_rmsd(mobile: np.ndarray, target: np.ndarray) -> np.ndarray:
     Source: Theobald, Acta Cryst. A 61, 478 (2005); the coefficients are written in the singular values of the
     covariance, which the trace of its products gives.
     """
-    a = mobile.astype(np.float64) - mobile.mean(1, keepdims=True, dtype=np.float64)
-    b = target.astype(np.float64) - target.mean(1, keepdims=True, dtype=np.float64)
+    a, b = (x - x.mean(1, keepdims=True) for x in (mobile.astype(np.float64), target.astype(np.float64)))
     half = ((a**2).sum((1, 2))[:, None] + (b**2).sum((1, 2))) / 2  # (F, M)
-    covariance = np.einsum("fai,maj->fmij", a, b, optimize=True)
-    square = np.swapaxes(covariance, -1, -2) @ covariance
-    p = np.trace(square, axis1=-2, axis2=-1)
-    c0 = 2 * (square**2).sum((-2, -1)) - p**2
-    c1 = -8 * np.linalg.det(covariance)
+    columns = b.transpose(1, 0, 2).reshape(b.shape[1], -1)  # (A, 3 M)
+    # s[i, j] (F, M): entries of the covariance of each pair
+    s = (a.transpose(2, 0, 1) @ columns).reshape(3, len(a), len(b), 3).transpose(0, 3, 1, 2)
+    c1 = -8 * (s[0] * (np.roll(s[1], -1, 0) * np.roll(s[2], -2, 0) - np.roll(s[1], -2, 0) * np.roll(s[2], -1, 0))).sum(0)
+    gram = np.einsum("kifm,kjfm->ijfm", s, s)
+    p = gram[0, 0] + gram[1, 1] + gram[2, 2]
+    c0 = 2 * (gram**2).sum((0, 1)) - p**2
     root = half.copy()
     for _ in range(50):
-        slope = 4 * root**3 - 4 * p * root + c1
-        step = (root**4 - 2 * p * root**2 + c1 * root + c0) / np.where(slope > 0, slope, np.inf)
+        slope = 4 * root * (root**2 - p) + c1
+        value = (root**2 - 2 * p) * root**2 + c1 * root + c0
+        step = np.divide(value, slope, out=np.zeros_like(root), where=slope > 0)
         root -= step
-        if np.abs(step).max(initial=0) < 1e-13 * half.max(initial=1):
+        if np.abs(step).max(initial=0) < 1e-12 * half.max(initial=1):
             break
     return np.sqrt(np.maximum(2 * (half - root) / mobile.shape[1], 0))
 

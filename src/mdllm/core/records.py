@@ -19,7 +19,7 @@ def write_npz(path: Path, **arrays: np.ndarray) -> None:
     with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         for key in sorted(arrays):
             buffer = io.BytesIO()
-            np.lib.format.write_array(buffer, np.ascontiguousarray(arrays[key]), allow_pickle=False)
+            np.lib.format.write_array(buffer, np.asarray(arrays[key], order="C"), allow_pickle=False)
             archive.writestr(zipfile.ZipInfo(f"{key}.npy", _EPOCH), buffer.getvalue(), zipfile.ZIP_DEFLATED)
     os.replace(temporary, path)
 

@@ -49,41 +49,39 @@ class FidelitySettings(Section):
 
 
 class LanguageSettings(Section):
-    context_frames: PositiveInt = Field(10, description="frames N that a window shows before the next frame")
+    context_frames: PositiveInt = Field(5, description="frames N that a window shows before the next frame")
     stride: PositiveInt = Field(1, description="frames between the starts of two training windows")
     loss: Literal["all", "last"] = Field("all", description="frames of a window that the loss counts")
     time_reversed: bool = Field(True, description="show every training window backwards in time as well")
-    ids: Literal["residue", "shared"] = Field(
-        "residue", description="token ids of a model from scratch: each residue has its own, or all share the same K"
-    )
 
 
 class ScratchModel(Section):
     """A small Mistral (Jiang et al., arXiv 2310.06825) with random weights."""
 
     name: Literal["mistral"] = "mistral"
-    layers: PositiveInt = 4
-    hidden_size: PositiveInt = 128
+    layers: PositiveInt = 2
+    hidden_size: PositiveInt = 64
     heads: PositiveInt = 4
     key_value_heads: PositiveInt = 4
-    intermediate_size: PositiveInt = 256
+    intermediate_size: PositiveInt = 128
     dropout: Share = Field(0.0, description="attention dropout")
-    tied: bool = Field(False, description="one weight matrix for token embeddings and output")
 
 
 class TrainingSettings(Section):
     precision: Literal["float32", "bfloat16"] = Field("float32", description="arithmetic; weights stay float32")
     optimizer: str = Field("adamw_torch", description="any `optim` of transformers.TrainingArguments")
-    learning_rate: PositiveFloat = 1e-3
+    learning_rate: PositiveFloat = 2e-3
     weight_decay: float = Field(0.01, ge=0)
     scheduler: str = Field("linear", description="any `lr_scheduler_type` of transformers.TrainingArguments")
     warmup_steps: int = Field(5, ge=0)
-    batch_size: PositiveInt = Field(16, description="windows per step and device")
+    batch_size: PositiveInt = Field(8, description="windows per step and device")
     accumulation: PositiveInt = Field(1, description="steps whose gradients are added before an update")
-    max_steps: PositiveInt = Field(400, description="optimizer updates at most")
+    max_steps: PositiveInt = Field(300, description="optimizer updates at most")
     evaluate_every: PositiveInt = Field(20, description="updates between two validations and checkpoints")
-    patience: PositiveInt = Field(5, description="validations without improvement before training stops")
-    validation_share: Share = Field(0.15, description="share of training frames, at the end, kept for validation")
+    patience: PositiveInt = Field(6, description="validations without improvement before training stops")
+    validation_share: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.15, description="share of training frames, at the end, kept for validation"
+    )
 
 
 class RolloutSettings(Section):

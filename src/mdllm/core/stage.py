@@ -20,6 +20,8 @@ from pathlib import Path
 from mdllm.core.errors import InputError
 from mdllm.core.records import digest, sha256, write_json
 
+logger = logging.getLogger(__name__)
+
 _LIBRARIES = ("numpy", "MDAnalysis", "torch", "transformers", "peft", "pandas", "pydantic", "snakemake")
 
 
@@ -61,8 +63,11 @@ def stage(
     try:
         yield running
     except InputError as error:
-        logging.getLogger("mdllm").error("%s: %s", name, error)
+        logger.error("%s: %s", name, error)
         sys.exit(1)
+    except Exception:
+        logger.exception("%s: this is a defect of mdllm, please report it", name)
+        raise
     for leftover in running.work_root.glob(f"{name}-*"):
         shutil.rmtree(leftover)
     record = {

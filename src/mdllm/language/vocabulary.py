@@ -7,7 +7,6 @@ so the position in the frame alone says which ids may stand there.
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -26,10 +25,8 @@ class Vocabulary:
     size: int
 
     @classmethod
-    def from_scratch(cls, residues: int, codebook_size: int, ids: Literal["residue", "shared"]) -> "Vocabulary":
-        """Ids from 0 upwards: `residue` gives every residue its own K ids, `shared` the same K ids to all."""
-        if ids == "shared":
-            return cls(np.tile(np.arange(codebook_size), (residues, 1)), codebook_size)
+    def from_scratch(cls, residues: int, codebook_size: int) -> "Vocabulary":
+        """Ids from 0 upwards, every residue with its own K: a token then says where it stands."""
         return cls(np.arange(residues * codebook_size).reshape(residues, codebook_size), residues * codebook_size)
 
     @property

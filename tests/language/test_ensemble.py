@@ -1,0 +1,75 @@
+"""Decoding of the rollout and of both nulls."""
+
+import MDAnalysis as mda
+import numpy as np
+import pandas as pd
+import pytest
+
+from mdllm.core.geometry import rmsd
+from mdllm.core.records import read_npz, write_npz
+from mdllm.core.settings import MultiscaleSettings
+from mdllm.core.trajectories import open_backbone, read_backbone
+from mdllm.language.ensemble import decode_ensembles
+from mdllm.tokenizers.base import load_tokenizer
+from mdllm.tokenizers.tokenize import tokenize
+
+REPLICAS, FRAMES = 3, 7
+
+
+@pytest.fixture(scope="module")
+def tokens(trp_cage_prepared, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tokens")
+    training = trp_cage_prepared.training("A", (442, 600))
+    settings = MultiscaleSettings(codebook_size=32)
+    tokenize(trp_cage_prepared.topology, trp_cage_prepared.trajectory, training, settings, 0, folder)
+    codes = read_npz(folder / "codes.npz")["codes"]
+    write_npz(
+        folder / "rollout.npz",
+        codes=codes[: REPLICAS * FRAMES].reshape(REPLICAS, FRAMES, -1),
+        log_likelihood=-np.arange(REPLICAS * FRAMES, dtype=float).reshape(REPLICAS, FRAMES),
+        entropy=np.ones((REPLICAS, FRAMES)),
+    )
+    return folder
+
+
+def decode(tokens, topology, output, samples=1):
+    output.mkdir()
+    decode_ensembles(tokens / "rollout.npz", tokens / "codes.npz", tokens / "tokenizer", topology, samples, 0, output)
+    return pd.read_parquet(output / "frames.parquet")
+
+
+def test_each_ensemble_is_its_codes_decoded(trp_cage_prepared, tokens, tmp_path):
+    table = decode(tokens, trp_cage_prepared.topology, tmp_path / "out")
+    counts = {"model": REPLICAS * FRAMES, "roundtrip": 159, "frequencies": REPLICAS * FRAMES}
+    assert table["source"].value_counts().to_dict() == counts
+    tokenizer, codes = load_tokenizer(tokens / "tokenizer"), read_npz(tokens / "codes.npz")["codes"]
+    for file, expected in (("ensemble.xtc", codes[: REPLICAS * FRAMES]), ("roundtrip.xtc", codes)):
+        written = read_backbone(open_backbone(tmp_path / "out" / "topology.pdb", tmp_path / "out" / file))
+        assert rmsd(written[:, :, :3], tokenizer.decode(expected)).max() < 0.001
+    model = table[table["source"] == "model"]
+    assert model["replica"].tolist() == np.repeat(range(REPLICAS), FRAMES).tolist()
+    assert model["frame"].tolist() == list(range(FRAMES)) * REPLICAS
+    assert model["log_likelihood_nats"].tolist() == [-float(n) for n in range(REPLICAS * FRAMES)]
+    assert table[table["source"] == "roundtrip"]["frame"].tolist() == list(range(442, 601))
+    assert table[table["source"] != "model"]["log_likelihood_nats"].isna().all()
+
+
+def test_residues_have_their_names_and_numbers(trp_cage_prepared, tokens, tmp_path, trp_cage_files):
+    decode(tokens, trp_cage_prepared.topology, tmp_path / "out")
+    written = mda.Universe(str(tmp_path / "out" / "topology.pdb"))
+    raw = mda.Universe(str(trp_cage_files[0]))
+    assert written.residues.resnames.tolist() == raw.residues.resnames.tolist()
+    assert written.residues.resids.tolist() == raw.residues.resids.tolist()
+    assert written.atoms.names.tolist() == ["N", "CA", "C", "O"] * 20
+
+
+def test_samples_are_drawn_from_the_uncertainty_and_repeat_by_seed(trp_cage_prepared, tokens, tmp_path):
+    table = decode(tokens, trp_cage_prepared.topology, tmp_path / "a", samples=4)
+    decode(tokens, trp_cage_prepared.topology, tmp_path / "b", samples=4)
+    assert len(table) == 4 * (2 * REPLICAS * FRAMES + 159)
+    assert table["sample"].tolist()[:8] == [0, 1, 2, 3, 0, 1, 2, 3]
+    assert (tmp_path / "a" / "ensemble.xtc").read_bytes() == (tmp_path / "b" / "ensemble.xtc").read_bytes()
+    drawn = read_backbone(open_backbone(tmp_path / "a" / "topology.pdb", tmp_path / "a" / "ensemble.xtc"))
+    spread = rmsd(drawn[:4, :, :3], drawn[0, :, :3])[1:]
+    assert (spread > 0.002).all()
+    assert (spread < 0.2).all()

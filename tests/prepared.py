@@ -1,0 +1,59 @@
+"""Prepared frames of the demo trajectory for tests of the later stages."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from mdllm.core.config import read_yaml
+from mdllm.core.observables import BoundObservables, bind
+from mdllm.core.settings import FilesSource, Observables, SystemSettings, TrainingSet
+from mdllm.core.trajectories import open_backbone
+from mdllm.data.acquire import acquire
+from mdllm.data.training_set import TrainingFrames, select_training_frames
+from mdllm.data.trajectory import prepare
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    folder: Path
+    system: SystemSettings
+    frames: pd.DataFrame
+
+    @property
+    def topology(self) -> Path:
+        return self.folder / "backbone.pdb"
+
+    @property
+    def trajectory(self) -> Path:
+        return self.folder / "backbone.xtc"
+
+    def universe(self):
+        return open_backbone(self.topology, self.trajectory)
+
+    def training(self, state: str, *ranges: tuple[int, int]) -> TrainingFrames:
+        return select_training_frames(self.frames, TrainingSet(state=state, frames=ranges))
+
+    def bound(self) -> BoundObservables:
+        return bind(self.universe(), self.observables)
+
+    @property
+    def observables(self) -> Observables:
+        return Observables.model_validate(self.system.model_dump(include=set(Observables.model_fields)))
+
+
+def prepare_trp_cage(folder: Path, files: tuple[Path, Path]) -> Prepared:
+    """Every frame of the demo trajectory, prepared in `folder`."""
+    system = SystemSettings.model_validate(read_yaml(ROOT / "config" / "systems" / "trp_cage.yaml"))
+    source = FilesSource(type="files", topology=str(files[0]), trajectories=[str(files[1])])
+    prepare(
+        acquire(source, folder),
+        selection=system.selection,
+        frame_interval_ps=None,
+        stride=1,
+        observables=system.of_states(),
+        output=folder,
+    )
+    return Prepared(folder, system, pd.read_parquet(folder / "frames.parquet"))
