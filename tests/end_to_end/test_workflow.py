@@ -44,7 +44,7 @@ def test_every_output_is_there(finished):
 def test_every_stage_has_a_provenance_record(finished):
     results = finished.folder / "results" / "trp_cage"
     records = {path.parent.name: read_json(path) for path in results.rglob("provenance.json")}
-    assert set(records) == {"raw", "frames", "tokens", "model", "rollout", "ensemble", "analysis"}
+    assert set(records) == {"raw", "frames", "tokens", "model", "rollout", "ensemble", "analysis", "figures"}
     for record in records.values():
         assert record["wall_time_s"] > 0
         assert record["peak_memory_mb"] > 0
@@ -122,13 +122,13 @@ def test_figures_are_redrawn_from_the_tables_alone(finished, tmp_path):
             target = copy / "results" / "trp_cage" / variant / path
             target.parent.mkdir(parents=True, exist_ok=True)
             (shutil.copytree if (source / variant / path).is_dir() else shutil.copy)(source / variant / path, target)
-        for file in (source / variant / "figures").iterdir():
+        for file in (source / variant / "figures").glob("*.[pc][dns]*"):
             before[variant, file.name] = sha256(file)
     project = type(finished)(copy, tmp_path / "no_cache", {})
     project.write("config/config.yaml", finished.read("config/config.yaml"))
     project.run("figures")
     drawn = copy / "results" / "trp_cage"
-    after = {(v, f.name): sha256(f) for v in VARIANTS for f in (drawn / v / "figures").iterdir()}
+    after = {(v, f.name): sha256(f) for v in VARIANTS for f in (drawn / v / "figures").glob("*.[pc][dns]*")}
     assert after == before
     assert not (drawn / "frames").exists()
 

@@ -75,6 +75,7 @@ rule draw:
             subcategory="{variant}",
             labels={"figure": "quality"},
         ),
+        provenance="results/{system}/{variant}/figures/provenance.json",
     log:
         "logs/{system}/{variant}/draw.log",
     conda:

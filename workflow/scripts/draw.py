@@ -1,1 +1,13 @@
-"""x"""
+"""Draw: every figure of one system and variant, from tables alone."""
+
+from dataclasses import fields
+from pathlib import Path
+
+from mdllm.core.stage import stage
+from mdllm.figures.draw import draw_all
+from mdllm.figures.tables import FigureInputs
+
+tables = {field.name: Path(snakemake.input[field.name]) for field in fields(FigureInputs)}
+inputs = {**tables, "style": snakemake.input.style}
+with stage("draw", output=snakemake.output.provenance, log=snakemake.log[0], settings={}, inputs=inputs):
+    draw_all(FigureInputs(**tables), Path(snakemake.output.provenance).parent)

@@ -28,7 +28,7 @@ Compute = Callable[[np.ndarray], np.ndarray]
 
 
 def unit(cv: CollectiveVariable) -> str:
-    """ "nm" or "rad"."""
+    """Unit of the values, nm or rad."""
     return _UNITS.get(cv.type, "rad")
 
 
@@ -109,7 +109,7 @@ class CollectiveVariables:
         return np.array([self._row_of[index] for index in found.ix])
 
     def _label(self, kind: str, groups: list[np.ndarray]) -> str | None:
-        """ "CA11–CA15 distance", where every selection is one atom."""
+        """Label as "CA11–CA15 distance", where every selection is one atom; else None."""
         if any(len(rows) > 1 for rows in groups):
             return None
         atoms = [self._atoms[rows[0]] for rows in groups]

@@ -37,7 +37,30 @@ class TorsionGridSettings(FittedOnFrames):
     bins: PositiveInt = Field(15, description="bins per torsion; K = bins squared")
 
 
-TokenizerSettings = Annotated[MultiscaleSettings | TorsionGridSettings, Field(discriminator="name")]
+class FoldToken4Settings(FittedOnFrames):
+    """The released FoldToken4, from the user's copies of its code and weights (docs/foldtoken4.md)."""
+
+    name: Literal["foldtoken4"]
+    checkout: str = Field(description="folder of the clone of github.com/A4Bio/FoldToken_open")
+    weights: str = Field(description="the checkpoint of Zenodo record 13901445")
+    config: str | None = Field(None, description="its config.yaml; null: the one beside the weights")
+    weights_checksum: str | None = Field(
+        None,
+        pattern=r"^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$",
+        description="of the weights, as Zenodo prints it; null: recorded, not compared",
+    )
+    level: Annotated[int, Field(ge=1, le=12)] = Field(8, description="K = 2^level codes")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: CUDA where there is one")
+    decoder_seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(0, description="seed of the decoder's start")
+    chains: list[PositiveInt] | None = Field(None, description="residues of each chain, in order; null: one chain")
+    resume_folder: str | None = Field(
+        None, description="folder of finished chunks, so that a killed stage continues; null: none"
+    )
+
+
+TokenizerSettings = Annotated[
+    MultiscaleSettings | TorsionGridSettings | FoldToken4Settings, Field(discriminator="name")
+]
 
 
 class FidelitySettings(Section):

@@ -87,13 +87,13 @@ def stage(
 def _log_to(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(
-        level=logging.INFO,
+        level=logging.WARNING,  # other libraries report every small step at INFO
         format="%(asctime)s %(levelname)s %(message)s",
         handlers=[logging.FileHandler(path, mode="w"), logging.StreamHandler(sys.stderr)],
         force=True,
     )
     logging.captureWarnings(True)
-    logging.getLogger("MDAnalysis").setLevel(logging.WARNING)  # it reports every guessed attribute
+    logging.getLogger("mdllm").setLevel(logging.INFO)
 
 
 def _versions() -> dict[str, str]:

@@ -1,0 +1,42 @@
+"""Drawing codes: temperature, then top-k, then top-p, then the inverse of the cumulative distribution.
+
+The order is that of transformers' `generate`. The uniform numbers come from outside, so that a draw depends on
+(seed, replica, frame) alone. Axes: R replicas, L residues, K codebook size.
+"""
+
+import numpy as np
+import torch
+
+
+def truncated_probabilities(
+    log_probabilities: torch.Tensor, temperature: float, top_k: int, top_p: float
+) -> torch.Tensor:
+    """Probabilities (R, K), float64, that codes are drawn from, given the model's `log_probabilities` (R, K).
+
+    After division by the temperature the `top_k` most probable codes stay, and of these the smallest set whose
+    probability reaches `top_p` (Holtzman et al., arXiv 1904.09751). Of equally probable codes the lower one goes first.
+    """
+    scaled = log_probabilities.double() / temperature
+    ordered, order = scaled.sort(dim=-1, descending=True, stable=True)
+    ordered = ordered[..., :top_k].softmax(-1)
+    before = ordered.cumsum(-1) - ordered
+    kept = ordered * (before < top_p)
+    probabilities = torch.zeros_like(scaled).scatter(-1, order[..., :top_k], kept)
+    return probabilities / probabilities.sum(-1, keepdim=True)
+
+
+def draw(probabilities: torch.Tensor, uniforms: torch.Tensor) -> torch.Tensor:
+    """Codes (R,) by inverse CDF from `probabilities` (R, K) and `uniforms` (R,) in [0, 1); none of probability zero."""
+    cumulative = probabilities.cumsum(-1)
+    target = uniforms[:, None] * cumulative[:, -1:]
+    return torch.searchsorted(cumulative, target, right=True)[:, 0]
+
+
+def frame_uniforms(seed: int, replicas: np.ndarray, frame: int, residues: int) -> np.ndarray:
+    """Uniform numbers (R, L) of one generated frame; row r depends on (seed, replicas[r], frame) only."""
+    return np.stack(
+        [
+            np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, replica, frame]))).random(residues)
+            for replica in replicas.tolist()
+        ]
+    )

@@ -1,0 +1,15 @@
+"""Fetch structure: one entry of the Protein Data Bank, from the cache or from RCSB."""
+
+from pathlib import Path
+
+from mdllm.core.records import sha256
+from mdllm.core.stage import stage
+from mdllm.data.structures import fetch_structure, write_as_pdb
+
+settings = {"pdb": snakemake.wildcards.pdb_id}
+with stage(
+    "fetch_structure", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs={}
+) as running:
+    found = fetch_structure(snakemake.wildcards.pdb_id, Path(snakemake.params.cache))
+    write_as_pdb(found, Path(snakemake.output.structure))
+    running.note(file=found.name, sha256=sha256(found))

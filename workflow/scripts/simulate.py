@@ -1,0 +1,28 @@
+"""Simulate: frames of a system whose trajectory is made here."""
+
+from pathlib import Path
+
+from mdllm.core.simulation_settings import SimulationSource
+from mdllm.core.stage import stage
+from mdllm.data.simulate import simulate
+from mdllm.models.preemption import watch_for_preemption
+
+settings = snakemake.params.source
+inputs = {"structure": snakemake.input.structure}
+with (
+    stage(
+        "simulate", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs=inputs
+    ) as running,
+    watch_for_preemption() as preemption,
+):
+    notes = simulate(
+        SimulationSource.model_validate(settings),
+        Path(snakemake.input.structure),
+        topology=Path(snakemake.output.topology),
+        trajectory=Path(snakemake.output.trajectory),
+        log=Path(snakemake.output.log),
+        work_folder=running.work_folder(),
+        threads=snakemake.threads,
+        preemption=preemption,
+    )
+    running.note(threads=snakemake.threads, **notes)
