@@ -19,6 +19,7 @@ _REGISTRY: dict[str, type["Tokenizer"]] = {}
 _MODULES = {
     "multiscale": "mdllm.tokenizers.multiscale",
     "torsion_grid": "mdllm.tokenizers.torsion_grid",
+    "foldtoken4": "mdllm.tokenizers.foldtoken4",
 }
 
 
