@@ -36,6 +36,7 @@ include: "workflow/rules/common.smk"
 # (The targets are known to Snakemake only after this file is read, hence the look at the command line.)
 if "figures" not in sys.argv or "all" in sys.argv:
 
+    include: "workflow/rules/simulate.smk"
     include: "workflow/rules/acquire.smk"
     include: "workflow/rules/prepare.smk"
     include: "workflow/rules/tokenize.smk"

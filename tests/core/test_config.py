@@ -8,6 +8,7 @@ import yaml
 from mdllm.core.config import Plan, merge, read_yaml
 from mdllm.core.errors import InputError
 from mdllm.core.schemas import problems
+from mdllm.core.settings import StageSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -150,3 +151,8 @@ def test_merge_replaces_a_section_of_another_kind():
     assert merge(base, {"rollout": {"top_k": 2}})["rollout"] == {"top_k": 2, "top_p": 0.5}
     assert merge(base, {"tokenizer": {"name": "torsion_grid"}})["tokenizer"] == {"name": "torsion_grid"}
     assert merge(base, {"tokenizer": {"codebook_size": 8}})["tokenizer"]["name"] == "multiscale"
+
+
+def test_the_preset_cpu_shows_every_default():
+    preset = read_yaml(ROOT / "config" / "presets" / "cpu.yaml")
+    assert preset == StageSettings().model_dump(mode="json")

@@ -8,13 +8,13 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
+from mdllm.core.preemption import EXIT_CODE
 from mdllm.core.records import read_npz
 from mdllm.core.settings import RolloutSettings
 from mdllm.language.series import CodeSeries
 from mdllm.language.vocabulary import Vocabulary
 from mdllm.models.base import load_model
 from mdllm.models.generation import FrameGenerator
-from mdllm.models.preemption import EXIT_CODE
 from mdllm.models.rollout import run_batches
 from mdllm.models.sampling import frame_uniforms
 from models.small import LANGUAGE, ROLLOUT, SEED, interrupt, run_rollout

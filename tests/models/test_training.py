@@ -12,6 +12,7 @@ from safetensors.numpy import load_file
 from transformers import TrainerState
 
 from mdllm.core.errors import InputError
+from mdllm.core.preemption import EXIT_CODE
 from mdllm.core.settings import LanguageSettings
 from mdllm.language import baselines
 from mdllm.language.series import CodeSeries
@@ -20,7 +21,6 @@ from mdllm.language.windows import split
 from mdllm.models.base import build_model, load_model
 from mdllm.models.callbacks import out_of_patience
 from mdllm.models.checkpoints import best_checkpoint, newest_checkpoint, read_state
-from mdllm.models.preemption import EXIT_CODE
 from mdllm.models.training import finetune, training_arguments
 from models.small import LANGUAGE, MODEL, SEED, TRAINING, interrupt, run_finetune, write_codes
 

@@ -13,9 +13,9 @@ rule acquire:
     conda:
         "../../envs/analysis.yaml"
     params:
-        source=lambda wildcards: plan.systems[
-            wildcards.system
-        ].settings.source.model_dump(mode="json"),
+        source=lambda wildcards: plan.systems[wildcards.system]
+        .raw_source()
+        .model_dump(mode="json"),
         cache=os.environ.get("MDLLM_CACHE", ".cache/mdllm"),
     script:
         "../scripts/acquire.py"

@@ -35,7 +35,7 @@ def training_set(wildcards):
 def reference_files(wildcards):
     """Input function: the reference structures of the system."""
     return [
-        reference.file
+        reference.path
         for reference in plan.systems[wildcards.system].settings.references.values()
     ]
 

@@ -116,7 +116,7 @@ class CollectiveVariables:
         return "–".join(f"{atom.name}{atom.resid}" for atom in atoms) + f" {kind}"
 
     def _torsion_atoms(self, place: str, cv: CollectiveVariable) -> list[np.ndarray]:
-        """Rows of the four atoms of phi, C(i-1) N CA C, or psi, N CA C N(i+1) (IUPAC-IUB, Biochemistry 9, 3471, 1970)."""
+        """Rows of the atoms of phi, C(i-1) N CA C, or psi, N CA C N(i+1) (IUPAC, Biochemistry 9, 3471, 1970)."""
         residues = self._atoms.residues
         chains = np.array([_chain(residue) for residue in residues])
         candidates = residues.resids == cv.residue

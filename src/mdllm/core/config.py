@@ -13,18 +13,19 @@ from typing import TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from mdllm.core import settings as settings_module
 from mdllm.core.errors import InputError
 from mdllm.core.records import digest
+from mdllm.core.section import Section
 from mdllm.core.settings import (
+    FilesSource,
     Observables,
     PackageSource,
     RunSettings,
-    Section,
     StageSettings,
     SystemSettings,
     TrainingSet,
 )
+from mdllm.core.simulation_settings import SimulationSource
 from mdllm.core.source_files import source_files
 
 Validated = TypeVar("Validated", bound=BaseModel)
@@ -123,8 +124,12 @@ def _explain(problem: dict, content: dict) -> str:
 
 @lru_cache
 def _known_keys() -> list[str]:
-    sections = [c for c in vars(settings_module).values() if isinstance(c, type) and issubclass(c, Section)]
-    return sorted({name for section in sections for name in section.model_fields})
+    return sorted({name for section in _below(Section) for name in section.model_fields})
+
+
+def _below(section: type[Section]) -> list[type[Section]]:
+    """All sections derived from `section`, itself included."""
+    return [section, *(found for derived in section.__subclasses__() for found in _below(derived))]
 
 
 @dataclass(frozen=True)
@@ -162,12 +167,22 @@ class System:
         key = self.variants[variant].key(stage)
         return next(name for name, other in self.variants.items() if other.key(stage) == key)
 
+    def raw_source(self) -> PackageSource | FilesSource:
+        """Where acquire finds the raw frames; of a simulated system they are what the rule simulate makes."""
+        if not isinstance(self.settings.source, SimulationSource):
+            return self.settings.source
+        raw = f"results/{self.name}/raw"
+        return FilesSource(type="files", topology=f"{raw}/topology.pdb", trajectories=[f"{raw}/trajectory.xtc"])
+
     def raw_files(self) -> list[str]:
-        """The user's files that must exist; none where the frames come from a package."""
-        if isinstance(self.settings.source, PackageSource):
+        """The files that acquire needs: the user's, or those of the rule simulate; none if a package holds them."""
+        source = self.raw_source()
+        if isinstance(source, PackageSource):
             return []
+        if isinstance(self.settings.source, SimulationSource):
+            return [source.topology, *source.trajectories]
         try:
-            topology, trajectories = source_files(self.settings.source)
+            topology, trajectories = source_files(source)
         except InputError as error:
             raise InputError(f"config/systems/{self.name}.yaml: {error}") from error
         return [topology, *trajectories]

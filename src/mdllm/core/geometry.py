@@ -64,7 +64,10 @@ def rmsd_of_present(mobile: np.ndarray, target: np.ndarray) -> np.ndarray:
     NaN where fewer than three atoms are left. Structures that lack different atoms are compared over different
     atoms: their RMSDs are comparable only as far as the missing parts are small.
     """
-    present = np.isfinite(mobile).all(-1) & np.isfinite(target).all(-1)  # (F, A)
+    of_target = np.isfinite(target).all(-1)  # (A,)
+    if np.isfinite(mobile).all() and of_target.sum() >= 3:
+        return rmsd(mobile[:, of_target], target[of_target])
+    present = np.isfinite(mobile).all(-1) & of_target  # (F, A)
     result = np.full(len(mobile), np.nan)
     patterns, which = np.unique(present, axis=0, return_inverse=True)
     for number, pattern in enumerate(patterns):
@@ -89,7 +92,9 @@ def pairwise_rmsd(mobile: np.ndarray, target: np.ndarray) -> np.ndarray:
     columns = b.transpose(1, 0, 2).reshape(b.shape[1], -1)  # (A, 3 M)
     # s[i, j] (F, M): entries of the covariance of each pair
     s = (a.transpose(2, 0, 1) @ columns).reshape(3, len(a), len(b), 3).transpose(0, 3, 1, 2)
-    c1 = -8 * (s[0] * (np.roll(s[1], -1, 0) * np.roll(s[2], -2, 0) - np.roll(s[1], -2, 0) * np.roll(s[2], -1, 0))).sum(0)
+    c1 = -8 * (s[0] * (np.roll(s[1], -1, 0) * np.roll(s[2], -2, 0) - np.roll(s[1], -2, 0) * np.roll(s[2], -1, 0))).sum(
+        0
+    )
     gram = np.einsum("kifm,kjfm->ijfm", s, s)
     p = gram[0, 0] + gram[1, 1] + gram[2, 2]
     c0 = 2 * (gram**2).sum((0, 1)) - p**2

@@ -59,16 +59,16 @@ def load_references(references: Mapping[str, Reference], universe: mda.Universe)
 
 def _load(key: str, reference: Reference, universe: mda.Universe) -> ReferenceEnsemble:
     place = f"references.{key}"
-    if not Path(reference.file).is_file():
-        raise InputError(f"{place}.file: {reference.file} does not exist (paths start at the working directory)")
-    structure = mda.Universe(reference.file)
+    if not Path(reference.path).is_file():
+        raise InputError(f"{place}: {reference.path} does not exist (paths start at the working directory)")
+    structure = mda.Universe(reference.path)
     try:
         residues = structure.select_atoms(reference.selection).residues
     except mda.SelectionError as error:
         raise InputError(f"{place}.selection: '{reference.selection}' cannot be read: {error}") from error
     if len(residues) == 0:
-        raise InputError(f"{place}.selection: '{reference.selection}' is empty in {reference.file}")
-    pairs, identity = _align(universe.residues, residues, place, reference.file)
+        raise InputError(f"{place}.selection: '{reference.selection}' is empty in {reference.path}")
+    pairs, identity = _align(universe.residues, residues, place, reference.path)
     rows, atoms = _atom_pairs(universe.residues, residues, pairs)
     coordinates = np.full((len(structure.trajectory), len(universe.atoms), 3), np.nan)
     for model, ts in enumerate(structure.trajectory):

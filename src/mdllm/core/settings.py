@@ -6,17 +6,14 @@ Each stage has one section. Units stand in the key (`_nm`, `_rad`, `_ps`); a key
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from mdllm.core.section import Section
+from mdllm.core.simulation_settings import SimulationSource, StructureFile
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]*$")]
 FrameRange = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]]
-
-
-class Section(BaseModel):
-    """Base of every section: frozen, typed, and closed against unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class PrepareSettings(Section):
@@ -29,7 +26,13 @@ class FittedOnFrames(Section):
 
 class MultiscaleSettings(FittedOnFrames):
     name: Literal["multiscale"] = "multiscale"
-    codebook_size: PositiveInt = Field(128, description="number of codes K")
+    codebook_size: Annotated[int, Field(ge=2)] = Field(128, description="number of codes K")
+    neighbours: PositiveInt = Field(8, description="rebuilt residues that a residue's pose is guessed from")
+    rotation_length_nm: PositiveFloat = Field(0.2, description="a turn by t radian counts like a shift by t times this")
+    chain_share: Share = Field(0.3, description="share of codes that are steps of the chain, for unseen states")
+    chain_weight: Annotated[float, Field(ge=0)] = Field(
+        0.2, description="weight of a residue's place as seen from its chain neighbours, against its place in space"
+    )
 
 
 class TorsionGridSettings(FittedOnFrames):
@@ -166,7 +169,7 @@ class FilesSource(Section):
     trajectories: list[str] = Field(min_length=1, description="paths or glob patterns, in order of time")
 
 
-Source = Annotated[PackageSource | FilesSource, Field(discriminator="type")]
+Source = Annotated[PackageSource | FilesSource | SimulationSource, Field(discriminator="type")]
 
 
 class DistanceCV(Section):
@@ -224,10 +227,9 @@ CollectiveVariable = Annotated[
 ]
 
 
-class Reference(Section):
+class Reference(StructureFile):
     """A known structure, or an ensemble of them (every model of the file)."""
 
-    file: str = Field(description="structure file, absolute or relative to the working directory")
     selection: str = "protein"
     state: Name | None = Field(None, description="state that the reference stands for")
     label: str | None = Field(None, description="name in figures; default: the reference's key")
@@ -252,7 +254,7 @@ class Observables(Section):
         min_length=1,
         description="regions {CV: [low, high]} in nm or radian; a list is a union; low > high wraps an angle",
     )
-    references: dict[Name, Reference] = {}
+    references: dict[Name, Reference] = Field(default={})
 
     @model_validator(mode="after")
     def _names_exist(self):

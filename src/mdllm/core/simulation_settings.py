@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from mdllm.core.settings import Section
+from mdllm.core.section import Section
 
 PdbId = Annotated[str, Field(pattern=r"^[1-9][A-Za-z0-9]{3}$", description="identifier of the Protein Data Bank")]
 Mutation = Annotated[str, Field(pattern=r"^([A-Za-z0-9]:)?[ACDEFGHIKLMNPQRSTVWY]\d+[ACDEFGHIKLMNPQRSTVWY]$")]
@@ -63,7 +63,7 @@ class ExplicitSolvent(Section):
         "tip3p", description="initial geometry of the water; it must have the sites of the water model"
     )
     box_shape: Literal["cube", "dodecahedron", "octahedron"] = "dodecahedron"
-    padding_nm: PositiveFloat = Field(1.2, description="smallest distance between the solute and its images")
+    padding_nm: PositiveFloat = Field(2.0, description="smallest distance between the solute and its periodic images")
     salt_molar: NonNegativeFloat = Field(0.15, description="Na+ and Cl- beside the ions that neutralize the solute")
     cutoff_nm: PositiveFloat = Field(1.0, description="cutoff of direct-space interactions")
     pressure_bar: PositiveFloat = 1.0

@@ -22,7 +22,18 @@ from mdllm.core.records import digest, sha256, write_json
 
 logger = logging.getLogger(__name__)
 
-_LIBRARIES = ("numpy", "MDAnalysis", "torch", "transformers", "peft", "pandas", "pydantic", "snakemake")
+_LIBRARIES = (
+    "numpy",
+    "MDAnalysis",
+    "torch",
+    "transformers",
+    "peft",
+    "pandas",
+    "pydantic",
+    "snakemake",
+    "openmm",
+    "pdbfixer",
+)
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from tqdm import tqdm
 from transformers import TrainerCallback
 
-from mdllm.models.preemption import Preemption
+from mdllm.core.preemption import Preemption
 
 
 def validation_losses(log_history: list[dict]) -> list[float]:

@@ -13,13 +13,13 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from mdllm.core.preemption import Preemption, watch_for_preemption
 from mdllm.core.records import read_npz, write_npz
 from mdllm.core.settings import LanguageSettings, RolloutSettings
 from mdllm.language.series import CodeSeries
 from mdllm.language.vocabulary import Vocabulary
 from mdllm.models.base import load_model
 from mdllm.models.generation import FrameGenerator
-from mdllm.models.preemption import Preemption, watch_for_preemption
 from mdllm.models.sampling import frame_uniforms
 
 logger = logging.getLogger(__name__)

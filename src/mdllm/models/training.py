@@ -12,6 +12,7 @@ import torch
 from transformers import AutoModelForCausalLM, PrinterCallback, Trainer, TrainerState, TrainingArguments, set_seed
 
 from mdllm.core.errors import InputError
+from mdllm.core.preemption import Preemption, watch_for_preemption
 from mdllm.core.records import write_json
 from mdllm.core.settings import LanguageSettings, ScratchModel, TrainingSettings
 from mdllm.language import baselines
@@ -22,7 +23,6 @@ from mdllm.models.base import ATTENTION, available_device, build_model
 from mdllm.models.callbacks import ProgressBar, StopWhenPreempted, StopWithoutImprovement, out_of_patience
 from mdllm.models.checkpoints import KeepBestAndNewest, best_checkpoint, newest_checkpoint, read_state
 from mdllm.models.likelihood import token_log_probabilities, window_loss
-from mdllm.models.preemption import Preemption, watch_for_preemption
 
 logger = logging.getLogger(__name__)
 

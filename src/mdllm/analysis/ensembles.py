@@ -1,0 +1,103 @@
+"""The four ensembles that are compared, as streams: MD, the model, and both nulls.
+
+Axes: F frames, L residues. `roundtrip` (null i) is encode->decode of the training frames: what the tokenizer alone
+does. `frequencies` (null ii) are codes drawn residue by residue from the training frequencies and decoded alike: what
+chance does.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import MDAnalysis as mda
+import numpy as np
+import pandas as pd
+
+from mdllm.core.errors import InputError
+from mdllm.core.trajectories import iterate_backbone, open_backbone, read_backbone
+
+MD, MODEL, ROUNDTRIP, FREQUENCIES = "md", "model", "roundtrip", "frequencies"
+SOURCES = (MD, MODEL, ROUNDTRIP, FREQUENCIES)
+GENERATED = (MODEL, FREQUENCIES)
+INDEX_COLUMNS = ["source", "replica", "frame", "sample", "time_ps", "segment", "training", "state"]
+EXTRA_COLUMNS = ["log_likelihood_nats", "entropy_nats"]
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """A trajectory and the table of its frames, row by row in the trajectory's order.
+
+    Attributes:
+        table: INDEX_COLUMNS and EXTRA_COLUMNS. `frame` is the raw frame of md and roundtrip, and counts from 0 at the
+            first generated frame otherwise; `time_ps` and `segment` are those of the raw frame (NaN and -1 for
+            generated frames); `replica` is 0 where there are none. `state` is that of the stage prepare, empty for
+            decoded frames, whose state is still to be measured.
+    """
+
+    source: str
+    universe: mda.Universe
+    table: pd.DataFrame
+
+    def stream(self) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
+        """Chunks (rows of the table, backbone (F, L, 4, 3) in nm)."""
+        for index, backbone in iterate_backbone(self.universe):
+            yield self.table.iloc[index], backbone
+
+    def pick(self, rows: np.ndarray) -> np.ndarray:
+        """Backbone (F, L, 4, 3) in nm of the given rows."""
+        return read_backbone(self.universe, rows)
+
+
+def open_ensembles(
+    topology: Path,
+    md: tuple[Path, Path],
+    index: Path,
+    trajectories: dict[str, Path],
+    training_frames: np.ndarray,
+) -> dict[str, Ensemble]:
+    """Ensembles by source.
+
+    Args:
+        topology: backbone PDB, common to all.
+        md: trajectory and table `frames.parquet` of the stage prepare.
+        index: table `frames.parquet` of the stage decode.
+        trajectories: XTC of each decoded source.
+        training_frames: (F,) raw numbers of the training frames.
+
+    Raises:
+        InputError: a table and its trajectory differ in length.
+    """
+    frames = pd.read_parquet(md[1])
+    frames = frames.assign(
+        source=MD, replica=0, sample=0, training=frames["frame"].isin(training_frames), **dict.fromkeys(EXTRA_COLUMNS)
+    )
+    decoded = pd.read_parquet(index)
+    of_frame = frames.set_index("frame")[["time_ps", "segment"]]
+    generated = decoded["source"].isin(GENERATED)
+    raw = of_frame.reindex(decoded["frame"].where(~generated))
+    decoded = decoded.assign(
+        time_ps=raw["time_ps"].to_numpy(),
+        segment=raw["segment"].fillna(-1).astype(int).to_numpy(),
+        training=False,
+        state="",
+    )
+    tables = {MD: frames, **{source: decoded[decoded["source"] == source] for source in trajectories}}
+    result = {}
+    for source, path in {MD: md[0], **trajectories}.items():
+        universe = open_backbone(topology, path)
+        table = tables[source].reset_index(drop=True)[INDEX_COLUMNS + EXTRA_COLUMNS]
+        table = table.astype(dict.fromkeys(EXTRA_COLUMNS, float))
+        if len(table) != len(universe.trajectory):
+            raise InputError(
+                f"{path} holds {len(universe.trajectory)} frames and its table has {len(table)} rows; run the stage "
+                "that made them again"
+            )
+        result[source] = Ensemble(source, universe, table)
+    return result
+
+
+def spread(rows: np.ndarray, most: int) -> np.ndarray:
+    """At most `most` of `rows`, evenly spread from first to last."""
+    if len(rows) <= most:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, most).round().astype(int)]

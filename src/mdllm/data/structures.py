@@ -1,0 +1,105 @@
+"""Structures by their PDB id, from RCSB or from a folder that the user may fill by hand.
+
+The cache holds `structures/<id>.pdb` or `structures/<id>.cif`, the id in small or capital letters. What lies there is
+used as it is; only what is missing is downloaded.
+"""
+
+import http.client
+import logging
+import os
+import shutil
+import urllib.error
+import urllib.request
+import warnings
+from pathlib import Path
+
+from Bio.PDB import PDBIO, MMCIFParser
+from Bio.PDB.PDBExceptions import PDBConstructionWarning
+from Bio.PDB.PDBIO import PDBIOException
+
+from mdllm.core.errors import InputError
+
+logger = logging.getLogger(__name__)
+RCSB = "https://files.rcsb.org/download"
+_FORMATS = (".pdb", ".cif")
+_TIMEOUT_S = 60
+
+
+def fetch_structure(pdb_id: str, cache: Path, server: str = RCSB) -> Path:
+    """The file of a PDB entry, in PDB format where the entry has one, else in mmCIF.
+
+    Args:
+        pdb_id: four characters, for instance 3DMV.
+        cache: folder whose `structures/` is looked into first, and filled.
+        server: address below which `<ID>.pdb` and `<ID>.cif` lie.
+
+    Raises:
+        InputError: no network and nothing cached, no such entry, or a file without atoms.
+    """
+    folder = Path(cache) / "structures"
+    for suffix in _FORMATS:
+        for name in (pdb_id.lower(), pdb_id.upper()):
+            path = folder / (name + suffix)
+            if path.is_file():
+                return _with_atoms(path)
+    for suffix in _FORMATS:
+        path = folder / (pdb_id.lower() + suffix)
+        if _download(f"{server}/{pdb_id.upper()}{suffix}", path):
+            return _with_atoms(path)
+    raise InputError(f"{server} has no entry {pdb_id.upper()}; correct the PDB id")
+
+
+def write_as_pdb(structure: Path, output: Path) -> None:
+    """Write a structure file to `output` in PDB format: a copy, or all models of an mmCIF file (author's numbers).
+
+    Raises:
+        InputError: an mmCIF file that cannot be read, or that the PDB format has no room for.
+    """
+    partial = output.with_name(output.name + ".partial")
+    if structure.suffix == ".pdb":
+        shutil.copyfile(structure, partial)
+    else:
+        writer = PDBIO()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", PDBConstructionWarning)  # discontinuous chains: every entry with water
+                writer.set_structure(MMCIFParser().get_structure(structure.stem, str(structure)))
+            writer.save(str(partial))
+        except (PDBIOException, KeyError, ValueError) as error:
+            raise InputError(
+                f"{structure} cannot be written in PDB format: {error}. Cut out the chains that you need, and name "
+                "that file by `file` instead of `pdb`"
+            ) from error
+    os.replace(partial, output)
+
+
+def _download(address: str, path: Path) -> bool:
+    """Fetch `address` into `path`; False where the server has no such file."""
+    logger.info("fetching %s", address)
+    partial = path.with_name(path.name + ".partial")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with urllib.request.urlopen(address, timeout=_TIMEOUT_S) as answer:
+            partial.write_bytes(answer.read())
+    except urllib.error.HTTPError as error:
+        if error.code == 404:
+            return False
+        raise InputError(_by_hand(address, path, str(error))) from error
+    except (OSError, http.client.IncompleteRead) as error:  # no route, no name, refused, timed out, or cut off
+        raise InputError(_by_hand(address, path, str(error))) from error
+    os.replace(partial, path)
+    return True
+
+
+def _by_hand(address: str, path: Path, reason: str) -> str:
+    return (
+        f"{address} could not be fetched ({reason}). Without a network, fetch it on another machine and put it at "
+        f"{path} (or, in mmCIF format, at {path.with_suffix('.cif')})"
+    )
+
+
+def _with_atoms(path: Path) -> Path:
+    with open(path, errors="replace") as stream:
+        if any(line.startswith(("ATOM", "HETATM")) for line in stream):
+            return path
+    raise InputError(f"{path} holds no atoms, so it is no structure file; delete it, or put the right file there")

@@ -1,0 +1,79 @@
+"""The look of every figure: sizes, colours, names of sources, and how a figure is written.
+
+Each source has a colour, a marker and a line style of its own, so that colour is never the only difference. Colours
+are told apart with the common colour vision deficiencies and differ in lightness, so that greyscale keeps them.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+
+mpl.use("Agg")
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+_MM = 1 / 25.4
+SINGLE_COLUMN = 89 * _MM
+DOUBLE_COLUMN = 183 * _MM
+_STYLE = Path(__file__).with_name("mdllm.mplstyle")
+
+
+@dataclass(frozen=True)
+class Look:
+    label: str
+    color: str
+    marker: str
+    line: str
+
+
+LOOKS = {
+    "training": Look("MD, training", "#12436D", "o", "-"),
+    "md": Look("MD, not shown to the model", "#28A197", "s", "-."),
+    "model": Look("model", "#E8590C", "^", "-"),
+    "roundtrip": Look("null: encode→decode", "#6BA3D6", "D", "--"),
+    "frequencies": Look("null: code frequencies", "#8A8A8A", "v", ":"),
+}
+# Shades, light to dark, and hatches tell states apart; order: training state, other states, outside all states.
+STATE_SHADES = ("#B7CDE3", "#F3B98B", "#A8D5BA", "#D9B8DC", "#F0E19B")
+STATE_HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx")
+OUTSIDE_SHADE = "#EEEEEE"
+REFERENCE_MARKERS = ("*", "P", "X", "h", "8", "p")
+
+
+@contextmanager
+def figure(
+    width: float, height: float, rows: int = 1, columns: int = 1, **layout
+) -> Iterator[tuple[Figure, np.ndarray]]:
+    """A figure in the house style with its axes, always a 2-D array; closed at the end."""
+    with plt.style.context(["default", _STYLE]):
+        fig, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False, **layout)
+        try:
+            yield fig, axes
+        finally:
+            plt.close(fig)
+
+
+def save(fig: Figure, stem: Path, data: pd.DataFrame) -> None:
+    """Write `stem`.pdf, .png (300 dpi) and .csv, the data shown; the same input gives the same bytes."""
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    fig.savefig(stem.with_suffix(".pdf"), metadata={"CreationDate": None, "ModDate": None})
+    fig.savefig(stem.with_suffix(".png"))
+    data.to_csv(stem.with_suffix(".csv"), index=False)
+
+
+def letters(axes: np.ndarray) -> None:
+    """Panel letters a, b, c ... before the titles."""
+    for letter, ax in zip("abcdefghijkl", axes.ravel(), strict=False):
+        ax.set_title(letter, loc="left", fontweight="bold", pad=3)
+
+
+def thin(table: pd.DataFrame, most: int) -> pd.DataFrame:
+    """At most `most` rows, evenly spread, so that no scatter grows without bound."""
+    if len(table) <= most:
+        return table
+    return table.iloc[np.linspace(0, len(table) - 1, most).round().astype(int)]

@@ -1,0 +1,137 @@
+"""A finished run to analyze, made of real MD frames: what the stages before the analysis would have left.
+
+The "model" copies training frames with noise and, in half of its replicas, frames of the other state from the middle
+on, so that the truth about discovery is known.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mdllm.analysis.analyze import AnalysisInputs
+from mdllm.core.records import write_json, write_npz
+from mdllm.core.trajectories import BackboneWriter, read_backbone
+
+REPLICAS, FRAMES = 8, 40
+NOISE_NM = 0.004
+
+
+def write_run(folder: Path, prepared) -> AnalysisInputs:
+    """Write all inputs of `analyze` for the demo system, trained on A."""
+    rng = np.random.default_rng(0)
+    universe = prepared.universe()
+    training = prepared.training("A", (442, 898), (3983, 4998))
+    index = training.index[::3]
+    other = np.flatnonzero(prepared.frames["state"] == "B")
+    model = rng.choice(index, (REPLICAS, FRAMES))
+    model[: REPLICAS // 2, FRAMES // 2 :] = rng.choice(other, (REPLICAS // 2, FRAMES // 2))
+    chosen = {"model": model, "roundtrip": index[None], "frequencies": rng.choice(index, (REPLICAS, FRAMES))}
+    tables = []
+    for source, rows in chosen.items():
+        backbone = read_backbone(universe, rows.ravel())
+        backbone += rng.normal(scale=NOISE_NM, size=backbone.shape)
+        name = "ensemble" if source == "model" else source
+        with BackboneWriter(folder / f"{name}.xtc", universe) as writer:
+            writer.write(backbone, np.arange(len(backbone)))
+        frame = prepared.frames["frame"].to_numpy()[index] if source == "roundtrip" else np.arange(FRAMES)
+        tables.append(
+            pd.DataFrame(
+                {
+                    "source": source,
+                    "replica": np.repeat(np.arange(len(rows)), rows.shape[1]),
+                    "frame": np.tile(frame, len(rows)),
+                    "sample": 0,
+                    "log_likelihood_nats": -50.0 if source == "model" else np.nan,
+                    "entropy_nats": 60.0 if source == "model" else np.nan,
+                }
+            )
+        )
+    pd.concat(tables, ignore_index=True).to_parquet(folder / "index.parquet")
+    residues = len(universe.residues)
+    write_npz(folder / "codes.npz", frame=prepared.frames["frame"].to_numpy()[index])
+    write_npz(
+        folder / "rollout.npz",
+        codes=np.zeros((REPLICAS, FRAMES, residues), np.int32),
+        log_likelihood=np.full((REPLICAS, FRAMES), -50.0),
+        entropy=np.full((REPLICAS, FRAMES), 60.0),
+    )
+    write_json(folder / "fidelity.json", _fidelity(residues, len(index)))
+    write_json(folder / "training.json", _TRAINING)
+    _training_log().to_csv(folder / "training_log.csv", index=False)
+    _fidelity_table(prepared, index, rng).to_csv(folder / "fidelity.csv", index=False)
+    return AnalysisInputs(
+        topology=prepared.topology,
+        trajectory=prepared.trajectory,
+        frames=prepared.folder / "frames.parquet",
+        codes=folder / "codes.npz",
+        fidelity=folder / "fidelity.json",
+        training=folder / "training.json",
+        rollout=folder / "rollout.npz",
+        ensemble=folder / "ensemble.xtc",
+        roundtrip=folder / "roundtrip.xtc",
+        frequencies=folder / "frequencies.xtc",
+        index=folder / "index.parquet",
+    )
+
+
+_TRAINING = {
+    "validation_loss": 2.4,
+    "baseline_frequencies": 2.6,
+    "baseline_persistence": 2.5,
+    "persistence_weight": 0.1,
+    "steps": 100,
+    "best_step": 80,
+    "parameters": 1000,
+}
+
+
+def _fidelity(residues: int, frames: int) -> dict:
+    group = {
+        "frames": frames,
+        "rmsd_nm": {"median": 0.02, "p95": 0.03, "max": 0.05},
+        "state_kept": {"A": {"frames": frames, "kept": frames - 1, "share": (frames - 1) / frames}},
+        "cv_error": {"psi11_rad": {"median": 0.1, "p95": 0.2, "max": 0.3}},
+    }
+    return {
+        "tokenizer": "multiscale",
+        "codebook_size": 128,
+        "training": group,
+        "unseen": {**group, "state_kept": {**group["state_kept"], "B": {"frames": 10, "kept": 9, "share": 0.9}}},
+        "codes_equal_consecutive": 0.3,
+        "entropy_per_residue_nats": [2.0] * residues,
+        "codes_used": 120,
+    }
+
+
+def _training_log() -> pd.DataFrame:
+    step = np.arange(0, 101, 5)
+    validation = np.where(step % 20 == 0, 2.4 + 2.4 * np.exp(-step / 25), np.nan)
+    return pd.DataFrame(
+        {
+            "step": step,
+            "epoch": step / 30,
+            "training_loss": 2.3 + 2.5 * np.exp(-step / 22),
+            "validation_loss": validation,
+            "learning_rate": 1e-3 * (1 - step / 100),
+        }
+    )
+
+
+def _fidelity_table(prepared, training: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
+    universe, bound = prepared.universe(), prepared.bound()
+    rows = np.sort(np.concatenate([training, np.flatnonzero(prepared.frames["state"] == "B")[::5]]))
+    backbone = read_backbone(universe, rows)
+    before, state = bound.measure(backbone, rows)
+    after, state_after = bound.measure(backbone + rng.normal(scale=NOISE_NM, size=backbone.shape), rows)
+    return pd.DataFrame(
+        {
+            "frame": prepared.frames["frame"].to_numpy()[rows],
+            "training": np.isin(rows, training),
+            "state": state,
+            "state_after": state_after,
+            "rmsd_nm": np.abs(rng.normal(0.02, 0.005, len(rows))),
+            **before,
+            **{f"{column}_after": values for column, values in after.items()},
+        }
+    )
