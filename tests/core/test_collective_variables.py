@@ -6,6 +6,7 @@ import pytest
 from MDAnalysis.analysis.dihedrals import Dihedral
 from MDAnalysis.analysis.rms import RMSD
 from pydantic import TypeAdapter
+from scipy.spatial.transform import Rotation
 
 from mdllm.core.collective_variables import CollectiveVariables, column
 from mdllm.core.errors import InputError
@@ -33,23 +34,15 @@ def bind(atoms, variables, **references):
     return CollectiveVariables(atoms, _ADAPTER.validate_python(variables), references)
 
 
-def coordinates(universe):
-    """(F, A, 3) in nm of the backbone atoms in file order N, CA, C, O."""
-    return np.stack([universe.atoms.positions.copy() for _ in universe.trajectory]) / ANGSTROM_PER_NM
-
-
 @pytest.fixture(scope="module")
 def structure(structures):
-    """Function: backbone universe and coordinates (M, A, 3) of a PDB file with a whole backbone."""
+    """Function: backbone and coordinates (M, A, 3) of a PDB file whose backbone is whole; altloc A."""
 
     def load(name):
-        protein = mda.Universe(structures / name).select_atoms("protein")
-        keep = protein.select_atoms("backbone and (altLoc A or not altLoc [!A])") if name == "3dmv.pdb" else None
-        atoms = keep if keep is not None else protein.select_atoms("backbone")
-        return mda.Merge(atoms), coordinates_of(atoms)
-
-    def coordinates_of(atoms):
-        return np.stack([atoms.positions.copy() for _ in atoms.universe.trajectory]) / ANGSTROM_PER_NM
+        universe = mda.Universe(structures / name)
+        atoms = universe.select_atoms("protein and backbone and not altLoc B")
+        points = np.stack([atoms.positions.copy() for _ in universe.trajectory]) / ANGSTROM_PER_NM
+        return mda.Merge(atoms), points
 
     return load
 
@@ -100,9 +93,7 @@ def test_chunks_and_layouts_do_not_matter(trp_cage):
 def test_rigid_motion_changes_nothing(trp_cage):
     universe, points = trp_cage
     bound = bind(universe, _TRP_CAGE, training_start=points[0])
-    turned = points @ np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
-    if np.linalg.det(np.linalg.lstsq(points[0], turned[0], rcond=None)[0]) < 0:
-        turned = turned * [1, 1, -1]
+    turned = points @ Rotation.random(rng=0).as_matrix()
     for name, values in bound.compute(points).items():
         np.testing.assert_allclose(bound.compute(turned + 2)[name], values, atol=1e-4)
 

@@ -16,6 +16,6 @@ rule acquire:
         source=lambda wildcards: plan.systems[wildcards.system]
         .raw_source()
         .model_dump(mode="json"),
-        cache=os.environ.get("MDLLM_CACHE", ".cache/mdllm"),
+        cache=CACHE,
     script:
         "../scripts/acquire.py"

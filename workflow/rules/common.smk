@@ -1,5 +1,9 @@
 # Helpers of all rules: where a stage's result lies, and the part of the config that it reads.
 
+CACHE = os.environ.get("MDLLM_CACHE", ".cache/mdllm")
+FIGURES = ("plane", "time_series", "loss", "fidelity", "discovery", "quality")
+STYLE = Path(workflow.basedir, "src", "mdllm", "figures", "mdllm.mplstyle")
+
 
 def made_by(stage, path):
     """Input function: `path` in the folder of the variant that provides `stage` for the wildcards' variant."""
@@ -46,3 +50,13 @@ def raw_files(wildcards):
         return plan.systems[wildcards.system].raw_files()
     except InputError as error:
         raise WorkflowError(str(error)) from None
+
+
+def figure_files(wildcards=None):
+    """Every figure of every system and variant that runs."""
+    return [
+        f"results/{system}/{variant}/figures/{figure}.{ending}"
+        for system, variant in plan.runs()
+        for figure in FIGURES
+        for ending in ("pdf", "png", "csv")
+    ]

@@ -1,18 +1,6 @@
 # Needs: the tables of analysis/, tokens/fidelity and the training log; nothing heavier.
 # Makes: figures/, each as PDF, PNG and the CSV that it shows.
 
-FIGURES = ("plane", "time_series", "loss", "fidelity", "discovery", "quality")
-
-
-def figure_files(wildcards=None):
-    """Every figure of every system and variant that runs."""
-    return [
-        f"results/{system}/{variant}/figures/{figure}.{ending}"
-        for system, variant in plan.runs()
-        for figure in FIGURES
-        for ending in ("pdf", "png", "csv")
-    ]
-
 
 rule draw:
     input:
@@ -25,7 +13,7 @@ rule draw:
         fidelity_table=made_by("fidelity", "tokens/fidelity.csv"),
         training_log=made_by("finetune", "training_log.csv"),
         summary=made_by("analyze", "summary.json"),
-        style=workflow.basedir + "/src/mdllm/figures/mdllm.mplstyle",
+        style=STYLE,
     output:
         pdf=expand(
             "results/{{system}}/{{variant}}/figures/{figure}.pdf", figure=FIGURES

@@ -14,7 +14,7 @@ rule fetch_structure:
     conda:
         "../../envs/structures.yaml"
     params:
-        cache=os.environ.get("MDLLM_CACHE", ".cache/mdllm"),
+        cache=CACHE,
     script:
         "../scripts/fetch_structure.py"
 

@@ -49,7 +49,9 @@ METRICS = {
     "ca_ca_deviation_nm": Metric("nm", "the same of neighbouring CA-CA, ideal trans or cis by omega", 0.002),
     "omega_deviation_rad": Metric("rad", "root-mean-square deviation of omega from the nearer of 0 and pi", 0.03),
     "clashes_per_residue": Metric("1", "pairs of N, CA, C, O that overlap by 0.04 nm, residues 2 apart or more", 0.02),
-    "ramachandran_outlier_share": Metric("1", "share of non-glycine residues outside the 99 % contour", 0.03),
+    "ramachandran_outlier_share": Metric(
+        "1", "share of non-glycine residues outside the contour of known structures", 0.03
+    ),
     "cis_share": Metric("1", "share of peptide bonds with |omega| < pi/2", 0.005),
     "positive_phi_share": Metric("1", "share of non-glycine residues with phi > 0"),
 }

@@ -18,7 +18,6 @@ class FigureInputs:
     discovery: Path
     description: Path
     fidelity_table: Path
-    fidelity: Path
     training_log: Path
     summary: Path
 
@@ -56,10 +55,6 @@ class Tables:
     @cached_property
     def description(self) -> dict:
         return json.loads(Path(self._inputs.description).read_text())
-
-    @cached_property
-    def fidelity(self) -> dict:
-        return json.loads(Path(self._inputs.fidelity).read_text())
 
     @cached_property
     def summary(self) -> dict:
