@@ -80,6 +80,6 @@ class Project:
 
     def would_run(self, *arguments: str) -> set[str]:
         """Names of the rules that a dry run lists, without targets."""
-        lines = self.run("--dry-run", "--quiet", "host", *arguments).splitlines()
+        lines = self.run("--quiet", "host", "--dry-run", *arguments).splitlines()
         rules = {line.split()[1].rstrip(":") for line in lines if line.startswith(("rule ", "localrule "))}
         return rules - {"all", "figures"}

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mdllm.analysis.analyze import AnalysisInputs
+from mdllm.analysis.analyze import AnalysisInputs, analyze
 from mdllm.core.records import write_json, write_npz
+from mdllm.core.settings import AnalysisSettings
 from mdllm.core.trajectories import BackboneWriter, read_backbone
 
 REPLICAS, FRAMES = 8, 40
@@ -135,3 +136,21 @@ def _fidelity_table(prepared, training: np.ndarray, rng: np.random.Generator) ->
             **{f"{column}_after": values for column, values in after.items()},
         }
     )
+
+
+def analyze_run(folder: Path, prepared) -> Path:
+    """Analyze the run of `write_run`, with fewer resamples; the output folder, inputs beside it."""
+    inputs = write_run(folder, prepared)
+    analyze(
+        inputs,
+        system="trp_cage",
+        variant="main",
+        about=prepared.system.description,
+        plane=prepared.system.plane,
+        observables=prepared.observables,
+        training_state="A",
+        settings=AnalysisSettings(resamples=500),
+        seed=0,
+        output=folder / "output",
+    )
+    return folder / "output"

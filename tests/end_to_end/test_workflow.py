@@ -102,12 +102,13 @@ def test_a_new_collective_variable_trains_nothing_again(finished):
 
 def test_a_changed_style_redraws_and_nothing_else(finished):
     style = ROOT / "src" / "mdllm" / "figures" / "mdllm.mplstyle"
-    times = (style.stat().st_atime, style.stat().st_mtime)
+    before, times = style.read_text(), (style.stat().st_atime, style.stat().st_mtime)
     try:
-        os.utime(style)
+        style.write_text(before + "lines.linewidth: 3\n")
         assert finished.would_run() == {"draw"}
         assert finished.would_run("figures") == {"draw"}
     finally:
+        style.write_text(before)
         os.utime(style, times)
 
 

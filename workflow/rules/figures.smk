@@ -9,7 +9,6 @@ rule draw:
         quality=made_by("analyze", "analysis/quality.csv"),
         discovery=made_by("analyze", "analysis/discovery.csv"),
         description=made_by("analyze", "analysis/description.json"),
-        fidelity=made_by("fidelity", "tokens/fidelity.json"),
         fidelity_table=made_by("fidelity", "tokens/fidelity.csv"),
         training_log=made_by("finetune", "training_log.csv"),
         summary=made_by("analyze", "summary.json"),

@@ -18,7 +18,7 @@ from mdllm.analysis.ensembles import FREQUENCIES, GENERATED, MODEL, ROUNDTRIP
 from mdllm.analysis.measure import to_reference, to_true
 from mdllm.core.settings import AnalysisSettings
 
-NULLS = {ROUNDTRIP: "encode->decode", FREQUENCIES: "code frequencies"}
+NULLS = {ROUNDTRIP: "encode→decode", FREQUENCIES: "code frequencies"}
 _DISTANCES = {"rmsd_to_true_nm": to_true, "rmsd_to_reference_nm": to_reference}
 
 

@@ -14,6 +14,7 @@ from scipy.spatial import cKDTree
 
 from mdllm.analysis.ramachandran import is_outlier
 from mdllm.core.geometry import CA, C, N, O, angle, backbone_torsions
+from mdllm.core.trajectories import read_backbone
 
 _BONDS_NM = {"N-CA": 0.1459, "CA-C": 0.1525, "C-N": 0.1336}
 _ANGLES_RAD = {"N-CA-C": 1.9373, "CA-C-N": 2.0455, "C-N-CA": 2.1241}
@@ -106,8 +107,7 @@ def clashes(backbone: np.ndarray) -> np.ndarray:
 
 def bonded_neighbours(universe) -> np.ndarray:
     """(L-1,) whether residue i+1 follows i in the chain: same chain, and C-N within 0.2 nm in the first frame."""
-    universe.trajectory[0]
-    atoms = universe.atoms.positions.reshape(-1, O + 1, 3) / 10.0
+    atoms = read_backbone(universe, np.array([0]))[0]
     chains = universe.atoms.chainIDs[:: O + 1] if hasattr(universe.atoms, "chainIDs") else np.zeros(len(atoms))
     close = np.linalg.norm(atoms[1:, N] - atoms[:-1, C], axis=-1) < 0.2
     return close & (chains[1:] == chains[:-1])

@@ -7,7 +7,7 @@ from mdllm.core.errors import InputError
 from mdllm.core.records import read_json
 
 _COLUMNS = ("variant", "trained on", "validation loss", "frequencies", "persistence")
-_FOUND = ("variant", "state", "model", "encode->decode", "code frequencies", "verdict")
+_FOUND = ("variant", "state", "model", "encode→decode", "code frequencies", "verdict")
 
 
 def render(folder: Path) -> str:
@@ -42,7 +42,9 @@ def render(folder: Path) -> str:
 
 
 def _percent(share: dict) -> str:
-    return f"{100 * share['value']:.2f} % ({100 * share['low']:.2f}-{100 * share['high']:.2f})"
+    value, low, high = (share[key] for key in ("value", "low", "high"))
+    interval = "" if low is None else f" ({100 * low:.2f}-{100 * high:.2f})"
+    return f"{100 * value:.2f} %{interval}"
 
 
 def _align(rows: list[tuple[str, ...]]) -> list[str]:

@@ -35,8 +35,8 @@ LOOKS = {
     "training": Look("MD, training", "#12436D", "o", "-"),
     "md": Look("MD, not shown to the model", "#28A197", "s", "-."),
     "model": Look("model", "#E8590C", "^", "-"),
-    "roundtrip": Look("null: encode→decode", "#6BA3D6", "D", "--"),
-    "frequencies": Look("null: code frequencies", "#8A8A8A", "v", ":"),
+    "roundtrip": Look("null: encode→decode", "#8FC1EA", "D", "--"),
+    "frequencies": Look("null: code frequencies", "#6E6E6E", "v", ":"),
 }
 # Shades, light to dark, and hatches tell states apart; order: training state, other states, outside all states.
 STATE_SHADES = ("#B7CDE3", "#F3B98B", "#A8D5BA", "#D9B8DC", "#F0E19B")

@@ -1,0 +1,128 @@
+"""The whole analysis on real MD frames with a model whose truth is known."""
+
+import jsonschema
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.synthetic import FRAMES, REPLICAS, write_run
+from mdllm.analysis.ensembles import open_ensembles
+from mdllm.analysis.quality import METRICS
+from mdllm.analysis.summary import SCHEMA_FILE, render_schema
+from mdllm.core.errors import InputError
+from mdllm.core.records import read_json, read_npz
+
+
+@pytest.fixture(scope="module")
+def cvs(analyzed):
+    return pd.read_parquet(analyzed / "analysis" / "cvs.parquet")
+
+
+def test_every_frame_of_every_source_is_there(cvs):
+    counts = cvs["source"].value_counts().to_dict()
+    assert counts == {"md": 4999, "roundtrip": 491, "model": REPLICAS * FRAMES, "frequencies": REPLICAS * FRAMES}
+    assert cvs.loc[cvs["training"], "source"].unique().tolist() == ["md"]
+    assert cvs["training"].sum() == 491
+
+
+def test_md_keeps_the_states_and_variables_of_the_prepared_frames(cvs, trp_cage_prepared):
+    md, prepared = cvs[cvs["source"] == "md"], trp_cage_prepared.frames
+    assert md["state"].tolist() == prepared["state"].tolist()
+    # The XTC is rounded to 0.001 nm, which is 0.01 rad of a torsion.
+    np.testing.assert_allclose(md["phi11_rad"], prepared["phi11_rad"], atol=0.04)
+    np.testing.assert_allclose(md["time_ps"], prepared["time_ps"])
+
+
+def test_the_start_is_the_first_training_frame(cvs):
+    training = cvs[(cvs["source"] == "md") & cvs["training"]]
+    assert training["rmsd_to_start_nm"].iloc[0] == pytest.approx(0, abs=1e-6)
+    assert training["rmsd_to_start_nm"].iloc[1:].min() > 0.01
+
+
+def test_the_roundtrip_carries_time_and_segment_of_its_frames(cvs):
+    roundtrip = cvs[cvs["source"] == "roundtrip"].set_index("frame")
+    md = cvs[cvs["source"] == "md"].set_index("frame").loc[roundtrip.index]
+    np.testing.assert_array_equal(roundtrip["time_ps"], md["time_ps"])
+    np.testing.assert_array_equal(roundtrip["segment"], md["segment"])
+    assert (cvs.loc[cvs["source"] == "model", "segment"] == -1).all()
+
+
+def test_noise_on_a_copied_frame_is_the_distance_to_its_state(cvs):
+    model = cvs[cvs["source"] == "model"]
+    copies_b = model[(model["replica"] < REPLICAS // 2) & (model["frame"] >= FRAMES // 2)]
+    assert (copies_b["state"] == "B").mean() > 0.95
+    assert copies_b["rmsd_to_true_B_nm"].median() < copies_b["rmsd_to_true_A_nm"].median()
+    assert model["rmsd_to_reference_A_nm"].isna().all()
+
+
+def test_quality_measures_training_frames_against_the_others(analyzed):
+    frames = pd.read_parquet(analyzed / "analysis" / "quality_frames.parquet")
+    assert set(METRICS) <= set(frames.columns)
+    training = frames[frames["source"] == "md"]
+    assert len(training) == 491
+    assert training["rmsd_to_training_nm"].min() > 0.01
+
+
+def test_discovery_tells_the_truth_that_was_put_in(analyzed):
+    table = pd.read_csv(analyzed / "analysis" / "discovery.csv").set_index(["state", "source"])
+    found = table.loc[("B", "model")]
+    assert found["share"] == pytest.approx(0.25, abs=0.01)
+    assert found["share_low"] < 0.25 < found["share_high"]
+    assert found["replicas_reached"] == REPLICAS // 2
+    assert found["first_frame_min"] == FRAMES // 2
+    assert found["verdict"] == "beats both nulls"
+    assert table.loc[("B", "roundtrip"), "share"] == 0
+    assert table.loc[("A", "model"), "verdict"] == "leaves the training state more often than both nulls"
+
+
+def test_the_summary_follows_its_schema_and_the_tables(analyzed):
+    summary = read_json(analyzed / "summary.json")
+    assert SCHEMA_FILE.read_text() == render_schema(), "run `python -m mdllm.analysis.summary`"
+    jsonschema.validate(summary, read_json(SCHEMA_FILE))
+    table = pd.read_csv(analyzed / "analysis" / "discovery.csv").set_index(["state", "source"])
+    assert summary["discovery"]["B"]["model"]["share"]["value"] == table.loc[("B", "model"), "share"]
+    assert summary["discovery"]["B"]["roundtrip"]["replicas_reached"] is None
+    assert summary["training"]["beats_baselines"] is True
+    assert summary["rollout"] == {
+        "replicas": REPLICAS,
+        "frames": FRAMES,
+        "residues": 20,
+        "log_likelihood_per_code_nats": -2.5,
+        "entropy_per_code_nats": 3.0,
+        "entropy_per_code_first_nats": 3.0,
+        "entropy_per_code_last_nats": 3.0,
+    }
+
+
+def test_the_description_names_what_figures_need(analyzed):
+    description = read_json(analyzed / "analysis" / "description.json")
+    assert description["plane"] == ["distance_11_15_nm", "psi11_rad"]
+    assert description["columns"]["distance_11_15_nm"] == {
+        "label": "CA11–CA15 distance",
+        "unit": "nm",
+        "periodic": False,
+    }
+    assert description["columns"]["psi11_rad"]["periodic"] is True
+    assert description["states"]["B"] == [{"phi11_rad": [-3.1416, 0.0]}]
+
+
+def test_the_same_seed_gives_the_same_bytes(analyzed, tmp_path, trp_cage_prepared):
+    from analysis.synthetic import analyze_run
+
+    again = analyze_run(tmp_path, trp_cage_prepared)
+    for name in ("discovery.csv", "quality.csv", "description.json"):
+        assert (again / "analysis" / name).read_bytes() == (analyzed / "analysis" / name).read_bytes()
+
+
+def test_a_table_that_does_not_fit_its_trajectory_is_refused(tmp_path, trp_cage_prepared):
+    inputs = write_run(tmp_path, trp_cage_prepared)
+    index = pd.read_parquet(inputs.index)
+    index[index["source"] != "model"].to_parquet(inputs.index)
+    with pytest.raises(InputError, match=r"ensemble\.xtc holds 320 frames and its table has 0 rows"):
+        open_ensembles(
+            inputs.topology,
+            (inputs.trajectory, inputs.frames),
+            inputs.index,
+            {"model": inputs.ensemble},
+            read_npz(inputs.codes)["frame"],
+        )

@@ -1,0 +1,73 @@
+"""Distances between many structures at once, against one superposition after the other."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mdllm.analysis.ensembles import spread
+from mdllm.analysis.measure import KnownStructures, _nearest_model, _nearest_training
+from mdllm.core.geometry import pairwise_rmsd, rmsd, rmsd_of_present
+
+
+@pytest.fixture
+def clouds():
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(12, 30, 3))
+    near = points[:4] + rng.normal(scale=0.02, size=(4, 30, 3))
+    return points, np.concatenate([near, points[:2] * [1, 1, -1], rng.normal(size=(5, 30, 3))])
+
+
+def test_all_pairs_equal_one_superposition_each(clouds):
+    """Among them near copies, and mirror images, which no rotation superposes."""
+    a, b = clouds
+    expected = np.stack([rmsd(a, target) for target in b], axis=1)
+    np.testing.assert_allclose(pairwise_rmsd(a, b), expected, atol=1e-6)
+    assert expected[0, 4] > 0.3
+
+
+def test_identical_and_flat_structures():
+    line = np.zeros((1, 10, 3))
+    line[0, :, 0] = np.arange(10)
+    assert pairwise_rmsd(line, line + 5)[0, 0] == pytest.approx(0, abs=1e-5)
+    flat = np.random.default_rng(0).normal(size=(2, 20, 3)) * [1, 1, 0]
+    np.testing.assert_allclose(pairwise_rmsd(flat, flat[::-1]), [rmsd(flat, x) for x in flat[::-1]], atol=1e-5)
+
+
+def test_absent_atoms_are_left_out_on_either_side(clouds):
+    a, _ = clouds
+    target, mobile = a[0].copy(), a[1:4].copy()
+    target[3] = np.nan
+    mobile[1, 7, 0] = np.nan
+    keep = np.ones(30, bool)
+    keep[3] = False
+    assert rmsd_of_present(mobile, target)[0] == pytest.approx(rmsd(mobile[:1, keep], target[keep])[0])
+    keep[7] = False
+    assert rmsd_of_present(mobile, target)[1] == pytest.approx(rmsd(mobile[1:2, keep], target[keep])[0])
+    target[2:] = np.nan
+    assert np.isnan(rmsd_of_present(mobile, target)).all()
+
+
+def test_the_nearest_of_models_that_lack_different_atoms(clouds):
+    points, models = clouds
+    models = models.copy()
+    models[1, :5] = np.nan
+    models[6, 9] = np.nan
+    expected = np.min([rmsd_of_present(points, model) for model in models], axis=0)
+    np.testing.assert_allclose(_nearest_model(points, models), expected, atol=1e-6)
+
+
+def test_a_training_frame_is_not_its_own_neighbour(clouds):
+    points, _ = clouds
+    known = KnownStructures(points[0], points[:3], np.array([10, 20, 30]), {}, {})
+    table = pd.DataFrame({"frame": [10, 20, 40]})
+    own = _nearest_training(points[:3], table, "roundtrip", known)
+    assert (own[:2] > 0.1).all()
+    assert own[2] == pytest.approx(0, abs=1e-6)
+    assert _nearest_training(points[:3], table, "model", known) == pytest.approx(0, abs=1e-6)
+
+
+def test_spread_rows_run_from_first_to_last():
+    rows = np.arange(100, 1100)
+    chosen = spread(rows, 7)
+    assert (chosen[0], chosen[-1], len(chosen)) == (100, 1099, 7)
+    np.testing.assert_array_equal(spread(rows[:5], 7), rows[:5])

@@ -1,0 +1,141 @@
+"""Every figure: its three files, its size, its fonts, its data, and the same bytes twice."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+from PIL import Image
+
+from mdllm.figures import discovery, style
+from mdllm.figures.draw import FIGURES, draw_all
+from mdllm.figures.tables import Tables
+
+SINGLE = ("loss",)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_has_its_journal_width_and_resolution(drawn, name):
+    with Image.open(drawn / f"{name}.png") as image:
+        width_mm = image.width / 300 * 25.4
+        assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+    assert width_mm == pytest.approx(89 if name in SINGLE else 183, abs=0.2)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_text_stays_text_in_the_pdf(drawn, name):
+    content = (drawn / f"{name}.pdf").read_bytes()
+    assert b"/FontType 42" in content or b"/CIDFontType2" in content
+    assert b"/FontType 3" not in content
+    assert b"CreationDate" not in content
+
+
+def test_the_same_tables_give_the_same_bytes(drawn, figure_inputs, tmp_path):
+    draw_all(figure_inputs, tmp_path)
+    for file in sorted(drawn.iterdir()):
+        assert (tmp_path / file.name).read_bytes() == file.read_bytes(), file.name
+
+
+def test_the_data_beside_a_figure_is_what_it_shows(drawn, figure_inputs):
+    cvs = Tables(figure_inputs).cvs
+    plane = pd.read_csv(drawn / "plane.csv")
+    assert plane["shown_as"].value_counts()["model"] == (cvs["source"] == "model").sum()
+    assert plane["shown_as"].value_counts()["training"] == cvs["training"].sum()
+    series = pd.read_csv(drawn / "time_series.csv")
+    shown = series[series["source"] == "model"]["distance_11_15_nm"]
+    np.testing.assert_allclose(shown, cvs[cvs["source"] == "model"]["distance_11_15_nm"])
+    fidelity = pd.read_csv(drawn / "fidelity.csv")
+    assert fidelity["error_psi11_rad"].between(0, np.pi).all()
+    pd.testing.assert_frame_equal(pd.read_csv(drawn / "discovery.csv"), pd.read_csv(figure_inputs.discovery))
+
+
+def texts_of(draw, tables, folder, monkeypatch) -> tuple[list[str], list[float]]:
+    """Every text of a figure as it is saved, and the font sizes."""
+    texts, sizes = [], []
+
+    def look(fig, stem, data):
+        fig.canvas.draw()
+        for text in fig.findobj(mpl.text.Text):
+            if text.get_text().strip() and text.get_visible():
+                texts.append(text.get_text())
+                sizes.append(text.get_size())
+
+    monkeypatch.setattr(style, "save", look)
+    draw(tables, folder / "figure")
+    return texts, sizes
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_no_text_is_smaller_than_six_points(figure_inputs, tmp_path, monkeypatch, name):
+    texts, sizes = texts_of(FIGURES[name], Tables(figure_inputs), tmp_path, monkeypatch)
+    assert texts
+    assert min(sizes) >= 6
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("plane", "CA11–CA15 distance (nm)"),
+        ("plane", "ψ11 (rad)"),
+        ("time_series", "RMSD to first\ntraining frame (nm)"),
+        ("loss", "loss (nats per code)"),
+        ("fidelity", "backbone RMSD (nm)"),
+        ("quality", "bond angle\ndeviation (rad)"),
+        ("discovery", "share of frames in the state (95 % interval)"),
+    ],
+)
+def test_axes_say_what_and_in_which_unit(figure_inputs, tmp_path, monkeypatch, name, label):
+    assert label in texts_of(FIGURES[name], Tables(figure_inputs), tmp_path, monkeypatch)[0]
+
+
+def test_discovery_says_in_words_that_a_null_does_as_well(figure_inputs, tmp_path, monkeypatch):
+    table = pd.read_csv(figure_inputs.discovery)
+    phrase = "no better than its null (code frequencies)"
+    table.loc[(table["state"] == "B") & (table["source"] == "model"), "verdict"] = phrase
+    table.to_csv(tmp_path / "discovery.csv", index=False)
+    tables = Tables(replace(figure_inputs, discovery=tmp_path / "discovery.csv"))
+    texts, _ = texts_of(discovery.draw, tables, tmp_path, monkeypatch)
+    assert any(phrase in text for text in texts)
+
+
+def test_a_state_that_nobody_knows_and_a_single_replica_are_drawn(figure_inputs, tmp_path):
+    """No MD frame and no reference of the state, no interval, and a region in the plane that wraps."""
+    tables = Tables(figure_inputs)
+    cvs = tables.cvs[~((tables.cvs["source"] == "md") & (tables.cvs["state"] == "B"))]
+    cvs[(cvs["source"] != "model") | (cvs["replica"] == 0)].to_parquet(tmp_path / "cvs.parquet")
+    table = tables.discovery.copy()
+    unknown = [c for c in table.columns if c.startswith("rmsd_to") or c.endswith(("_low", "_high"))]
+    table.loc[table["state"] == "B", unknown] = np.nan
+    table.to_csv(tmp_path / "discovery.csv", index=False)
+    description = tables.description | {"states": {"A": [{"psi11_rad": [2.5, -1.5]}], "B": [{"phi11_rad": [-3.1, 0]}]}}
+    (tmp_path / "description.json").write_text(json.dumps(description))
+    changed = {name: tmp_path / name for name in ("cvs.parquet", "discovery.csv", "description.json")}
+    draw_all(replace(figure_inputs, **{path.stem: path for path in changed.values()}), tmp_path / "drawn")
+    assert {file.stem for file in (tmp_path / "drawn").iterdir()} == set(FIGURES)
+
+
+def test_sources_differ_in_greyscale_or_in_marker_and_line():
+    looks = list(style.LOOKS.values())
+    assert len({look.marker for look in looks}) == len(looks)
+    grey = {name: np.dot(mpl.colors.to_rgb(look.color), [0.299, 0.587, 0.114]) for name, look in style.LOOKS.items()}
+    assert abs(grey["training"] - grey["model"]) > 0.2
+    assert abs(grey["training"] - grey["md"]) > 0.2
+    assert abs(grey["roundtrip"] - grey["frequencies"]) > 0.2
+
+
+def test_no_figure_stays_open(drawn):
+    assert plt.get_fignums() == []
+
+
+def test_figures_need_neither_torch_nor_mdanalysis():
+    code = "import sys; import mdllm.figures.draw; print({'torch', 'MDAnalysis', 'snakemake'} & set(sys.modules))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": _SOURCE})
+    assert result.stdout.strip() == "set()", result.stderr
+
+
+_SOURCE = str(style._STYLE.parents[2])
