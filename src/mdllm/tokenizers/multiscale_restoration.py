@@ -15,6 +15,8 @@ from mdllm.tokenizers.multiscale_scaffold import PEPTIDE_PAIRS, Scaffold
 _ROUNDS = 6
 # Share of a distance's error that each of its two atoms takes per round, were their residues equally trusted.
 _STEP = 0.3
+# A distance within so many standard deviations of its training mean is left alone.
+_TOLERANCE = 1.0
 # A residue with no trust moves at most so many times farther than a fully trusted one.
 _MOBILITY = 4.0
 # Frames that are restored together: few enough for the processor's cache.
@@ -40,10 +42,12 @@ def _restore(rotation, origin, trust, scaffold):
     atoms = atoms_of(rotation, origin, local)
     for _ in range(_ROUNDS):
         shift = np.zeros_like(atoms)
-        for (before, after), target in zip(PEPTIDE_PAIRS, scaffold.peptide.T, strict=True):
+        for pair, (before, after) in enumerate(PEPTIDE_PAIRS):
+            mean, width = scaffold.peptide[:, pair].T[..., None]
             bond = atoms[1:, after] - atoms[:-1, before]
             length = np.sqrt(dot(bond, bond))
-            error = (2.0 * _STEP * (1.0 - target[:, None] / np.maximum(length, 1e-6)))[:, None] * bond
+            target = np.clip(length, mean - _TOLERANCE * width, mean + _TOLERANCE * width)
+            error = (2.0 * _STEP * (1.0 - target / np.maximum(length, 1e-6)))[:, None] * bond
             shift[:-1, before] += share[:, None] * error
             shift[1:, after] -= (1.0 - share)[:, None] * error
         atoms += shift

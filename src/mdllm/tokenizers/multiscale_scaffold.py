@@ -33,7 +33,7 @@ class Scaffold:
     rotation: np.ndarray  # (L, 3, 3) mean pose of each residue in the training frames
     origin: np.ndarray  # (L, 3) nm
     local: np.ndarray  # (L, 3, 3) mean N, CA, C in the residue's own frame, nm
-    peptide: np.ndarray  # (L-1, 4) mean distances of PEPTIDE_PAIRS between residues i and i+1, nm
+    peptide: np.ndarray  # (L-1, 4, 2) mean and standard deviation of PEPTIDE_PAIRS' distances, nm
     anchors: np.ndarray  # (A,) residues, coarse to fine
     neighbours: np.ndarray  # (L, n) residues rebuilt before this one, nearest first; itself where there are fewer
 
@@ -61,11 +61,12 @@ def build_scaffold(backbone: np.ndarray, neighbours: int) -> Scaffold:
     from_origin = np.transpose(aligned, (1, 2, 3, 0)) - origin[:, None]
     anchors = _farthest_points(mean_origin, max(4, len(mean_origin) // _RESIDUES_PER_ANCHOR))
     distances = [aligned[:, 1:, after] - aligned[:, :-1, before] for before, after in PEPTIDE_PAIRS]
+    lengths = np.linalg.norm(distances, axis=-1)
     return Scaffold(
         rotation=nearest_rotations(rotation.mean(-1)),
         origin=mean_origin,
         local=np.einsum("ljif,lajf->lai", rotation, from_origin) / len(backbone),
-        peptide=np.linalg.norm(distances, axis=-1).mean(1).T,
+        peptide=np.stack([lengths.mean(1).T, lengths.std(1).T], axis=-1),
         anchors=anchors,
         neighbours=_neighbours(mean_origin, anchors, neighbours),
     )
