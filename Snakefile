@@ -7,7 +7,9 @@ from pathlib import Path
 # Every job of every executor reads this file first, so the library needs no installation.
 sys.path.insert(0, str(Path(workflow.basedir) / "src"))
 os.environ.update(
-    PYTHONPATH=os.pathsep.join([sys.path[0], os.environ.get("PYTHONPATH", "")])
+    PYTHONPATH=os.pathsep.join(
+        filter(None, [sys.path[0], os.environ.get("PYTHONPATH")])
+    )
 )
 
 from snakemake.exceptions import WorkflowError

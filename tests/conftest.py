@@ -7,7 +7,7 @@ import pytest
 
 from mdllm.core.config import read_yaml
 from mdllm.core.errors import InputError
-from mdllm.core.settings import PackageSource
+from mdllm.core.system_settings import PackageSource
 from mdllm.data.acquire import fetch_package
 from prepared import Prepared, prepare_trp_cage
 

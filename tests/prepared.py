@@ -7,7 +7,7 @@ import pandas as pd
 
 from mdllm.core.config import read_yaml
 from mdllm.core.observables import BoundObservables, bind
-from mdllm.core.settings import FilesSource, Observables, SystemSettings, TrainingSet
+from mdllm.core.system_settings import FilesSource, Observables, SystemSettings, TrainingSet
 from mdllm.core.trajectories import open_backbone
 from mdllm.data.acquire import acquire
 from mdllm.data.training_set import TrainingFrames, select_training_frames

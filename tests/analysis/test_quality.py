@@ -11,7 +11,7 @@ from mdllm.analysis.quality_table import quality_table
 from mdllm.analysis.ramachandran import is_outlier
 from mdllm.core.geometry import with_oxygen
 from mdllm.core.references import load_references
-from mdllm.core.settings import Reference
+from mdllm.core.system_settings import Reference
 from mdllm.core.trajectories import backbone_universe, read_backbone
 
 

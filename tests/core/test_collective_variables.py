@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from mdllm.core.collective_variables import CollectiveVariables, column
 from mdllm.core.errors import InputError
-from mdllm.core.settings import CollectiveVariable
+from mdllm.core.system_settings import CollectiveVariable
 from mdllm.core.trajectories import ANGSTROM_PER_NM, backbone_universe
 
 _ADAPTER = TypeAdapter(dict[str, CollectiveVariable])

@@ -9,7 +9,7 @@ from mdllm.core.collective_variables import CollectiveVariables
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import rmsd_of_present
 from mdllm.core.references import load_references, sequence
-from mdllm.core.settings import CollectiveVariable, Reference
+from mdllm.core.system_settings import CollectiveVariable, Reference
 from mdllm.core.trajectories import ANGSTROM_PER_NM, backbone_universe
 
 

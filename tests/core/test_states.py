@@ -5,8 +5,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from mdllm.core.errors import InputError
-from mdllm.core.settings import CollectiveVariable
 from mdllm.core.states import States
+from mdllm.core.system_settings import CollectiveVariable
 
 VARIABLES = TypeAdapter(dict[str, CollectiveVariable]).validate_python(
     {"d": {"type": "distance", "a": "resid 1", "b": "resid 2"}, "phi": {"type": "phi", "residue": 3}}

@@ -9,8 +9,8 @@ from MDAnalysisTests.datafiles import DCD, GRO, PSF, TRR, XTC
 
 from mdllm.core.errors import InputError
 from mdllm.core.records import sha256
-from mdllm.core.settings import FilesSource, PackageSource
 from mdllm.core.source_files import source_files
+from mdllm.core.system_settings import FilesSource, PackageSource
 from mdllm.data.acquire import acquire, fetch_package
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from mdllm.core.errors import InputError
-from mdllm.core.settings import TrainingSet
+from mdllm.core.system_settings import TrainingSet
 from mdllm.data.training_set import select_training_frames
 
 

@@ -13,7 +13,7 @@ from MDAnalysis.analysis.dihedrals import Ramachandran
 from MDAnalysisTests.datafiles import DCD, PSF
 
 from mdllm.core.errors import InputError
-from mdllm.core.settings import FilesSource, Observables
+from mdllm.core.system_settings import FilesSource, Observables
 from mdllm.core.trajectories import open_backbone, read_backbone
 from mdllm.data.acquire import acquire
 from mdllm.data.trajectory import prepare

@@ -5,8 +5,8 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from mdllm.core.records import write_json
-from mdllm.core.settings import Source
 from mdllm.core.stage import stage
+from mdllm.core.system_settings import Source
 from mdllm.data.acquire import acquire
 
 settings = {"source": snakemake.params.source}

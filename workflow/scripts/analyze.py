@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from mdllm.analysis.analyze import AnalysisInputs, analyze
-from mdllm.core.settings import Observables, StageSettings
+from mdllm.core.settings import StageSettings
 from mdllm.core.stage import stage
+from mdllm.core.system_settings import Observables
 
 system, training_set = snakemake.params.system, snakemake.params.training_set
 settings = {**snakemake.params.settings, "system": system, "training_set": training_set}

@@ -6,8 +6,9 @@ import pandas as pd
 
 from mdllm.core.observables import bind
 from mdllm.core.records import read_npz, write_json
-from mdllm.core.settings import Observables, StageSettings
+from mdllm.core.settings import StageSettings
 from mdllm.core.stage import stage
+from mdllm.core.system_settings import Observables
 from mdllm.core.trajectories import open_backbone, read_backbone
 from mdllm.tokenizers.base import load_tokenizer
 from mdllm.tokenizers.fidelity import check, measure, summarize

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from mdllm.core.records import read_json
-from mdllm.core.settings import Observables
 from mdllm.core.stage import stage
+from mdllm.core.system_settings import Observables
 from mdllm.data.trajectory import prepare
 
 settings = snakemake.params.settings

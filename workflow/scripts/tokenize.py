@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from mdllm.core.settings import StageSettings, TrainingSet
+from mdllm.core.settings import StageSettings
 from mdllm.core.stage import stage
+from mdllm.core.system_settings import TrainingSet
 from mdllm.data.training_set import select_training_frames
 from mdllm.tokenizers.tokenize import tokenize
 

@@ -13,7 +13,8 @@ from mdllm.analysis.quality_table import quality_table
 from mdllm.analysis.summary import summarize
 from mdllm.core.observables import bind
 from mdllm.core.records import read_json, read_npz, write_json
-from mdllm.core.settings import AnalysisSettings, Observables
+from mdllm.core.settings import AnalysisSettings
+from mdllm.core.system_settings import Observables
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import pandas as pd
 
 from mdllm.core.collective_variables import column, is_periodic, unit
 from mdllm.core.observables import BoundObservables
-from mdllm.core.settings import Observables
+from mdllm.core.system_settings import Observables
 
 
 def describe(

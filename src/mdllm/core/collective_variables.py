@@ -16,7 +16,7 @@ from MDAnalysis.lib.distances import calc_angles, calc_bonds, calc_dihedrals
 
 from mdllm.core import geometry
 from mdllm.core.errors import InputError
-from mdllm.core.settings import CollectiveVariable
+from mdllm.core.system_settings import CollectiveVariable
 
 _CENTRES = {"distance": ("a", "b"), "angle": ("a", "b", "c"), "dihedral": ("a", "b", "c", "d")}
 _MEASURES = {"distance": calc_bonds, "angle": calc_angles, "dihedral": calc_dihedrals}

@@ -16,17 +16,10 @@ from pydantic import BaseModel, ValidationError
 from mdllm.core.errors import InputError
 from mdllm.core.records import digest
 from mdllm.core.section import Section
-from mdllm.core.settings import (
-    FilesSource,
-    Observables,
-    PackageSource,
-    RunSettings,
-    StageSettings,
-    SystemSettings,
-    TrainingSet,
-)
+from mdllm.core.settings import RunSettings, StageSettings
 from mdllm.core.simulation_settings import SimulationSource
 from mdllm.core.source_files import source_files
+from mdllm.core.system_settings import FilesSource, Observables, PackageSource, SystemSettings, TrainingSet
 
 Validated = TypeVar("Validated", bound=BaseModel)
 MAIN = "main"

@@ -7,8 +7,8 @@ import numpy as np
 
 from mdllm.core.collective_variables import CollectiveVariables
 from mdllm.core.references import ReferenceEnsemble, load_references
-from mdllm.core.settings import TRAINING_START, Observables
 from mdllm.core.states import States
+from mdllm.core.system_settings import TRAINING_START, Observables
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from MDAnalysis.lib.util import convert_aa_code
 
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import BACKBONE_ATOMS
-from mdllm.core.settings import Reference
+from mdllm.core.system_settings import Reference
 from mdllm.core.trajectories import ANGSTROM_PER_NM
 
 logger = logging.getLogger(__name__)

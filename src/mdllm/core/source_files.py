@@ -4,7 +4,7 @@ import glob
 from pathlib import Path
 
 from mdllm.core.errors import InputError
-from mdllm.core.settings import FilesSource
+from mdllm.core.system_settings import FilesSource
 
 
 def source_files(source: FilesSource) -> tuple[str, list[str]]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from mdllm.core.collective_variables import column, is_periodic
 from mdllm.core.errors import InputError
-from mdllm.core.settings import CollectiveVariable, Region
+from mdllm.core.system_settings import CollectiveVariable, Region
 
 OUTSIDE = "none"
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from mdllm.core.errors import InputError
 from mdllm.core.records import sha256
-from mdllm.core.settings import FilesSource, PackagedFile, PackageSource
 from mdllm.core.source_files import source_files
+from mdllm.core.system_settings import FilesSource, PackagedFile, PackageSource
 from mdllm.data.raw import inspect_trajectory
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mdllm.core.errors import InputError
-from mdllm.core.settings import TrainingSet
+from mdllm.core.system_settings import TrainingSet
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from tqdm import tqdm
 
 from mdllm.core.errors import InputError
 from mdllm.core.observables import bind
-from mdllm.core.settings import Observables
 from mdllm.core.states import OUTSIDE
+from mdllm.core.system_settings import Observables
 from mdllm.core.trajectories import BackboneWriter, backbone_universe, write_topology
 from mdllm.data.backbone import BackboneAtoms
 from mdllm.data.raw import open_raw
