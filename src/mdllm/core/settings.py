@@ -27,9 +27,9 @@ class MultiscaleSettings(FittedOnFrames):
     codebook_size: Annotated[int, Field(ge=2)] = Field(128, description="number of codes K")
     neighbours: PositiveInt = Field(8, description="rebuilt residues that a residue's pose is guessed from")
     rotation_length_nm: PositiveFloat = Field(0.2, description="a turn by t radian counts like a shift by t times this")
-    chain_share: Share = Field(0.3, description="share of codes that are steps of the chain, for unseen states")
+    chain_share: Share = Field(0.4, description="share of codes that are steps of the chain, for unseen states")
     chain_weight: Annotated[float, Field(ge=0)] = Field(
-        0.2, description="weight of a residue's place as seen from its chain neighbours, against its place in space"
+        0.6, description="weight of a residue's place as seen from its chain neighbours, against its place in space"
     )
 
 

@@ -1,9 +1,9 @@
 """Peptide bonds restored after decoding: rigid residues moved a little until neighbours fit each other.
 
 Poses are quantized one by one, so that a peptide bond comes out of the decoder up to a few hundredths of a nm too long
-or too short. Four distances per peptide unit (C-N, CA-N, C-CA, CA-CA) are pulled towards their training means, in the
-manner of position-based dynamics: Mueller et al., J. Vis. Commun. Image Represent. 18, 109 (2007). The residues stay
-rigid, so bonds, angles and chirality inside them are exact.
+or too short. Four distances per peptide unit (C-N, CA-N, C-CA, CA-CA) are pulled into the range of the training
+frames, in the manner of position-based dynamics: Müller et al., J. Vis. Commun. Image Represent. 18, 109 (2007). The
+residues stay rigid, so bonds, angles and chirality inside them are exact.
 """
 
 import numpy as np
@@ -12,11 +12,11 @@ from mdllm.core.geometry import CA, C, N
 from mdllm.tokenizers.multiscale_poses import atoms_of, best_rotation, dot, rotate
 from mdllm.tokenizers.multiscale_scaffold import PEPTIDE_PAIRS, Scaffold
 
-_ROUNDS = 6
+_ROUNDS = 5
 # Share of a distance's error that each of its two atoms takes per round, were their residues equally trusted.
 _STEP = 0.3
 # A distance within so many standard deviations of its training mean is left alone.
-_TOLERANCE = 1.0
+_TOLERANCE = 2.0
 # A residue with no trust moves at most so many times farther than a fully trusted one.
 _MOBILITY = 4.0
 # Frames that are restored together: few enough for the processor's cache.
@@ -33,7 +33,8 @@ def restore_peptides(rotation: np.ndarray, origin: np.ndarray, trust: np.ndarray
     return atoms
 
 
-def _restore(rotation, origin, trust, scaffold):
+def _restore(rotation, origin, trust, scaffold: Scaffold) -> np.ndarray:
+    """The same for one block of frames."""
     local = scaffold.local
     centre = local.mean(1)
     inner = local - centre[:, None]
