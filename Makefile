@@ -36,6 +36,6 @@ schemas: venv
 	PYTHONPATH=src $(BIN)/python -m mdllm.core.schemas
 
 bench: venv
-	$(BIN)/python benchmarks/tokenizer.py
-	$(BIN)/python benchmarks/rollout.py
-	$(BIN)/python benchmarks/workflow.py
+	PYTHONPATH=src $(BIN)/python benchmarks/tokenizer.py
+	PYTHONPATH=src $(BIN)/python benchmarks/rollout.py
+	PYTHONPATH=src $(BIN)/python benchmarks/workflow.py
