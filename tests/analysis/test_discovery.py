@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from mdllm.analysis.bootstrap import blocks_of_series, interval_of_mean, interval_of_median
-from mdllm.analysis.discovery import discovery_table
+from mdllm.analysis.discovery import discovery_table, doubts_about
 from mdllm.core.settings import AnalysisSettings
 
 SETTINGS = AnalysisSettings(resamples=400)
@@ -33,8 +33,8 @@ def frames(shares: dict[str, np.ndarray], distance: dict[str, float] | None = No
     return pd.concat(parts, ignore_index=True)
 
 
-def verdict(state="B", **shares):
-    table = discovery_table(frames(shares), ["A", "B"], "A", SETTINGS, seed=0)
+def verdict(state="B", doubts=(), **shares):
+    table = discovery_table(frames(shares), ["A", "B"], "A", list(doubts), SETTINGS, seed=0)
     return table.set_index(["state", "source"]).loc[(state, "model")]
 
 
@@ -43,6 +43,21 @@ def test_many_replicas_against_silent_nulls_beat_both():
     assert found["verdict"] == "beats both nulls"
     assert found["beats_nulls"]
     assert (found["replicas_reached"], found["first_frame_min"], found["first_frame_median"]) == (5, 10, 10)
+
+
+def test_a_model_that_has_learned_nothing_discovers_nothing():
+    """Codes at random reach every state more often than the nulls do."""
+    poor = {"validation_loss": 2.6, "baseline_frequencies": 1.6, "baseline_persistence": 1.5}
+    fine = pd.DataFrame({"no_worse": [None, True], "within_limit": [None, True]})
+    bad = pd.DataFrame({"no_worse": [None, False], "within_limit": [None, True]})
+    good = {**poor, "validation_loss": 1.4}
+    assert doubts_about(good, fine) == []
+    assert doubts_about(good, bad) == ["its structures are worse than its null's"]
+    assert len(doubts_about(poor, bad)) == 2
+    shares = {"model": [0.5] * 10, "roundtrip": [0.0] * 10, "frequencies": [0.0] * 10}
+    found = verdict(doubts=doubts_about(poor, fine), **shares)
+    assert found["verdict"] == "more often than both nulls, but it predicts no better than a baseline"
+    assert found["beats_nulls"]
 
 
 def test_one_lucky_replica_beats_nothing():
@@ -79,7 +94,7 @@ def test_one_replica_cannot_be_judged():
 def test_distances_are_judged_the_other_way_round():
     shares = dict.fromkeys(("model", "roundtrip", "frequencies"), [0.0] * 10)
     for own, closer in ((0.05, True), (0.15, False)):
-        table = discovery_table(frames(shares, {"model": own}), ["A", "B"], "A", SETTINGS, seed=0)
+        table = discovery_table(frames(shares, {"model": own}), ["A", "B"], "A", [], SETTINGS, seed=0)
         model = table[(table["state"] == "B") & (table["source"] == "model")].iloc[0]
         assert model["closer_than_nulls"] is closer
         assert model["rmsd_to_true_nm_min"] == own

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from mdllm.analysis.description import describe, reference_table
-from mdllm.analysis.discovery import discovery_table
+from mdllm.analysis.discovery import discovery_table, doubts_about
 from mdllm.analysis.ensembles import FREQUENCIES, MD, MODEL, ROUNDTRIP, open_ensembles
 from mdllm.analysis.measure import known_structures, measure
 from mdllm.analysis.quality_table import quality_table
@@ -87,7 +87,9 @@ def analyze(
     measured = [measure(ensemble, bound, known) for ensemble in ensembles.values()]
     cvs, quality_frames = (pd.concat(tables, ignore_index=True) for tables in zip(*measured, strict=True))
     quality = quality_table(quality_frames)
-    discovery = discovery_table(cvs, bound.states.names, training_state, settings, seed)
+    training = read_json(inputs.training)
+    doubts = doubts_about(training, quality)
+    discovery = discovery_table(cvs, bound.states.names, training_state, doubts, settings, seed)
     description = describe(
         system=system,
         variant=variant,
@@ -106,7 +108,6 @@ def analyze(
     quality.to_csv(folder / "quality.csv", index=False)
     discovery.to_csv(folder / "discovery.csv", index=False)
     write_json(folder / "description.json", description)
-    fidelity, training = read_json(inputs.fidelity), read_json(inputs.training)
-    rollout = read_npz(inputs.rollout)
+    fidelity, rollout = read_json(inputs.fidelity), read_npz(inputs.rollout)
     write_json(output / "summary.json", summarize(description, fidelity, training, rollout, quality, discovery))
     return {"frames": cvs["source"].value_counts().to_dict()}

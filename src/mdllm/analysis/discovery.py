@@ -8,6 +8,10 @@ A tokenizer alone can move frames across the border of a state, and so can rando
 discovery by itself. The model beats its nulls where the lower bound of its interval lies above the upper bounds of
 both (for a distance: its upper bound below both lower bounds). For the training state the question is the opposite
 one: whether the model stays.
+
+Nor are these nulls enough for a model that has learned nothing: codes at random reach every state. So a state counts
+as found only by a model that predicts better than its baselines and whose structures are no worse than its null's;
+otherwise the verdict names the doubt.
 """
 
 import numpy as np
@@ -23,7 +27,12 @@ _DISTANCES = {"rmsd_to_true_nm": to_true, "rmsd_to_reference_nm": to_reference}
 
 
 def discovery_table(
-    cvs: pd.DataFrame, states: list[str], training_state: str, settings: AnalysisSettings, seed: int
+    cvs: pd.DataFrame,
+    states: list[str],
+    training_state: str,
+    doubts: list[str],
+    settings: AnalysisSettings,
+    seed: int,
 ) -> pd.DataFrame:
     """One row per state and source (model, roundtrip, frequencies).
 
@@ -35,6 +44,7 @@ def discovery_table(
 
     Args:
         cvs: the table of `mdllm.analysis.measure.measure`, all sources.
+        doubts: what speaks against the model as a whole, from `doubts_about`.
         seed: of the bootstrap draws.
     """
     rows = []
@@ -43,7 +53,7 @@ def discovery_table(
         for number, source in enumerate((MODEL, *NULLS)):
             rng = np.random.default_rng([seed, number])
             by_source[source] = _row(cvs[cvs["source"] == source], state, source, settings, rng)
-        by_source[MODEL].update(_judge(by_source, state == training_state))
+        by_source[MODEL].update(_judge(by_source, state == training_state, doubts))
         rows += [{"state": state, "training_state": state == training_state, **row} for row in by_source.values()]
     return pd.DataFrame(rows)
 
@@ -84,13 +94,28 @@ def _row(frames: pd.DataFrame, state: str, source: str, settings: AnalysisSettin
     return row
 
 
-def _judge(by_source: dict[str, dict], is_training_state: bool) -> dict:
+def doubts_about(training: dict, quality: pd.DataFrame) -> list[str]:
+    """Why a model's frames in a state would be no discovery, in words; empty where nothing speaks against it.
+
+    Args:
+        training: `training.json`, with the validation loss and both baselines.
+        quality: the table of `mdllm.analysis.quality_table.quality_table`.
+    """
+    doubts = []
+    if training["validation_loss"] >= min(training["baseline_frequencies"], training["baseline_persistence"]):
+        doubts.append("it predicts no better than a baseline")
+    if (quality["no_worse"] == False).any() or (quality["within_limit"] == False).any():  # noqa: E712 (None: not judged)
+        doubts.append("its structures are worse than its null's")
+    return doubts
+
+
+def _judge(by_source: dict[str, dict], is_training_state: bool, doubts: list[str]) -> dict:
     """`beats_nulls`, `closer_than_nulls` (None where it cannot be said) and `verdict`."""
     model, nulls = by_source[MODEL], [by_source[null] for null in NULLS]
     beats = _above(model["share_low"], [null["share_high"] for null in nulls])
     distance = "rmsd_to_true_nm" if np.isfinite(model["rmsd_to_true_nm_median"]) else "rmsd_to_reference_nm"
     closer = _above(-model[f"{distance}_high"], [-null[f"{distance}_low"] for null in nulls])
-    verdict = _staying(model, nulls) if is_training_state else _finding(model, nulls, beats)
+    verdict = _staying(model, nulls) if is_training_state else _finding(model, nulls, beats, doubts)
     return {"beats_nulls": beats, "closer_than_nulls": closer, "verdict": verdict}
 
 
@@ -98,11 +123,11 @@ def _above(low: float, highs: list[float]) -> bool | None:
     return bool(low > max(highs)) if np.isfinite([low, *highs]).all() else None
 
 
-def _finding(model: dict, nulls: list[dict], beats: bool | None) -> str:
+def _finding(model: dict, nulls: list[dict], beats: bool | None, doubts: list[str]) -> str:
     if beats is None:
         return "not judged: intervals need at least two replicas"
     if beats:
-        return "beats both nulls"
+        return f"more often than both nulls, but {' and '.join(doubts)}" if doubts else "beats both nulls"
     if model["share"] == 0:
         return "not found" + ("" if all(null["share"] == 0 for null in nulls) else ", no better than its null")
     equals = [NULLS[null["source"]] for null in nulls if not model["share_low"] > null["share_high"]]

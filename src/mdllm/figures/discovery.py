@@ -1,5 +1,6 @@
 """Discovery against the nulls: for each state the share of frames and the distance, with intervals and in words."""
 
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ _DISTANCES = [
     "rmsd_to_reference_nm_high",
     "rmsd_to_reference_nm_median",
 ]
+# Characters of a verdict that fit into one line of the panel.
+_LINE = 66
 _BACKGROUND = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
 _ROW_INCHES, _FRAME_INCHES = 0.17, 0.75
 _SLOTS = len(_SOURCES) + 3  # two lines of words above the sources of a state, and a gap
@@ -85,4 +88,4 @@ def _words(state: str, rows: pd.DataFrame) -> str:
     model = rows.loc["model"]
     role = "trained on" if model["training_state"] else "never shown"
     reached = f"visited by {int(model['replicas_reached'])} of {int(model['clusters'])} replicas"
-    return f"State {state} ({role}), {reached}:\n{model['verdict']}"
+    return f"State {state} ({role}), {reached}:\n{textwrap.fill(model['verdict'], _LINE)}"
