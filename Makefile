@@ -2,12 +2,13 @@
 # make test   all tests
 # make lint   ruff, snakefmt, snakemake --lint, config files against their JSON Schemas
 # make venv   only the environment that the others use
+# make bench, make bench-gpu   measurements; records in benchmarks/records/
 
 PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: venv demo test lint schemas bench
+.PHONY: venv demo test lint schemas bench bench-gpu
 
 venv: .venv/complete
 
@@ -39,3 +40,6 @@ bench: venv
 	PYTHONPATH=src $(BIN)/python benchmarks/tokenizer.py
 	PYTHONPATH=src $(BIN)/python benchmarks/rollout.py
 	PYTHONPATH=src $(BIN)/python benchmarks/workflow.py
+
+bench-gpu: venv
+	PYTHONPATH=src $(BIN)/python benchmarks/llm.py

@@ -21,6 +21,9 @@ from mdllm.core.errors import InputError
 configfile: "config/config.yaml"
 
 
+report: "workflow/report/workflow.rst"
+
+
 try:
     plan = Plan(config, Path("config"))
 except InputError as error:
@@ -39,6 +42,7 @@ include: "workflow/rules/common.smk"
 # (The targets are known to Snakemake only after this file is read, hence the look at the command line.)
 if "figures" not in sys.argv or "all" in sys.argv:
 
+    include: "workflow/rules/preflight.smk"
     include: "workflow/rules/simulate.smk"
     include: "workflow/rules/acquire.smk"
     include: "workflow/rules/prepare.smk"

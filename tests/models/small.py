@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from mdllm.core.records import write_npz
 from mdllm.core.settings import LanguageSettings, RolloutSettings, ScratchModel, TrainingSettings
@@ -36,6 +37,23 @@ def write_codes(path: Path, frames: int = 160, residues: int = 4, codebook_size:
     )
 
 
+def random_network(size: int):
+    """A network over `size` token ids in float32, with weights large enough to have preferences."""
+    from transformers import MistralConfig, MistralForCausalLM
+
+    torch.manual_seed(3)
+    config = MistralConfig(
+        vocab_size=size,
+        hidden_size=32,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        initializer_range=0.3,
+    )
+    return MistralForCausalLM(config).eval()
+
+
 def run_finetune(folder: Path) -> dict:
     from mdllm.models.training import finetune
 
@@ -59,19 +77,26 @@ def run_rollout(folder: Path) -> dict:
     )
 
 
-def start(stage: str, folder: Path) -> subprocess.Popen:
-    """The stage in a process of its own."""
-    paths = [str(Path(__file__).resolve().parents[2] / "src"), os.environ.get("PYTHONPATH", "")]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([sys.executable, __file__, stage, str(folder)], env=environment, stderr=subprocess.PIPE)
+def environment() -> dict[str, str]:
+    """Environment of a process that imports the library and these tests."""
+    root = Path(__file__).resolve().parents[2]
+    paths = [str(root / "src"), str(root / "tests"), os.environ.get("PYTHONPATH", "")]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
 
 
-def interrupt(stage: str, folder: Path, checkpoint: str, number: signal.Signals) -> tuple[int, str]:
+def start(stage: str, folder: Path, script: str = __file__) -> subprocess.Popen:
+    """The stage of a script like this one in a process of its own."""
+    return subprocess.Popen([sys.executable, script, stage, str(folder)], env=environment(), stderr=subprocess.PIPE)
+
+
+def interrupt(
+    stage: str, folder: Path, checkpoint: str, number: signal.Signals, script: str = __file__
+) -> tuple[int, str]:
     """Start the stage, send the signal once a file that matches `checkpoint` exists: exit status and messages.
 
     A stage that ends before it is hit has shown nothing, and fails.
     """
-    process = start(stage, folder)
+    process = start(stage, folder, script)
     while not any(folder.glob(checkpoint)):
         assert process.poll() is None, process.stderr.read().decode()
         time.sleep(0.002)

@@ -142,7 +142,7 @@ def test_hyperparameters_reach_the_trainer(tmp_path):
             "optimizer": "adafactor",
         }
     )
-    arguments = training_arguments(changed, 3, tmp_path)
+    arguments = training_arguments(changed, MODEL, 3, tmp_path)
     assert arguments.per_device_train_batch_size == 8
     assert arguments.gradient_accumulation_steps == 4
     assert (arguments.learning_rate, arguments.weight_decay, arguments.warmup_steps) == (3e-3, 0.02, 7)

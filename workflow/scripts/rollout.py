@@ -4,11 +4,12 @@ from pathlib import Path
 
 from mdllm.core.settings import StageSettings
 from mdllm.core.stage import stage
+from mdllm.models.base import weights_file
 from mdllm.models.rollout import rollout
 
 settings = snakemake.params.settings
 model = Path(snakemake.input.model)
-inputs = {"codes": snakemake.input.codes, "weights": model / "model.safetensors"}
+inputs = {"codes": snakemake.input.codes, "weights": weights_file(model)}
 with stage(
     "rollout", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs=inputs
 ) as running:

@@ -18,7 +18,7 @@ from mdllm.core.system_settings import SystemSettings
 
 _ROOT = Path(__file__).resolve().parents[3]
 _SCHEMAS = {
-    "config": (RunSettings, "config.yaml"),
+    "config": (RunSettings, "*.yaml"),
     "preset": (StageSettings, "presets/*.yaml"),
     "system": (SystemSettings, "systems/*.yaml"),
 }

@@ -16,8 +16,7 @@ class Vocabulary:
     """A table of token ids.
 
     Attributes:
-        ids: (L, K) token id of code k at residue l; the ids of one residue are distinct. Any table will do, such as
-            reserved ids of a pretrained tokenizer.
+        ids: (L, K) token id of code k at residue l; the ids of one residue are distinct. Any table will do.
         size: number of token ids of the model, these and all others.
     """
 
@@ -28,6 +27,11 @@ class Vocabulary:
     def from_scratch(cls, residues: int, codebook_size: int) -> "Vocabulary":
         """Ids from 0 upwards, every residue with its own K: a token then says where it stands."""
         return cls(np.arange(residues * codebook_size).reshape(residues, codebook_size), residues * codebook_size)
+
+    @classmethod
+    def shared(cls, ids: np.ndarray, residues: int, size: int) -> "Vocabulary":
+        """The same ids (K,) at every residue, such as reserved ids of a pretrained tokenizer."""
+        return cls(np.tile(ids, (residues, 1)), size)
 
     @property
     def residues(self) -> int:
@@ -47,6 +51,14 @@ class Vocabulary:
         """Token ids (..., F L) of codes (..., F, L)."""
         tokens = self.ids[np.arange(self.residues), codes]
         return tokens.reshape(*codes.shape[:-2], -1)
+
+    def window(self, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Token ids (n L,) of successive frames (n, L), and the number of the frame that each belongs to."""
+        return self.encode(frames), np.repeat(np.arange(len(frames)), self.residues)
+
+    def window_lengths(self, codes: np.ndarray, starts: np.ndarray, frames: int) -> np.ndarray:
+        """Tokens (W,) of the windows of `frames` frames of `codes` (F, L) at `starts` (W,): the same for all."""
+        return np.full(len(starts), frames * self.residues)
 
     def decode(self, tokens: np.ndarray) -> np.ndarray:
         """Codes (..., F, L) of token ids (..., F L).

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mdllm.core.errors import InputError
+from mdllm.language.forms import Language
 from mdllm.language.series import CodeSeries
-from mdllm.language.vocabulary import Vocabulary
 
 IGNORED = -100
 """Label of a token that the loss does not count (the convention of torch and transformers)."""
@@ -74,15 +74,16 @@ def split(series: CodeSeries, context_frames: int, stride: int, validation_share
 class Windows(Sequence):
     """Windows as token ids and labels, ready for a causal language model that shifts the labels itself.
 
-    Item i is a dict of `input_ids` and `labels`, int64 arrays ((N + 1) L,). Labels equal the ids wherever the loss
-    counts, and are `IGNORED` elsewhere. Reversed copies follow after all windows as they are: time in equilibrium has
-    no direction, so that a window read backwards is as probable as the window.
+    Item i is a dict of `input_ids` and `labels`, int64 arrays (T,), with T = (N + 1) L where a code is one token.
+    Labels equal the ids wherever the loss counts, and are `IGNORED` elsewhere; what stands before the first frame never
+    counts. Reversed copies follow after all windows as they are: time in equilibrium has no direction, so that a window
+    read backwards is as probable as the window.
     """
 
     def __init__(
         self,
         codes: np.ndarray,
-        vocabulary: Vocabulary,
+        language: Language,
         context_frames: int,
         starts: np.ndarray,
         loss: str,
@@ -90,7 +91,7 @@ class Windows(Sequence):
     ):
         """Windows of `codes` (F, L) at `starts` (W,); `loss` is `all` frames or the `last` one."""
         self.codes, self.starts, self.context_frames = codes, starts, context_frames
-        self.vocabulary, self.loss, self.time_reversed = vocabulary, loss, time_reversed
+        self.language, self.loss, self.time_reversed = language, loss, time_reversed
 
     def __len__(self) -> int:
         return len(self.starts) * (2 if self.time_reversed else 1)
@@ -101,8 +102,6 @@ class Windows(Sequence):
         backwards, index = divmod(index, len(self.starts))
         start = self.starts[index]
         window = self.codes[start : start + self.context_frames + 1]
-        tokens = self.vocabulary.encode(window[::-1] if backwards else window)
-        labels = tokens.copy()
-        if self.loss == "last":
-            labels[: -self.vocabulary.residues] = IGNORED
-        return {"input_ids": tokens, "labels": labels}
+        tokens, frame = self.language.window(window[::-1] if backwards else window)
+        first_counted = 0 if self.loss == "all" else self.context_frames
+        return {"input_ids": tokens, "labels": np.where(frame >= first_counted, tokens, IGNORED)}

@@ -1,12 +1,14 @@
 """The registry by which the config names a model, and where a model computes.
 
 A model is a causal language model of transformers: token ids (B, T) to logits (B, T, V), with a cache of keys and
-values. To add one, write a module with a function ``build(settings, vocabulary, positions)`` decorated with
-``@register("name")``, give it a settings class in `mdllm.core.settings`, and name the module in `_MODULES`.
+values. To add one, write a module that calls ``register("name", ModelKind(...))``, give it a settings class in
+`mdllm.core.settings`, and name the module in `_MODULES`.
 """
 
 import importlib
+import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -14,49 +16,85 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.utils.logging import disable_progress_bar
 
 from mdllm.core.errors import InputError
-from mdllm.language.vocabulary import Vocabulary
+from mdllm.language.forms import Language
 
 ATTENTION = "sdpa"
+ADAPTER = "adapter_model.safetensors"
 
 disable_progress_bar()
 
-_REGISTRY: dict[str, Callable] = {}
-_MODULES = {"mistral": "mdllm.models.mistral"}
+
+@dataclass(frozen=True)
+class ModelKind:
+    """What a kind of model has to offer.
+
+    Attributes:
+        language: (settings, form, residues, codebook_size) to the language that the model reads and writes.
+        build: (settings, language, tokens of the longest window) to the model, ready to be trained.
+        keep: (checkpoint of the Trainer, settings, folder) writes the trained model for `load_model`.
+    """
+
+    language: Callable[..., Language]
+    build: Callable[..., PreTrainedModel]
+    keep: Callable[..., None]
 
 
-def register(name: str):
-    """Function decorator: make a builder known by `name`."""
-
-    def add(builder: Callable) -> Callable:
-        _REGISTRY[name] = builder
-        return builder
-
-    return add
+_REGISTRY: dict[str, ModelKind] = {}
+_MODULES = {"mistral": "mdllm.models.mistral", "pretrained": "mdllm.models.pretrained"}
 
 
-def build_model(settings, vocabulary: Vocabulary, positions: int) -> PreTrainedModel:
-    """The model that the config section `model` describes, ready to be trained.
+def register(name: str, kind: ModelKind) -> None:
+    """Make a kind of model known by `name`."""
+    _REGISTRY[name] = kind
 
-    Args:
-        settings: the config section `model`; its `name` chooses the builder.
-        vocabulary: the token ids, V of them.
-        positions: tokens of the longest window.
+
+def model_kind(name: str) -> ModelKind:
+    """The kind of model that `name` in the config section `model` chooses.
 
     Raises:
         InputError: no model has that name.
     """
-    if settings.name not in _MODULES:
-        raise InputError(f"model.name '{settings.name}' is unknown; choose one of {', '.join(sorted(_MODULES))}")
-    importlib.import_module(_MODULES[settings.name])
-    return _REGISTRY[settings.name](settings, vocabulary, positions)
+    if name not in _MODULES:
+        raise InputError(f"model.name '{name}' is unknown; choose one of {', '.join(sorted(_MODULES))}")
+    importlib.import_module(_MODULES[name])
+    return _REGISTRY[name]
+
+
+def build_model(settings, language: Language, positions: int) -> PreTrainedModel:
+    """The model that the config section `model` describes, ready to be trained.
+
+    Args:
+        settings: the config section `model`; its `name` chooses the kind.
+        language: what the model reads and writes, with the token ids, V of them.
+        positions: tokens of the longest window.
+    """
+    return model_kind(settings.name).build(settings, language, positions)
 
 
 def load_model(folder: Path) -> PreTrainedModel:
     """The trained model in `folder`, in evaluation mode on the device that is there."""
+    if weights_file(folder).name == ADAPTER:
+        return importlib.import_module(_MODULES["pretrained"]).load(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, attn_implementation=ATTENTION)
-    return model.to(available_device()).eval()
+    return model.to(chosen_device()).eval()
 
 
-def available_device() -> torch.device:
-    """CUDA where there is a GPU, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def weights_file(folder: Path) -> Path:
+    """The file of a trained model by which it is known: its adapter, or all of its weights."""
+    return next(path for path in (folder / ADAPTER, folder / "model.safetensors") if path.exists())
+
+
+def chosen_device(asked: str = "auto") -> torch.device:
+    """The device of this process: `cpu`, `cuda`, or, if `auto`, CUDA where there is a GPU.
+
+    Raises:
+        InputError: CUDA is asked for, but torch finds no GPU.
+    """
+    if asked == "cuda" and not torch.cuda.is_available():
+        raise InputError(
+            "model.device: cuda was asked for, but torch finds no GPU; run on a machine with one, install torch with "
+            "CUDA, or set model.device to auto or cpu"
+        )
+    if asked == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))  # set by `accelerate launch`

@@ -1,5 +1,7 @@
 """What the Trainer does between steps: early stopping, the progress bar, and SIGTERM."""
 
+import torch
+from accelerate.utils import reduce
 from tqdm import tqdm
 from transformers import TrainerCallback
 
@@ -28,12 +30,15 @@ class StopWithoutImprovement(TrainerCallback):
 
 
 class StopWhenPreempted(TrainerCallback):
-    """Checkpoint and stop at the step at which SIGTERM is seen."""
+    """Checkpoint and stop at the step at which SIGTERM is seen, by all processes if by one of them."""
 
     def __init__(self, preemption: Preemption):
         self.preemption = preemption
 
     def on_step_end(self, args, state, control, **kwargs):
+        if args.world_size > 1:
+            seen = torch.tensor([int(self.preemption.requested)], device=args.device)
+            self.preemption.requested = bool(reduce(seen, "sum"))
         if self.preemption.requested:
             control.should_save = control.should_training_stop = True
 
@@ -42,7 +47,14 @@ class ProgressBar(TrainerCallback):
     """One line: steps, speed, time left, training and validation loss."""
 
     def on_train_begin(self, args, state, control, **kwargs):
-        self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc="train", unit="step", mininterval=1)
+        self.bar = tqdm(
+            total=state.max_steps,
+            initial=state.global_step,
+            desc="train",
+            unit="step",
+            mininterval=1,
+            disable=not state.is_world_process_zero,
+        )
         self.losses = {}
 
     def on_step_end(self, args, state, control, **kwargs):

@@ -7,6 +7,7 @@ else is deleted. From any complete checkpoint the run continues to the same weig
 import shutil
 from pathlib import Path
 
+from accelerate import PartialState
 from transformers import TrainerCallback, TrainerState
 
 _MARK = "complete"
@@ -44,9 +45,12 @@ def read_state(checkpoint: Path) -> TrainerState:
 
 
 class KeepBestAndNewest(TrainerCallback):
-    """Mark a new checkpoint as complete, then remove all others but the best."""
+    """Mark a new checkpoint as complete, then remove all others but the best; of several processes the first does."""
 
     def on_save(self, args, state, control, **kwargs):
+        PartialState().wait_for_everyone()
+        if not state.is_world_process_zero:
+            return
         folder = Path(args.output_dir)
         newest = folder / f"{_PREFIX}{state.global_step}"
         (newest / _MARK).touch()

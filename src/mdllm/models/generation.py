@@ -1,4 +1,4 @@
-"""The next frame of many replicas at once: the prefix computed once, then one token per residue.
+"""The next frame of many replicas at once, in tokens of codes: the prefix computed once, then one token per residue.
 
 Axes: R replicas, N context frames, L residues, K codebook size, V token ids.
 """
@@ -21,9 +21,10 @@ class GeneratedFrame:
 
     Attributes:
         codes: (R, L) int32.
-        log_likelihood: (R,) log-probability of the frame, nats: the sum over residues under the model's whole
-            conditional over codes, at temperature 1 and without top-k and top-p.
-        entropy: (R,) entropy of these conditionals, summed over residues, nats.
+        log_likelihood: (R,) log-probability of the frame, nats: the sum over its tokens under the model's whole
+            conditional over what may stand there (codes, or symbols of the grammar), at temperature 1 and without top-k
+            and top-p.
+        entropy: (R,) entropy of these conditionals, summed over tokens, nats.
     """
 
     codes: np.ndarray
@@ -41,6 +42,7 @@ class FrameGenerator:
     def __init__(self, model: PreTrainedModel, vocabulary: Vocabulary, context_frames: int, settings: RolloutSettings):
         self.model, self.vocabulary, self.settings = model, vocabulary, settings
         self.ids = torch.as_tensor(vocabulary.ids, device=model.device)
+        self.draws = vocabulary.residues
         self.cache = StaticCache(model.config, max_cache_len=(context_frames + 1) * vocabulary.residues)
 
     @torch.inference_mode()

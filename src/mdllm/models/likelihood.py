@@ -1,10 +1,12 @@
-"""A model's conditional over the codes of one residue: its logits, restricted to the ids that may stand there.
+"""A model's conditional over what may stand at a position: its logits, restricted to the ids that are admitted there.
 
 Axes: R replicas or windows, L residues, K codebook size, V token ids.
 """
 
+import numpy as np
 import torch
 
+from mdllm.language.text import TextLanguage
 from mdllm.language.windows import IGNORED
 
 
@@ -45,3 +47,24 @@ def window_loss(
     counts = labels != IGNORED
     log_p = token_log_probabilities(logits[:, :-1], labels.where(counts, 0), allowed)
     return -(log_p * counts).sum() / (counts.sum() if counted is None else counted)
+
+
+def symbol_log_probabilities(
+    logits: torch.Tensor, states: np.ndarray, ends: np.ndarray, language: TextLanguage
+) -> torch.Tensor:
+    """Log-probabilities (T, 11), float64, nats, of the symbols of the grammar; minus infinity where one may not stand.
+
+    The probability of a frame is the product over its symbols: as every path through the grammar ends in a
+    well-formed frame, the probabilities of all frames sum to one.
+
+    Args:
+        logits: (T, V), each from the position before the symbol.
+        states: (T,) states of the grammar before each symbol.
+        ends: (T,) token ids that would end the code at hand.
+        language: grammar and token ids.
+    """
+    digits = torch.as_tensor(language.digits, device=logits.device)
+    last = torch.as_tensor(ends, device=logits.device)[:, None]
+    candidates = torch.cat([logits[:, digits], logits.gather(-1, last)], dim=-1).double()
+    allowed = torch.as_tensor(language.grammar.allowed[states], device=logits.device)
+    return candidates.masked_fill(~allowed, -torch.inf).log_softmax(-1)

@@ -3,16 +3,28 @@
 Axes: L residues, K codebook size, V token ids, H hidden size.
 """
 
+from pathlib import Path
+
 import torch
-from transformers import MistralConfig, MistralForCausalLM
+from transformers import AutoModelForCausalLM, MistralConfig, MistralForCausalLM
 
 from mdllm.core.errors import InputError
 from mdllm.core.settings import ScratchModel
 from mdllm.language.vocabulary import Vocabulary
-from mdllm.models.base import ATTENTION, register
+from mdllm.models.base import ATTENTION, ModelKind, register
 
 
-@register("mistral")
+def language(settings: ScratchModel, form: str, residues: int, codebook_size: int) -> Vocabulary:
+    """One token per code and residue, and no others.
+
+    Raises:
+        InputError: text, of which a model from scratch knows nothing.
+    """
+    if form != "codes":
+        raise InputError(f"language.form: {form} needs a pretrained model; choose model.name pretrained, or codes")
+    return Vocabulary.from_scratch(residues, codebook_size)
+
+
 def build(settings: ScratchModel, vocabulary: Vocabulary, positions: int) -> MistralForCausalLM:
     """Mistral (Jiang et al., arXiv 2310.06825) of a size that a CPU can train, without its sliding window.
 
@@ -58,3 +70,11 @@ def _relate_embeddings(network: MistralForCausalLM, vocabulary: Vocabulary) -> N
     code = scale * torch.randn(vocabulary.codebook_size, weights.shape[1])
     residue = scale * torch.randn(vocabulary.residues, 1, weights.shape[1])
     weights[torch.as_tensor(vocabulary.ids)] += code + residue
+
+
+def keep(checkpoint: Path, settings: ScratchModel, folder: Path) -> None:
+    """Write the weights of a checkpoint, and their config, into `folder`."""
+    AutoModelForCausalLM.from_pretrained(checkpoint).save_pretrained(folder)
+
+
+register("mistral", ModelKind(language, build, keep))

@@ -16,11 +16,13 @@ from tqdm import tqdm
 from mdllm.core.preemption import Preemption, watch_for_preemption
 from mdllm.core.records import read_npz, write_npz
 from mdllm.core.settings import LanguageSettings, RolloutSettings
+from mdllm.language.forms import load_language
 from mdllm.language.series import CodeSeries
-from mdllm.language.vocabulary import Vocabulary
+from mdllm.language.text import TextLanguage
 from mdllm.models.base import load_model
 from mdllm.models.generation import FrameGenerator
 from mdllm.models.sampling import frame_uniforms
+from mdllm.models.text_generation import TextFrameGenerator
 
 logger = logging.getLogger(__name__)
 
@@ -91,14 +93,15 @@ def run_batches(
     """
     torch.set_num_threads(threads)
     model = load_model(model_folder)
-    vocabulary = Vocabulary.load(model_folder / "vocabulary.json")
+    form = load_language(model_folder / "vocabulary.json")
+    make_generator = TextFrameGenerator if isinstance(form, TextLanguage) else FrameGenerator
     start = CodeSeries.load(codes_file).last_frames(language.context_frames)
     made = 0
     with watch_for_preemption() as preemption:
         for batch in batches:
             first = batch * settings.batch
             replicas = np.arange(first, min(first + settings.batch, settings.replicas))
-            generator = FrameGenerator(model, vocabulary, language.context_frames, settings)
+            generator = make_generator(model, form, language.context_frames, settings)
             chunks = Chunks(work_folder, batch)
             made += _continue(generator, chunks, replicas, start, settings, seed, preemption)
     return made, str(model.device)
@@ -129,7 +132,7 @@ class Chunks:
 
 
 def _continue(
-    generator: FrameGenerator,
+    generator: FrameGenerator | TextFrameGenerator,
     chunks: Chunks,
     replicas: np.ndarray,
     start: np.ndarray,
@@ -153,7 +156,7 @@ def _continue(
         mininterval=1,
     ) as progress:
         for frame in range(first, settings.frames):
-            made = generator.next_frame(context, frame_uniforms(seed, replicas, frame, start.shape[1]))
+            made = generator.next_frame(context, frame_uniforms(seed, replicas, frame, generator.draws))
             context = np.concatenate([context[:, 1:], made.codes[:, None]], axis=1)
             pending.append(made)
             progress.update(len(replicas))

@@ -32,11 +32,11 @@ def draw(probabilities: torch.Tensor, uniforms: torch.Tensor) -> torch.Tensor:
     return torch.searchsorted(cumulative, target, right=True)[:, 0]
 
 
-def frame_uniforms(seed: int, replicas: np.ndarray, frame: int, residues: int) -> np.ndarray:
-    """Uniform numbers (R, L) of one generated frame; row r depends on (seed, replicas[r], frame) only."""
+def frame_uniforms(seed: int, replicas: np.ndarray, frame: int, count: int) -> np.ndarray:
+    """Uniform numbers (R, count) of one generated frame; row r depends on (seed, replicas[r], frame) only."""
     return np.stack(
         [
-            np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, replica, frame]))).random(residues)
+            np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, replica, frame]))).random(count)
             for replica in replicas.tolist()
         ]
     )

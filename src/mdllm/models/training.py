@@ -1,28 +1,30 @@
-"""Fine-tuning: windows of codes, the Hugging Face Trainer, and a validation loss that stands beside its baselines.
+"""Fine-tuning: windows of frames, the Hugging Face Trainer, and a validation loss that stands beside its baselines.
 
-Axes: F frames, L residues, N context frames, K codebook size, W windows, V token ids.
+Axes: F frames, L residues, N context frames, K codebook size, W windows, T tokens, V token ids. Under ``accelerate
+launch`` every process trains its share of each step, and the first one writes.
 """
 
 import logging
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
-from transformers import AutoModelForCausalLM, PrinterCallback, Trainer, TrainerState, TrainingArguments, set_seed
+from accelerate import PartialState
+from transformers import PrinterCallback, Trainer, TrainerState, TrainingArguments, set_seed
 
 from mdllm.core.errors import InputError
 from mdllm.core.preemption import Preemption, watch_for_preemption
 from mdllm.core.records import write_json
-from mdllm.core.settings import LanguageSettings, ScratchModel, TrainingSettings
+from mdllm.core.settings import LanguageSettings, ModelSettings, PretrainedModel, TrainingSettings
 from mdllm.language import baselines
 from mdllm.language.series import CodeSeries
-from mdllm.language.vocabulary import Vocabulary
-from mdllm.language.windows import Windows, split
-from mdllm.models.base import ATTENTION, available_device, build_model
+from mdllm.language.windows import IGNORED, Windows, split
+from mdllm.models.base import build_model, chosen_device, model_kind
 from mdllm.models.callbacks import ProgressBar, StopWhenPreempted, StopWithoutImprovement, out_of_patience
 from mdllm.models.checkpoints import KeepBestAndNewest, best_checkpoint, newest_checkpoint, read_state
-from mdllm.models.likelihood import token_log_probabilities, window_loss
+from mdllm.models.objective import Objective, objective
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +32,7 @@ logger = logging.getLogger(__name__)
 def finetune(
     codes_file: Path,
     language: LanguageSettings,
-    model: ScratchModel,
+    model: ModelSettings,
     training: TrainingSettings,
     seed: int,
     output_folder: Path,
@@ -39,9 +41,10 @@ def finetune(
 ) -> dict:
     """Train a model on codes; write `model/` and `training_log.csv` into `output_folder`.
 
-    `model/` holds the weights of the step with the lowest validation loss (safetensors), their config, the vocabulary
-    and `training.json`. Checkpoints lie in `work_folder`, which must belong to exactly these arguments; a run that was
-    killed continues from the newest one, to the same weights bit for bit on a CPU.
+    `model/` holds the weights of the step with the lowest validation loss (safetensors; of a pretrained model only the
+    adapter), their config, the language and `training.json`. Checkpoints lie in `work_folder`, which must belong to
+    exactly these arguments; a run that was killed continues from the newest one, to the same weights bit for bit on a
+    CPU.
 
     Args:
         codes_file: npz that `CodeSeries.load` reads.
@@ -53,25 +56,34 @@ def finetune(
         the content of `training.json`; losses in nats per code.
 
     Raises:
-        InputError: too few frames for a window on either side of the gap, or a training that diverges.
+        InputError: too few frames for a window on either side of the gap, a model that cannot be had or does not fit
+            the windows, or a training that diverges.
         SystemExit: SIGTERM arrived; a checkpoint has been written.
     """
     torch.set_num_threads(threads)
     series = CodeSeries.load(codes_file)
     parts = split(series, language.context_frames, language.stride, training.validation_share)
-    vocabulary = Vocabulary.from_scratch(series.residues, series.codebook_size)
-    windows = (series.codes, vocabulary, language.context_frames)
+    kind = model_kind(model.name)
+    form = kind.language(model, language.form, series.residues, series.codebook_size)
+    windows = (series.codes, form, language.context_frames)
     training_windows = Windows(*windows, parts.training, language.loss, language.time_reversed)
     validation_windows = Windows(*windows, parts.validation, "last", time_reversed=False)
     baseline = baselines.evaluate(series, language.context_frames, parts)
-    tokens_per_window = (language.context_frames + 1) * series.residues
 
+    def lengths(starts: np.ndarray, frames: int) -> np.ndarray:
+        return form.window_lengths(series.codes, starts, frames)
+
+    frames = language.context_frames + 1
+    tokens_per_window = float(lengths(parts.training, frames).mean())
+    tokens_per_code = (tokens_per_window - lengths(parts.training, 0).mean()) / (frames * series.residues)
+
+    arguments = training_arguments(training, model, seed, work_folder)
     set_seed(seed)
-    network = build_model(model, vocabulary, tokens_per_window)
-    arguments = training_arguments(training, seed, work_folder)
+    network = build_model(model, form, int(lengths(np.concatenate([parts.training, parts.validation]), frames).max()))
     started = time.monotonic()
     with watch_for_preemption() as preemption:
-        trainer = _trainer(network, arguments, training, training_windows, validation_windows, vocabulary, preemption)
+        aim = objective(form, arguments.device)
+        trainer = _trainer(network, arguments, training, training_windows, validation_windows, aim, preemption)
         state, steps_here = _train(trainer, training, work_folder)
         if preemption.requested and not _finished(state, arguments, training):
             preemption.leave(f"step {state.global_step}")
@@ -80,11 +92,7 @@ def finetune(
     if state.best_global_step is None:
         raise InputError("training.learning_rate: the validation loss is not a number; lower the learning rate")
     folder = output_folder / "model"
-    best = AutoModelForCausalLM.from_pretrained(best_checkpoint(work_folder, state))
-    best.save_pretrained(folder)
-    vocabulary.save(folder / "vocabulary.json")
-    training_log(state).to_csv(output_folder / "training_log.csv", index=False)
-    tokens_per_step = training.batch_size * training.accumulation * tokens_per_window
+    tokens_per_step = training.batch_size * training.accumulation * arguments.world_size * tokens_per_window
     report = {
         "validation_loss": state.best_metric,
         "baseline_frequencies": baseline.frequencies,
@@ -97,15 +105,20 @@ def finetune(
         "validation_windows": len(validation_windows),
         "training_frames": parts.training_frames,
         "context_frames": language.context_frames,
-        "parameters": best.num_parameters(),
+        "parameters": network.num_parameters(),
         "tokens_per_s": round(steps_here * tokens_per_step / seconds, 1),
         "device": str(arguments.device),
         "precision": training.precision,
-        "attention": ATTENTION,
+        "attention": network.config._attn_implementation,
         "threads": threads,
         "seed": seed,
     }
-    write_json(folder / "training.json", report)
+    if arguments.process_index == 0:
+        kind.keep(best_checkpoint(work_folder, state), model, folder)
+        form.save(folder / "vocabulary.json")
+        training_log(state, tokens_per_code).to_csv(output_folder / "training_log.csv", index=False)
+        write_json(folder / "training.json", report)
+    PartialState().wait_for_everyone()
     logger.info(
         "validation loss %.3f nats per code (step %d of %d); frequencies %.3f, persistence %.3f",
         *(report[key] for key in ("validation_loss", "best_step", "steps")),
@@ -114,8 +127,11 @@ def finetune(
     return report
 
 
-def training_arguments(training: TrainingSettings, seed: int, work_folder: Path) -> TrainingArguments:
+def training_arguments(
+    training: TrainingSettings, model: ModelSettings, seed: int, work_folder: Path
+) -> TrainingArguments:
     """The config section `training` as the Trainer's arguments."""
+    pretrained = isinstance(model, PretrainedModel)
     every = min(training.evaluate_every, training.max_steps)
     return TrainingArguments(
         output_dir=str(work_folder),
@@ -129,7 +145,10 @@ def training_arguments(training: TrainingSettings, seed: int, work_folder: Path)
         lr_scheduler_type=training.scheduler,
         optim=training.optimizer,
         bf16=training.precision == "bfloat16",
-        use_cpu=available_device().type == "cpu",
+        use_cpu=chosen_device(model.device if pretrained else "auto").type == "cpu",
+        activation_checkpointing=pretrained and model.gradient_checkpointing,
+        activation_checkpointing_kwargs={"use_reentrant": False},
+        ddp_find_unused_parameters=False,
         seed=seed,
         data_seed=seed,
         logging_steps=1,
@@ -151,24 +170,19 @@ def _trainer(
     training: TrainingSettings,
     training_windows: Windows,
     validation_windows: Windows,
-    vocabulary: Vocabulary,
+    aim: Objective,
     preemption: Preemption,
 ) -> Trainer:
-    residues = vocabulary.residues
-    ids = torch.as_tensor(vocabulary.ids, device=arguments.device)
-
-    def last_frame(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        return token_log_probabilities(logits[:, -residues - 1 : -1], labels[:, -residues:], ids)
-
     trainer = Trainer(
         model=network,
         args=arguments,
         train_dataset=training_windows,
         eval_dataset=validation_windows,
-        compute_loss_func=lambda outputs, labels, num_items_in_batch: window_loss(
-            outputs.logits, labels, ids, num_items_in_batch
+        data_collator=collate,
+        compute_loss_func=lambda outputs, labels, num_items_in_batch: aim.loss(
+            outputs.logits, labels, num_items_in_batch
         ),
-        preprocess_logits_for_metrics=last_frame,
+        preprocess_logits_for_metrics=aim.last_frame,
         compute_metrics=lambda evaluation: {"nats_per_code": float(-evaluation.predictions.mean(dtype=float))},
         callbacks=[
             StopWithoutImprovement(training.patience),
@@ -181,9 +195,22 @@ def _trainer(
     return trainer
 
 
+def collate(windows: list[dict[str, np.ndarray]]) -> dict[str, torch.Tensor]:
+    """A batch of windows (R, T); shorter ones are filled up at the end, which no token of the window attends to."""
+    longest = max(len(window["input_ids"]) for window in windows)
+    fill = {"input_ids": 0, "labels": IGNORED}
+    return {
+        key: torch.as_tensor(
+            np.stack([np.pad(w[key], (0, longest - len(w[key])), constant_values=value) for w in windows])
+        )
+        for key, value in fill.items()
+    }
+
+
 def _train(trainer: Trainer, training: TrainingSettings, work_folder: Path) -> tuple[TrainerState, int]:
     """Train from the newest checkpoint to the end or to SIGTERM: the last state, and the steps made here."""
-    start = newest_checkpoint(work_folder)
+    with PartialState().main_process_first():
+        start = newest_checkpoint(work_folder)
     first = 0 if start is None else read_state(start).global_step
     if start is None or not _finished(read_state(start), trainer.args, training):
         trainer.train(resume_from_checkpoint=None if start is None else str(start))
@@ -195,10 +222,14 @@ def _finished(state: TrainerState, arguments: TrainingArguments, training: Train
     return state.global_step >= arguments.max_steps or out_of_patience(state.log_history, training.patience)
 
 
-def training_log(state: TrainerState) -> pd.DataFrame:
-    """Table of step, epoch, training_loss, validation_loss and learning_rate; losses in nats per code."""
+def training_log(state: TrainerState, tokens_per_code: float) -> pd.DataFrame:
+    """Table of step, epoch, training_loss, validation_loss and learning_rate; losses in nats per code.
+
+    The Trainer logs its loss per token: times the mean number of tokens of a code it is that of a code.
+    """
     entries = pd.DataFrame(state.log_history).reindex(
         columns=["step", "epoch", "loss", "eval_nats_per_code", "learning_rate"]
     )
+    entries["loss"] *= tokens_per_code
     names = {"loss": "training_loss", "eval_nats_per_code": "validation_loss"}
     return entries.rename(columns=names).groupby("step", as_index=False).first()

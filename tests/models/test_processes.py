@@ -1,0 +1,31 @@
+"""Training divided among processes, here two on the CPU: the same steps, and one of them writes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from models.pretrained_small import TRAINING, run_finetune
+from models.small import environment
+
+pytest.importorskip("bitsandbytes", reason="NF4 and 8-bit AdamW are those of bitsandbytes")
+SCRIPT = Path(__file__).with_name("pretrained_small.py")
+
+
+@pytest.mark.slow
+def test_two_processes_make_the_steps_of_one_with_twice_the_accumulation(with_base):
+    one = run_finetune("text", with_base, TRAINING.model_copy(update={"accumulation": 2 * TRAINING.accumulation}))
+    expected = pd.read_csv(with_base / "out/training_log.csv")
+    for name in ("out", "work_finetune"):
+        (with_base / name).rename(with_base / f"{name}_one")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    subprocess.run(
+        [*command, str(SCRIPT), "text", str(with_base)], check=True, capture_output=True, env=environment(), timeout=120
+    )
+    log = pd.read_csv(with_base / "out/training_log.csv")
+    assert log["step"].tolist() == expected["step"].tolist()
+    assert log["training_loss"].tolist() == pytest.approx(expected["training_loss"].tolist(), rel=1e-3)
+    assert log["validation_loss"].dropna().iloc[-1] == pytest.approx(one["validation_loss"], abs=5e-3)
+    assert (log["epoch"] == expected["epoch"]).all()
