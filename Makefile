@@ -8,7 +8,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: venv demo test lint schemas bench bench-gpu
+.PHONY: venv demo test lint schemas bench bench-gpu test-slurm
 
 venv: .venv/complete
 
@@ -25,6 +25,10 @@ demo: venv
 
 test: venv
 	$(BIN)/python -m pytest
+
+# Needs root, and the Debian packages slurm-wlm and munge: starts a SLURM of its own on this host.
+test-slurm: venv
+	$(BIN)/python -m pytest -m slurm tests/slurm
 
 lint: venv
 	$(BIN)/ruff check .

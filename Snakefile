@@ -54,6 +54,8 @@ if "figures" not in sys.argv or "all" in sys.argv:
 
 
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/check_cluster.smk"
+include: "workflow/rules/estimate.smk"
 
 
 rule all:

@@ -60,3 +60,18 @@ def figure_files(wildcards=None):
         for figure in FIGURES
         for ending in ("pdf", "png", "csv")
     ]
+
+
+def dry_run(wildcards):
+    """Params function: the present command as a dry run, without the target `estimate`."""
+    arguments = [argument for argument in sys.argv[1:] if argument != "estimate"]
+    source = ["--snakefile", workflow.main_snakefile]
+    return [
+        sys.executable,
+        "-m",
+        "snakemake",
+        *source,
+        *arguments,
+        "--dry-run",
+        "--nolock",
+    ]

@@ -1,0 +1,64 @@
+"""A running test cluster, and a project in which only the GPU stages are left to do."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from project import SMALL, Project
+from slurm.cluster import Cluster, missing
+from slurm.slurm_project import SlurmProject
+
+# Long enough to be disturbed: a checkpoint every second or so, for about a minute.
+LONG = {**SMALL, "training": {"max_steps": 500, "evaluate_every": 10, "patience": 1000}}
+
+
+def running_cluster(accounting: bool):
+    if reason := missing(accounting):
+        pytest.skip(reason)
+    folder = Path(tempfile.mkdtemp(prefix="slurm-"))
+    cluster = Cluster(folder / "c", accounting)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    yield from running_cluster(accounting=False)
+
+
+@pytest.fixture(scope="module")
+def accounting_cluster():
+    yield from running_cluster(accounting=True)
+
+
+@pytest.fixture(scope="session")
+def tokenized(tmp_path_factory, cache, trp_cage_files) -> Path:
+    """Folder of a project with tokens and a passed fidelity, made on this host without SLURM."""
+    project = Project(tmp_path_factory.mktemp("tokenized") / "p", cache, LONG)
+    project.run("results/trp_cage/main/tokens/fidelity.json")
+    return project.folder
+
+
+@pytest.fixture
+def project(tokenized, tmp_path, cache, cluster) -> SlurmProject:
+    """A copy of `tokenized` whose further stages go to the cluster."""
+    shutil.copytree(tokenized, tmp_path / "p")
+    return SlurmProject(tmp_path / "p", cache, LONG, cluster)
+
+
+@pytest.fixture(scope="session")
+def events():
+    """Rows of the table in docs/cluster.md; written to the file that MDLLM_EVENTS_TABLE names, if it is set."""
+    rows: list[tuple[str, str, str]] = []
+    yield rows
+    if target := os.environ.get("MDLLM_EVENTS_TABLE"):
+        lines = ["| event | what you see | what you do |", "|---|---|---|"]
+        lines += [f"| {event} | {seen} | {command} |" for event, seen, command in rows]
+        Path(target).write_text("\n".join(lines) + "\n")

@@ -1,0 +1,60 @@
+"""The estimate, and the advice of check_cluster; neither needs SLURM here."""
+
+import pytest
+
+from mdllm.core.node import advice, inspect_node
+from mdllm.core.resources import jobs_of_dry_run, table
+from project import ROOT, SMALL, Project
+
+HEALTHY = {
+    "gpu": "NVIDIA A100",
+    "cuda_visible_devices": "0",
+    "torch": "2.13.0",
+    "torch_gpus": 1,
+    "bfloat16": True,
+    "scratch": "/scratch",
+    "scratch_free_gb": 100.0,
+    "shared_file_latency_ms": 2.0,
+}
+
+
+def test_the_dry_run_of_the_demo_becomes_seven_jobs(tmp_path, cache):
+    pytest.importorskip("snakemake_executor_plugin_slurm")
+    project = Project(tmp_path / "p", cache, SMALL)
+    text = project.run("--profile", str(ROOT / "profiles" / "slurm"), "--dry-run")
+    jobs = jobs_of_dry_run(text)
+    assert [job.name for job in jobs] == ["before_gpu", *["finetune"] * 2, *["rollout"] * 2, *["after_gpu"] * 2]
+    assert [job.gpus for job in jobs] == [0, 1, 1, 1, 1, 0, 0]
+    assert sum(job.gpu_hours for job in jobs) == 2 * (8 + 4)
+    assert sorted(jobs[0].stages) == ["acquire", "fidelity", "fidelity", "prepare", "tokenize", "tokenize"]
+    assert table(jobs).splitlines()[-3].split() == ["total", "7", "16", "24.0"]
+
+
+def test_a_healthy_node_needs_no_advice():
+    assert advice(HEALTHY, gpu=True) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "gpu", "words"),
+    [
+        ({"torch": "not installed"}, True, "make venv"),
+        ({"gpu": "none"}, True, "no working GPU driver"),
+        ({"cuda_visible_devices": "not set"}, True, "given no GPU to this job"),
+        ({"torch_gpus": 0}, True, "PyTorch sees no GPU"),
+        ({"bfloat16": False}, True, "no bfloat16"),
+        ({}, False, "a CPU job holds a GPU"),
+        ({"scratch_free_gb": 1.0}, True, "set TMPDIR"),
+        ({"shared_file_latency_ms": 500.0}, True, "faster file system"),
+    ],
+)
+def test_every_shortcoming_has_its_advice(found, gpu, words):
+    problems = advice({**HEALTHY, **found}, gpu=gpu)
+    assert len(problems) == 1
+    assert words in problems[0]
+
+
+def test_this_host_is_described(tmp_path):
+    report = inspect_node(gpu=False, shared_folder=tmp_path)
+    assert report["host"]
+    assert report["shared_file_latency_ms"] > 0
+    assert not list(tmp_path.iterdir())

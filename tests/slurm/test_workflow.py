@@ -1,0 +1,107 @@
+"""The demo through SLURM, what is refused, what is checked and estimated before a run, and many systems at once."""
+
+import re
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mdllm.core.records import sha256
+from project import ROOT, SMALL
+from slurm.slurm_project import SlurmProject, run_demo
+
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
+MANY = 100
+HEAD_MEMORY_MB = 1000
+
+
+def test_the_demo(cluster, tmp_path, cache, trp_cage_files):
+    project = run_demo(tmp_path / "p", cache, cluster)
+    assert "Nothing to be done" in project.run()
+    assert len(list((project.folder / "logs" / "slurm").rglob("*.log"))) == 7
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"slurm_partition": "nowhere"}, "invalid partition specified: nowhere"),
+        ({"gpu_model": "h100"}, "Requested node configuration is not available"),
+    ],
+)
+def test_a_refused_submission_shows_the_reason_of_the_scheduler(project, change, reason):
+    project.profile["set-resources"]["finetune"].update(change)
+    project.profile["retries"] = 0
+    project.save_profile()
+    started = time.monotonic()
+    out = project.run("results/trp_cage/main/training_log.csv", ok=False)
+    assert reason in out
+    assert time.monotonic() - started < 60
+
+
+def test_a_rollout_in_one_two_and_four_jobs_is_the_same(project):
+    content = project.read("config/config.yaml")
+    content["overrides"]["rollout"]["batch"] = 1
+    content["overrides"]["training"]["max_steps"] = 10
+    project.write("config/config.yaml", content)
+    codes = "results/trp_cage/main/rollout/codes.npz"
+    found = set()
+    for parts in (1, 2, 4):
+        project.profile["set-scatter"] = {"rollout": parts}
+        project.save_profile()
+        before = {job["id"] for job in project.jobs()}
+        shutil.rmtree(project.folder / "results" / "trp_cage" / "main" / "rollout", ignore_errors=True)
+        project.run(codes)
+        found.add(sha256(project.folder / codes))
+        jobs = [job for job in project.jobs() if job["id"] not in before]
+        on_gpu = [job for job in jobs if job["gpus"] and "rollout" in job["rule"]]
+        assert len(on_gpu) == parts
+    assert len(found) == 1
+
+
+def test_check_cluster_reports_both_partitions_and_advises(project):
+    out = project.run("check_cluster", ok=False)
+    assert re.search(r"partition\s+cpu\s+gpu\n", out)
+    assert re.search(r"cuda_visible_devices\s+not set\s+0\n", out)
+    assert "gpu: the node has no working GPU driver; set the GPU partition (4)" in out
+    assert not (project.folder / "results" / "check_cluster").exists() or not list(
+        (project.folder / "results" / "check_cluster").glob("latency-*")
+    )
+
+
+def test_the_estimate_counts_jobs_and_gpu_hours(cluster, tmp_path, cache):
+    out = SlurmProject(tmp_path / "p", cache, SMALL, cluster).run("estimate")
+    assert re.search(r"^before_gpu\s+1\s+6\s+0\s+0.0", out, re.MULTILINE)
+    assert re.search(r"^finetune\s+2\s+2\s+1\s+16.0", out, re.MULTILINE)
+    assert re.search(r"^total\s+7\s+16\s+24.0", out, re.MULTILINE)
+
+
+def head_memory_mb(process: int) -> float:
+    """Largest resident memory that a process has had; 0 once it has ended."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text())
+    return int(found[1]) / 1024 if found else 0.0
+
+
+def test_many_small_systems_are_one_job_each(cluster, tmp_path, cache, trp_cage_files, record_property):
+    """All stages of a system in one group on the CPU partition, as in docs/cluster.md; here as far as the tokens."""
+    system = yaml.safe_load((ROOT / "config" / "systems" / "trp_cage.yaml").read_text())
+    del system["variants"]
+    tiny = {**SMALL, "tokenizer": {"name": "torsion_grid", "bins": 15, "fit_frames": 200}}
+    project = SlurmProject(tmp_path / "p", cache, tiny, cluster, {f"s{number:03d}": system for number in range(MANY)})
+    stages = [*project.profile["groups"], "finetune", "rollout"]
+    project.profile["groups"] = dict.fromkeys(stages, "system")
+    project.profile["set-resources"] = {}
+    project.save_profile()
+    before = {job["id"] for job in project.jobs()}
+    head = project.start(*[f"results/s{number:03d}/main/tokens/codes.npz" for number in range(MANY)])
+    memory = [0.0]
+    while head.poll() is None:
+        memory.append(head_memory_mb(head.pid) or memory[-1])
+        time.sleep(1)
+    assert head.returncode == 0, project.printed()[-4000:]
+    jobs = [job for job in project.jobs() if job["id"] not in before]
+    assert len(jobs) == MANY
+    assert {job["state"] for job in jobs} == {"COMPLETED"}
+    assert max(memory) < HEAD_MEMORY_MB
+    record_property("head_memory_mb", max(memory))

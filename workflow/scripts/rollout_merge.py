@@ -1,0 +1,17 @@
+"""Merge: the parts of a rollout, in the order of the replicas."""
+
+from pathlib import Path
+
+from mdllm.core.settings import StageSettings
+from mdllm.core.stage import stage
+from mdllm.models.base import weights_file
+from mdllm.models.rollout_parts import merge_batches
+
+settings = snakemake.params.settings
+inputs = {"codes": snakemake.input.codes, "weights": weights_file(Path(snakemake.input.model))}
+with stage(
+    "rollout", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs=inputs
+) as running:
+    chosen = StageSettings.model_validate(settings)
+    counts = merge_batches(chosen.rollout, running.work_folder(), Path(snakemake.output.codes))
+    running.note(**counts)
