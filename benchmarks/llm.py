@@ -101,11 +101,19 @@ def peak_memory_gb(device: torch.device) -> float | None:
     return round(torch.cuda.max_memory_allocated() / 1e9, 2) if device.type == "cuda" else None
 
 
+def random_codes(language) -> np.ndarray:
+    return np.random.default_rng(SEED).integers(0, CODEBOOK_SIZE, (CONTEXT_FRAMES + 2, language.residues))
+
+
+def windows_of(language) -> dict[str, torch.Tensor]:
+    """A batch of random windows."""
+    windows = Windows(random_codes(language), language, CONTEXT_FRAMES, np.arange(BATCH), "all", False)
+    return collate(list(windows))
+
+
 def measure(settings: PretrainedModel, language, config: MistralConfig) -> dict:
     """One training step (2 windows, forward, backward, update) and one rollout frame of one replica."""
-    rng = np.random.default_rng(SEED)
-    codes = rng.integers(0, CODEBOOK_SIZE, (CONTEXT_FRAMES + 2, language.residues))
-    batch = collate(list(Windows(codes, language, CONTEXT_FRAMES, np.arange(BATCH), "all", False)))
+    batch = windows_of(language)
     windows, tokens = batch["input_ids"].shape
     network = build(settings, language, tokens)
     network.gradient_checkpointing_enable({"use_reentrant": False})
@@ -134,10 +142,11 @@ def measure(settings: PretrainedModel, language, config: MistralConfig) -> dict:
     network.eval()
     make = TextFrameGenerator if isinstance(language, TextLanguage) else FrameGenerator
     generator = make(network, language, CONTEXT_FRAMES, RolloutSettings())
+    context = random_codes(language)[None, :CONTEXT_FRAMES]
     uniforms = frame_uniforms(SEED, np.arange(1), 0, generator.draws)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    frame_s = seconds(lambda: generator.next_frame(codes[None, :CONTEXT_FRAMES], uniforms), device)
+    frame_s = seconds(lambda: generator.next_frame(context, uniforms), device)
     return {
         "residues": language.residues,
         "tokens_per_window": tokens,

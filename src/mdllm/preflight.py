@@ -6,14 +6,15 @@ It stands above all stages, so that a run of days does not stop at its last one 
 from collections.abc import Callable
 from pathlib import Path
 
-from mdllm.core.config import Plan, System
+from mdllm.core.config import Plan
 from mdllm.core.errors import InputError
 from mdllm.core.settings import FoldToken4Settings, PretrainedModel, StageSettings
-from mdllm.core.simulation_settings import SimulationSource
-from mdllm.core.system_settings import PackageSource
+from mdllm.core.system_settings import FilesSource, PackageSource
+from mdllm.core.systems import KineticSystem, System
 from mdllm.data.acquire import fetch_package
 from mdllm.data.structures import fetch_structure
 from mdllm.models.base_folder import find_base
+from mdllm.models.quantization import require_bitsandbytes
 from mdllm.tokenizers.foldtoken4_files import FoldToken4Files
 
 
@@ -22,8 +23,8 @@ def missing(plan: Plan, cache: Path) -> list[str]:
     needs: dict[str, Callable] = {}
     for name, system in plan.systems.items():
         needs |= _of_data(name, system, cache)
-        for variant in system.variants.values():
-            needs |= _of_settings(variant.settings)
+    for settings in _all_settings(plan):
+        needs |= _of_settings(settings)
     found = []
     for what, ask in needs.items():
         try:
@@ -33,16 +34,33 @@ def missing(plan: Plan, cache: Path) -> list[str]:
     return found
 
 
-def _of_data(name: str, system: System, cache: Path) -> dict[str, Callable]:
+def remarks(plan: Plan) -> list[str]:
+    """What need not be wrong, but will be if the stages run on this machine."""
+    import torch
+
+    asked = any(getattr(settings.model, "device", None) == "cuda" for settings in _all_settings(plan))
+    if not asked or torch.cuda.is_available():
+        return []
+    return [
+        "model.device is cuda, and there is no GPU here: finetune and rollout must run on another machine, as they do "
+        "under a cluster profile"
+    ]
+
+
+def _all_settings(plan: Plan) -> list[StageSettings]:
+    return [variant.settings for system in plan.systems.values() for variant in system.variants.values()]
+
+
+def _of_data(name: str, system: System | KineticSystem, cache: Path) -> dict[str, Callable]:
     """Raw files, packages and structures of one system."""
     source = system.settings.source
-    structures = list(system.settings.references.values())
+    structures = list(system.settings.references.values()) if isinstance(system, System) else []
     needs: dict[str, Callable] = {}
-    if isinstance(source, PackageSource):
+    if system.simulation is not None:
+        structures.append(system.simulation[1].structure)
+    elif isinstance(source, PackageSource):
         needs[f"{source.package} {source.version}"] = lambda: fetch_package(source, cache)
-    elif isinstance(source, SimulationSource):
-        structures.append(source.structure)
-    else:
+    elif isinstance(source, FilesSource):
         needs[f"raw files of {name}"] = system.raw_files
     for structure in structures:
         if structure.pdb is not None:
@@ -63,6 +81,8 @@ def _of_settings(settings: StageSettings) -> dict[str, Callable]:
         )
     if isinstance(model, PretrainedModel):
         needs[f"base model {model.base}"] = lambda: find_base(model.base)
+        if model.quantization == "nf4":
+            needs["Python package bitsandbytes"] = require_bitsandbytes
     return needs
 
 

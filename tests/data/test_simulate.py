@@ -68,6 +68,7 @@ class Job:
         self.log, self.provenance = raw / "simulation.csv", raw / "provenance.json"
         self._snakemake = {
             "params": {"source": source.model_dump(mode="json")},
+            "wildcards": {"replica": "0"},
             "input": {"structure": source.structure.file},
             "output": {key: str(getattr(self, key)) for key in ("topology", "trajectory", "log", "provenance")},
             "log": [str(folder / "simulate.log")],
@@ -96,7 +97,7 @@ class Job:
         while process.poll() is None:
             point = self.checkpoint()
             if point is not None and point["trajectory_bytes"] > 0:
-                (work,) = self.work.glob("simulate-*")
+                (work,) = self.work.glob("simulate_0-*")
                 if (work / "trajectory.xtc").stat().st_size > point["trajectory_bytes"]:
                     process.send_signal(number)
                     break
@@ -105,7 +106,7 @@ class Job:
         return process.returncode, printed
 
     def checkpoint(self):
-        found = list(self.work.glob("simulate-*/checkpoint.npz"))
+        found = list(self.work.glob("simulate_0-*/checkpoint.npz"))
         if not found:
             return None
         content = read_npz(found[0])
@@ -163,7 +164,7 @@ def test_the_record_says_what_was_done(alanine):
     assert record["device"].startswith("Reference, OpenMM 8")
     assert record["speed_ns_per_day"] > 0
     assert record["settings"]["time_step_ps"] == 0.004
-    assert not list(alanine.work.glob("simulate-*"))
+    assert not list(alanine.work.glob("simulate_0-*"))
 
 
 def test_a_killed_run_continues_to_the_same_bytes(structures, tmp_path, alanine):
@@ -173,7 +174,7 @@ def test_a_killed_run_continues_to_the_same_bytes(structures, tmp_path, alanine)
     at = job.checkpoint()
     assert at["phase"] == 1
     assert 0 < at["trajectory_bytes"] < len(alanine.trajectory.read_bytes())
-    (work,) = job.work.glob("simulate-*")
+    (work,) = job.work.glob("simulate_0-*")
     assert (work / "trajectory.xtc").stat().st_size > at["trajectory_bytes"]
     assert f"continuing after {2 + at['frame'] * 0.2:g} ps" in job.finish()
     assert job.files() == alanine.files()

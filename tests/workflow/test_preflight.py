@@ -4,10 +4,11 @@ import subprocess
 import sys
 
 import pytest
+import torch
 import yaml
 
 from mdllm.core.config import Plan, read_yaml
-from mdllm.preflight import missing
+from mdllm.preflight import missing, remarks
 from project import ROOT, SMALL, Project
 
 
@@ -31,10 +32,25 @@ def test_all_that_is_missing_is_in_one_list(tmp_path, cache, system):
     project = Project(tmp_path / "p", cache, grid, {"x": system})
     project.run("preflight", ok=False)
     listed = (project.folder / "logs" / "preflight.log").read_text().splitlines()
-    assert len(listed) == 4
-    for line, what in zip(listed, ("my.pdb", "known.pdb", "external/code", "external/base"), strict=True):
+    assert listed[0].startswith("missing: 4 things")
+    lines = ["my.pdb", "known.pdb", "external/code", "external/ckpt.pth", "external/config.yaml", "external/base"]
+    for line, what in zip(listed[1:], lines, strict=True):
         assert what in line
     assert not (project.folder / "results").exists()
+
+
+class Offline(Project):
+    """A project whose jobs have no network, as on many compute nodes."""
+
+    def command(self, *arguments: str) -> list[str]:
+        return ["unshare", "--net", *super().command(*arguments)]
+
+
+def test_after_preflight_no_job_needs_a_network(tmp_path, cache, trp_cage_files):
+    if subprocess.run(["unshare", "--net", "true"], capture_output=True).returncode:
+        pytest.skip("no right to cut a process off the network here")
+    Project(tmp_path / "p", cache, SMALL).run("preflight")
+    Offline(tmp_path / "p", cache, SMALL).run("results/trp_cage/raw/sources.json")
 
 
 def test_paper_lists_every_job_and_needs_nothing_fetched(tmp_path):
@@ -48,6 +64,14 @@ def test_paper_lists_every_job_and_needs_nothing_fetched(tmp_path):
     for stage in ("simulate", "acquire", "prepare", "tokenize", "finetune", "rollout", "decode", "analyze", "draw"):
         assert counts[stage] == "3"
     assert counts["fetch_structure"] == "5"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_gpu_that_is_asked_for_and_absent_is_a_remark(cache):
+    run = {**read_yaml(ROOT / "config" / "paper.yaml"), "only": "mad2"}
+    (remark,) = remarks(Plan(run, ROOT / "config"))
+    assert "model.device is cuda, and there is no GPU here" in remark
+    assert remarks(Plan({**run, "preset": "cpu"}, ROOT / "config")) == []
 
 
 def test_only_systems_that_run_are_asked_for(tmp_path, cache, trp_cage_files):

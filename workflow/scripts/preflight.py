@@ -4,10 +4,17 @@ import sys
 from pathlib import Path
 
 from mdllm.core.config import Plan
-from mdllm.preflight import missing
+from mdllm.preflight import missing, remarks
 
-lacking = missing(Plan(snakemake.params.run, Path("config")), Path(snakemake.params.cache))
-report = "\n".join(f"- {item}" for item in lacking) or "nothing is missing; the run can start"
-Path(snakemake.log[0]).write_text(report + "\n")
-print(report, file=sys.stderr)
-sys.exit(bool(lacking))
+plan = Plan(snakemake.params.run, Path("config"))
+lacking = missing(plan, Path(snakemake.params.cache))
+if lacking:
+    report = [f"missing: {len(lacking)} things. Get each as its line says, then ask again with the same command."]
+    report += [f"- {item}" for item in lacking]
+else:
+    report = ["nothing is missing; the run can start"]
+report += [f"note: {remark}" for remark in remarks(plan)]
+Path(snakemake.log[0]).write_text("\n".join(report) + "\n")
+if lacking:  # Snakemake shows the log of a failed job
+    sys.exit(f"{len(lacking)} things are missing, see {snakemake.log[0]}")
+print("\n".join(report), file=sys.stderr)

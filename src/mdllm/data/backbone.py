@@ -71,25 +71,12 @@ class BackboneAtoms:
         has_oxygen = self.oxygen >= 0
         oxygen = positions[self.oxygen].astype(np.float64)
         if dimensions is not None and np.all(dimensions[:3] > 0):
-            main = self._whole(main, dimensions)
+            main = whole(main, dimensions)
             oxygen = main[:, C] + minimize_vectors(oxygen - main[:, C], dimensions)
         backbone = np.concatenate([main, oxygen[:, None]], axis=1) / ANGSTROM_PER_NM
         if not has_oxygen.all():
             backbone[~has_oxygen] = with_oxygen(backbone[None, :, :3])[0, ~has_oxygen]
         return backbone.astype(np.float32)
-
-    def _whole(self, main: np.ndarray, dimensions: np.ndarray) -> np.ndarray:
-        """Follow the chain atom by atom with the minimum image, so that no bond crosses the box.
-
-        The step onto a new chain, or over a gap, takes the minimum image too: chains end up beside each other.
-        """
-        shortest = _smallest_height(dimensions)
-        flat = main.reshape(-1, 3)
-        steps = np.diff(flat, axis=0)
-        if np.all(np.linalg.norm(steps, axis=1) < shortest / 2):
-            return main
-        steps = minimize_vectors(steps, dimensions)
-        return np.concatenate([flat[:1], flat[0] + np.cumsum(steps, axis=0)]).reshape(main.shape)
 
     def check(self, backbone: np.ndarray, place: str) -> None:
         """Check one frame (L, 4, 3), in nm.
@@ -125,6 +112,19 @@ class BackboneAtoms:
         """Places where the C-N distance in one frame (L, 4, 3) is no peptide bond: missing residues or a new chain."""
         gap = np.linalg.norm(backbone[1:, N] - backbone[:-1, C], axis=-1) > _PEPTIDE_BOND_NM
         return [f"{self.residues[i].resname} {self.residues[i].resid}" for i in np.flatnonzero(gap)]
+
+
+def whole(points: np.ndarray, dimensions: np.ndarray) -> np.ndarray:
+    """Follow the atoms (..., 3), in ångström, one by one with the minimum image, so that no bond crosses the box.
+
+    The step onto a new chain, or over a gap, takes the minimum image too: chains end up beside each other.
+    """
+    flat = points.reshape(-1, 3)
+    steps = np.diff(flat, axis=0)
+    if np.all(np.linalg.norm(steps, axis=1) < _smallest_height(dimensions) / 2):
+        return points
+    steps = minimize_vectors(steps, dimensions)
+    return np.concatenate([flat[:1], flat[0] + np.cumsum(steps, axis=0)]).reshape(points.shape)
 
 
 def _by_name(residue) -> dict[str, int]:

@@ -3,26 +3,13 @@
 Axes: L residues, K codebook size, V token ids, H hidden size.
 """
 
-from pathlib import Path
-
 import torch
-from transformers import AutoModelForCausalLM, MistralConfig, MistralForCausalLM
+from transformers import MistralConfig, MistralForCausalLM
 
 from mdllm.core.errors import InputError
 from mdllm.core.settings import ScratchModel
 from mdllm.language.vocabulary import Vocabulary
-from mdllm.models.base import ATTENTION, ModelKind, register
-
-
-def language(settings: ScratchModel, form: str, residues: int, codebook_size: int) -> Vocabulary:
-    """One token per code and residue, and no others.
-
-    Raises:
-        InputError: text, of which a model from scratch knows nothing.
-    """
-    if form != "codes":
-        raise InputError(f"language.form: {form} needs a pretrained model; choose model.name pretrained, or codes")
-    return Vocabulary.from_scratch(residues, codebook_size)
+from mdllm.models.base import ATTENTION, ModelKind, keep_weights, language_of_codes, register
 
 
 def build(settings: ScratchModel, vocabulary: Vocabulary, positions: int) -> MistralForCausalLM:
@@ -72,9 +59,4 @@ def _relate_embeddings(network: MistralForCausalLM, vocabulary: Vocabulary) -> N
     weights[torch.as_tensor(vocabulary.ids)] += code + residue
 
 
-def keep(checkpoint: Path, settings: ScratchModel, folder: Path) -> None:
-    """Write the weights of a checkpoint, and their config, into `folder`."""
-    AutoModelForCausalLM.from_pretrained(checkpoint).save_pretrained(folder)
-
-
-register("mistral", ModelKind(language, build, keep))
+register("mistral", ModelKind(language_of_codes, build, keep_weights))

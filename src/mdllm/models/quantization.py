@@ -25,8 +25,7 @@ def quantization_arguments(quantization: str, base: PretrainedConfig) -> dict[st
                 "model.quantization: none was asked for, but the base is quantized; choose nf4 or another base"
             )
         return {}
-    if importlib.util.find_spec("bitsandbytes") is None:
-        raise InputError("model.quantization: nf4 needs bitsandbytes (pip install bitsandbytes==0.50.2)")
+    require_bitsandbytes()
     if stored is None:
         nf4 = BitsAndBytesConfig(
             load_in_4bit=True,
@@ -41,6 +40,12 @@ def quantization_arguments(quantization: str, base: PretrainedConfig) -> dict[st
             f"({stored.get('bnb_4bit_quant_type', 'not 4 bit')}); choose a base in NF4, or one that is not quantized"
         )
     return {}
+
+
+def require_bitsandbytes() -> None:
+    """Raise an InputError where NF4 cannot be computed."""
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise InputError("model.quantization: nf4 needs bitsandbytes (pip install bitsandbytes==0.50.2)")
 
 
 def keep_weights_as_stored(network: nn.Module) -> None:

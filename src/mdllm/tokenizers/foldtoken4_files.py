@@ -61,21 +61,22 @@ class FoldToken4Files:
             checksum: "md5:..." as Zenodo prints it, or "sha256:...", of the weights; None: not compared.
 
         Raises:
-            InputError: a file is missing, the checksum differs, or the level was not trained; says what to do.
+            InputError: files are missing (all are named), the checksum differs, or the level was not trained; says
+                what to do.
         """
         package, weights = Path(checkout) / "foldtoken", Path(weights)
         config = weights.with_name("config.yaml") if config is None else Path(config)
+        missing = []
         if not (package / "model_interface.py").is_file():
-            raise InputError(
+            missing.append(
                 f"tokenizer.checkout: {checkout} holds no foldtoken/model_interface.py; clone {_SOURCE} and name the "
                 "folder of the clone"
             )
-        for key, path in (("weights", weights), ("config", config)):
+        for key, path, what in (("weights", weights, "the checkpoint"), ("config", config, "config.yaml")):
             if not path.is_file():
-                raise InputError(
-                    f"tokenizer.{key}: {path} does not exist; download config.yaml and the weights of FoldToken4 from "
-                    f"{_RECORD}, keep them in one folder, and name them by path"
-                )
+                missing.append(f"tokenizer.{key}: {path} does not exist; download {what} of FoldToken4 from {_RECORD}")
+        if missing:
+            raise InputError("\n  ".join(missing))
         network = validate(NetworkConfig, read_yaml(config), str(config))
         if level not in network.levels:
             raise InputError(
