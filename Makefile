@@ -1,14 +1,17 @@
 # make demo   the whole workflow on Trp-cage, both directions, then a table of the results
+# make demo-kinetics   nano-GPT, LSTM and Markov model on a model potential and on alanine dipeptide
 # make test   all tests
 # make lint   ruff, snakefmt, snakemake --lint, config files against their JSON Schemas
 # make venv   only the environment that the others use
-# make bench, make bench-gpu   measurements; records in benchmarks/records/
+# make bench, make bench-gpu, make bench-slurm   measurements; records in benchmarks/records/
+# make test-slurm, make slurm-events   tests on a SLURM that they start; the latter renews the table in docs/cluster.md
 
 PYTHON ?= python3
 BIN := .venv/bin
+SLURM_TESTS ?= slurm
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: venv demo test lint schemas bench bench-gpu test-slurm
+.PHONY: venv demo demo-kinetics test lint schemas bench bench-gpu bench-slurm test-slurm slurm-events
 
 venv: .venv/complete
 
@@ -23,12 +26,19 @@ demo: venv
 	$(BIN)/snakemake --profile profiles/local --config only=trp_cage
 	PYTHONPATH=src $(BIN)/python -m mdllm.analysis.table results/trp_cage
 
+demo-kinetics: venv
+	$(BIN)/snakemake --profile profiles/local --config only=four_state,alanine_psi
+	PYTHONPATH=src $(BIN)/python -m mdllm.analysis.kinetics_report results/four_state results/alanine_psi
+
 test: venv
 	$(BIN)/python -m pytest
 
 # Needs root, and the Debian packages slurm-wlm and munge: starts a SLURM of its own on this host.
 test-slurm: venv
-	$(BIN)/python -m pytest -m slurm tests/slurm
+	$(BIN)/python -m pytest -m "$(SLURM_TESTS)" tests/slurm
+
+slurm-events: venv
+	MDLLM_EVENTS_TABLE=docs/cluster.md $(BIN)/python -m pytest -m slurm tests/slurm/test_events.py
 
 lint: venv
 	$(BIN)/ruff check .
@@ -44,6 +54,10 @@ bench: venv
 	PYTHONPATH=src $(BIN)/python benchmarks/tokenizer.py
 	PYTHONPATH=src $(BIN)/python benchmarks/rollout.py
 	PYTHONPATH=src $(BIN)/python benchmarks/workflow.py
+	PYTHONPATH=src $(BIN)/python benchmarks/kinetics.py
 
 bench-gpu: venv
 	PYTHONPATH=src $(BIN)/python benchmarks/llm.py
+
+bench-slurm: venv
+	PYTHONPATH=src $(BIN)/python benchmarks/slurm_overhead.py

@@ -1,13 +1,9 @@
 """kill -9 at any moment, then the same command: the same bytes as an undisturbed run."""
 
-import os
-import signal
-import time
-
 from mdllm.core.records import sha256
-from project import SMALL, Project
+from project import SMALL, Project, kill_when
 
-PATIENCE_S = 240
+TARGET = "results/trp_cage/main/summary.json"
 FINAL = [
     "results/trp_cage/main/tokens/codes.npz",
     "results/trp_cage/main/tokens/tokenizer/tokenizer.safetensors",
@@ -18,36 +14,22 @@ FINAL = [
 ]
 
 
-def kill_when(project, reached) -> None:
-    """Start the workflow and SIGKILL it, head process and jobs, as soon as `reached()`; then free the lock."""
-    process = project.start("results/trp_cage/main/summary.json")
-    deadline = time.monotonic() + PATIENCE_S
-    while not reached():
-        ended = process.poll()
-        assert ended is None, f"ended with {ended} first:\n" + (project.folder / "snakemake.out").read_text()[-4000:]
-        assert time.monotonic() < deadline, (
-            "never got there:\n" + (project.folder / "snakemake.out").read_text()[-4000:]
-        )
-        time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    project.run("--unlock")
-
-
 def test_killed_in_three_stages_and_still_the_same(finished, tmp_path, cache):
     project = Project(tmp_path / "killed", cache, SMALL)
     results = project.folder / "results" / "trp_cage" / "main"
     log = project.folder / "logs" / "trp_cage" / "main"
 
-    kill_when(project, lambda: (log / "tokenize.log").exists() and "fitting" in (log / "tokenize.log").read_text())
+    kill_when(
+        project, TARGET, lambda: (log / "tokenize.log").exists() and "fitting" in (log / "tokenize.log").read_text()
+    )
     assert not (results / "tokens" / "codes.npz").exists()
 
-    kill_when(project, lambda: any(results.glob(".work/finetune-*/checkpoint-*/complete")))
+    kill_when(project, TARGET, lambda: any(results.glob(".work/finetune-*/checkpoint-*/complete")))
     assert not (results / "model" / "provenance.json").exists()
 
-    kill_when(project, lambda: any(results.glob(".work/rollout-*/batch-*/frames-*.npz")))
+    kill_when(project, TARGET, lambda: any(results.glob(".work/rollout-*/batch-*/frames-*.npz")))
     assert not (results / "rollout" / "codes.npz").exists()
 
-    project.run("results/trp_cage/main/summary.json")
+    project.run(TARGET)
     for path in FINAL:
         assert sha256(project.folder / path) == sha256(finished.folder / path), path

@@ -7,6 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from mdllm.core.errors import InputError
+from mdllm.models.training import share_of_update
 from models.pretrained_small import TRAINING, run_finetune
 from models.small import environment
 
@@ -15,8 +17,8 @@ SCRIPT = Path(__file__).with_name("pretrained_small.py")
 
 
 @pytest.mark.slow
-def test_two_processes_make_the_steps_of_one_with_twice_the_accumulation(with_base):
-    one = run_finetune("text", with_base, TRAINING.model_copy(update={"accumulation": 2 * TRAINING.accumulation}))
+def test_two_processes_make_the_steps_of_one(with_base):
+    one = run_finetune("text", with_base)
     expected = pd.read_csv(with_base / "out/training_log.csv")
     for name in ("out", "work_finetune"):
         (with_base / name).rename(with_base / f"{name}_one")
@@ -29,3 +31,14 @@ def test_two_processes_make_the_steps_of_one_with_twice_the_accumulation(with_ba
     assert log["training_loss"].tolist() == pytest.approx(expected["training_loss"].tolist(), rel=1e-3)
     assert log["validation_loss"].dropna().iloc[-1] == pytest.approx(one["validation_loss"], abs=5e-3)
     assert (log["epoch"] == expected["epoch"]).all()
+
+
+@pytest.mark.parametrize(("processes", "share"), [(1, (2, 4)), (2, (2, 2)), (4, (2, 1)), (8, (1, 1))])
+def test_any_number_of_processes_shares_the_windows_of_an_update(processes, share):
+    paper = TRAINING.model_copy(update={"batch_size": 2, "accumulation": 4})
+    assert share_of_update(paper, processes) == share
+
+
+def test_an_update_that_cannot_be_shared_is_an_error():
+    with pytest.raises(InputError, match=r"4 windows cannot be shared evenly among 3 processes"):
+        share_of_update(TRAINING, 3)

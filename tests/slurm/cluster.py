@@ -157,8 +157,9 @@ class Cluster:
             "create user 'slurm'@'localhost' identified by 'toy'; grant all on slurm_acct_db.* to 'slurm'@'localhost'"
         )
         subprocess.run(["mariadb", f"--socket={files['socket']}", "-e", grant], check=True)
-        environment = {"MYSQL_UNIX_PORT": str(files["socket"])}
-        self._daemon("slurmdbd", **environment)
+        # slurmdbd looks for its own configuration beside slurm.conf.
+        places = {"MYSQL_UNIX_PORT": str(files["socket"]), "SLURM_CONF": str(self.folder / "slurm.conf")}
+        self._daemon("slurmdbd", **places)
         self._wait(lambda: "Cluster" in self._accounts("show", "cluster"), "slurmdbd does not answer")
         for new in (("cluster", "toy"), ("account", "lab", "Cluster=toy"), ("user", "root", "Account=lab")):
             self._accounts("-i", "add", *new)

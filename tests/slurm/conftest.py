@@ -1,6 +1,7 @@
 """A running test cluster, and a project in which only the GPU stages are left to do."""
 
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -54,11 +55,13 @@ def project(tokenized, tmp_path, cache, cluster) -> SlurmProject:
 
 
 @pytest.fixture(scope="session")
-def events():
-    """Rows of the table in docs/cluster.md; written to the file that MDLLM_EVENTS_TABLE names, if it is set."""
+def events(request):
+    """Rows of the table in docs/cluster.md; set into the page that MDLLM_EVENTS_TABLE names, if no test has failed."""
     rows: list[tuple[str, str, str]] = []
     yield rows
-    if target := os.environ.get("MDLLM_EVENTS_TABLE"):
+    page = os.environ.get("MDLLM_EVENTS_TABLE")
+    if page and not request.session.testsfailed:
         lines = ["| event | what you see | what you do |", "|---|---|---|"]
         lines += [f"| {event} | {seen} | {command} |" for event, seen, command in rows]
-        Path(target).write_text("\n".join(lines) + "\n")
+        before, _, after = re.split(r"(?s)(?<=<!-- events -->\n)(.*)(?=<!-- end of events -->)", Path(page).read_text())
+        Path(page).write_text(before + "\n".join(lines) + "\n" + after)

@@ -1,6 +1,7 @@
 """The estimate, and the advice of check_cluster; neither needs SLURM here."""
 
 import pytest
+import yaml
 
 from mdllm.core.node import advice, inspect_node
 from mdllm.core.resources import jobs_of_dry_run, table
@@ -28,6 +29,13 @@ def test_the_dry_run_of_the_demo_becomes_seven_jobs(tmp_path, cache):
     assert sum(job.gpu_hours for job in jobs) == 2 * (8 + 4)
     assert sorted(jobs[0].stages) == ["acquire", "fidelity", "fidelity", "prepare", "tokenize", "tokenize"]
     assert table(jobs).splitlines()[-3].split() == ["total", "7", "16", "24.0"]
+
+
+def test_more_gpus_for_the_fine_tuning_are_not_held_by_others():
+    text = (ROOT / "profiles" / "slurm" / "config.yaml").read_text().replace("    gpu: 1  ", "    gpu: 2  ")
+    resources = yaml.safe_load(text)["set-resources"]
+    gpus = {rule: chosen["gpu"] for rule, chosen in resources.items() if "gpu" in chosen}
+    assert gpus == {"finetune": 2, "rollout": 1, "rollout_part": 1, "simulate": 1, "check_gpu": 1}
 
 
 def test_a_healthy_node_needs_no_advice():

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from mdllm.core.records import sha256
+from mdllm.core.records import read_json, sha256
 from slurm.conftest import LONG
 from slurm.slurm_project import SlurmProject
 
@@ -82,6 +82,16 @@ def assert_resumed(project: SlurmProject) -> None:
     assert int(starts[-1]) > 0
 
 
+def assert_as_if_nothing_had_happened(project: SlurmProject, undisturbed: dict[str, str]) -> None:
+    """The same files, each from one job that went on where an earlier one had stopped, and nothing half-written."""
+    assert_resumed(project)
+    assert checksums(project) == undisturbed
+    completed = [job["rule"] for job in project.jobs() if job["state"] == "COMPLETED"]
+    assert sorted(rule.split("_wildcards")[0] for rule in completed) == ["rule_finetune", "rule_rollout"]
+    assert not list((project.folder / "results" / "trp_cage" / "main" / ".work").glob("*"))
+
+
+@pytest.mark.ci
 def test_scancel(project, undisturbed, events):
     head, job = start_training(project)
     project.cluster.run("scancel", job)
@@ -93,8 +103,21 @@ def test_scancel(project, undisturbed, events):
             "nothing: the next attempt runs",
         )
     )
+    assert_as_if_nothing_had_happened(project, undisturbed)
+
+
+def test_scancel_of_a_training_on_two_gpus(project):
+    """The processes of both GPUs get SIGTERM from SLURM; the next attempt goes on with what they have written."""
+    project.profile["set-resources"]["finetune"]["gpu"] = 2
+    project.save_profile()
+    head, number = start_training(project)
+    assert project.job(number)["gpus"] == "gres:gpu:a100:2"
+    project.cluster.run("scancel", number)
+    finish(head, project)
+    log = project.folder / "logs" / "slurm" / "rule_finetune"
+    assert any("stopped by SIGTERM at step" in path.read_text() for path in log.rglob("*.log"))
     assert_resumed(project)
-    assert checksums(project) == undisturbed
+    assert read_json(project.folder / "results/trp_cage/main/model/provenance.json")["processes"] == 2
 
 
 def test_time_limit(project, undisturbed, events):
@@ -111,8 +134,7 @@ def test_time_limit(project, undisturbed, events):
             "nothing: the next attempt has more time",
         )
     )
-    assert_resumed(project)
-    assert checksums(project) == undisturbed
+    assert_as_if_nothing_had_happened(project, undisturbed)
 
 
 def test_node_failure(project, undisturbed, events):
@@ -126,10 +148,10 @@ def test_node_failure(project, undisturbed, events):
         (
             "a node that goes down",
             seen(project, NOTICE),
-            "nothing: the job runs again elsewhere, or the next attempt does",
+            "nothing: SLURM starts the job again on another node",
         )
     )
-    assert checksums(project) == undisturbed
+    assert_as_if_nothing_had_happened(project, undisturbed)
 
 
 def test_preemption(project, undisturbed, events):
@@ -141,11 +163,10 @@ def test_preemption(project, undisturbed, events):
         (
             "preemption by a higher partition",
             seen(project, NOTICE),
-            "nothing: the job is in the queue again and goes on",
+            "nothing: the next attempt goes on from the checkpoint",
         )
     )
-    assert_resumed(project)
-    assert checksums(project) == undisturbed
+    assert_as_if_nothing_had_happened(project, undisturbed)
 
 
 def test_ctrl_c(project, undisturbed, events):
@@ -157,8 +178,7 @@ def test_ctrl_c(project, undisturbed, events):
     wait_for(lambda: project.job(job)["state"] == "CANCELLED", project)
     finish(project.start(TARGET), project)
     events.append(("Ctrl-C of `snakemake`, once", shown + "; its jobs are cancelled", "the same command"))
-    assert_resumed(project)
-    assert checksums(project) == undisturbed
+    assert_as_if_nothing_had_happened(project, undisturbed)
 
 
 def test_lost_head(project, undisturbed, events):
@@ -174,5 +194,4 @@ def test_lost_head(project, undisturbed, events):
     finish(project.start(TARGET), project)
     command = "`scancel --name=RUN_ID`, `snakemake --profile profiles/slurm --unlock`, then the same command"
     events.append(("`kill -9` of `snakemake`, or a rebooted login node", "jobs go on; then `LockException`", command))
-    assert_resumed(project)
-    assert checksums(project) == undisturbed
+    assert_as_if_nothing_had_happened(project, undisturbed)

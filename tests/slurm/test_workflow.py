@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mdllm.core.records import sha256
+from mdllm.core.records import read_json, sha256
 from project import ROOT, SMALL
 from slurm.slurm_project import SlurmProject, run_demo
 
@@ -17,12 +17,14 @@ MANY = 100
 HEAD_MEMORY_MB = 1000
 
 
+@pytest.mark.ci
 def test_the_demo(cluster, tmp_path, cache, trp_cage_files):
     project = run_demo(tmp_path / "p", cache, cluster)
     assert "Nothing to be done" in project.run()
     assert len(list((project.folder / "logs" / "slurm").rglob("*.log"))) == 7
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -34,10 +36,10 @@ def test_a_refused_submission_shows_the_reason_of_the_scheduler(project, change,
     project.profile["set-resources"]["finetune"].update(change)
     project.profile["retries"] = 0
     project.save_profile()
-    started = time.monotonic()
     out = project.run("results/trp_cage/main/training_log.csv", ok=False)
     assert reason in out
-    assert time.monotonic() - started < 60
+    # SLURM keeps a job that no node could ever run, as failed and without a node.
+    assert [job for job in project.jobs() if job["state"] != "FAILED" or job["node"] not in ("", "(null)")] == []
 
 
 def test_a_rollout_in_one_two_and_four_jobs_is_the_same(project):
@@ -50,16 +52,28 @@ def test_a_rollout_in_one_two_and_four_jobs_is_the_same(project):
     for parts in (1, 2, 4):
         project.profile["set-scatter"] = {"rollout": parts}
         project.save_profile()
-        before = {job["id"] for job in project.jobs()}
+        before = len(project.jobs())
         shutil.rmtree(project.folder / "results" / "trp_cage" / "main" / "rollout", ignore_errors=True)
         project.run(codes)
         found.add(sha256(project.folder / codes))
-        jobs = [job for job in project.jobs() if job["id"] not in before]
-        on_gpu = [job for job in jobs if job["gpus"] and "rollout" in job["rule"]]
+        on_gpu = [job for job in project.jobs()[before:] if job["gpus"] and "rollout" in job["rule"]]
         assert len(on_gpu) == parts
     assert len(found) == 1
 
 
+def test_the_resource_gpu_alone_puts_the_training_on_two_gpus(project):
+    content = project.read("config/config.yaml")
+    content["overrides"]["training"]["max_steps"] = 10
+    project.write("config/config.yaml", content)
+    project.profile["set-resources"]["finetune"]["gpu"] = 2
+    project.save_profile()
+    project.run("results/trp_cage/main/training_log.csv")
+    (job,) = project.jobs()
+    assert job["gpus"] == "gres:gpu:a100:2"
+    assert read_json(project.folder / "results/trp_cage/main/model/provenance.json")["processes"] == 2
+
+
+@pytest.mark.ci
 def test_check_cluster_reports_both_partitions_and_advises(project):
     out = project.run("check_cluster", ok=False)
     assert re.search(r"partition\s+cpu\s+gpu\n", out)
@@ -70,6 +84,7 @@ def test_check_cluster_reports_both_partitions_and_advises(project):
     )
 
 
+@pytest.mark.ci
 def test_the_estimate_counts_jobs_and_gpu_hours(cluster, tmp_path, cache):
     out = SlurmProject(tmp_path / "p", cache, SMALL, cluster).run("estimate")
     assert re.search(r"^before_gpu\s+1\s+6\s+0\s+0.0", out, re.MULTILINE)
@@ -84,24 +99,18 @@ def head_memory_mb(process: int) -> float:
 
 
 def test_many_small_systems_are_one_job_each(cluster, tmp_path, cache, trp_cage_files, record_property):
-    """All stages of a system in one group on the CPU partition, as in docs/cluster.md; here as far as the tokens."""
+    """As far as the tokens: what happens to a hundred jobs does not depend on how long they train."""
     system = yaml.safe_load((ROOT / "config" / "systems" / "trp_cage.yaml").read_text())
     del system["variants"]
     tiny = {**SMALL, "tokenizer": {"name": "torsion_grid", "bins": 15, "fit_frames": 200}}
     project = SlurmProject(tmp_path / "p", cache, tiny, cluster, {f"s{number:03d}": system for number in range(MANY)})
-    stages = [*project.profile["groups"], "finetune", "rollout"]
-    project.profile["groups"] = dict.fromkeys(stages, "system")
-    project.profile["set-resources"] = {}
-    project.save_profile()
-    before = {job["id"] for job in project.jobs()}
+    project.one_job_per_system()
     head = project.start(*[f"results/s{number:03d}/main/tokens/codes.npz" for number in range(MANY)])
     memory = [0.0]
     while head.poll() is None:
         memory.append(head_memory_mb(head.pid) or memory[-1])
         time.sleep(1)
     assert head.returncode == 0, project.printed()[-4000:]
-    jobs = [job for job in project.jobs() if job["id"] not in before]
-    assert len(jobs) == MANY
-    assert {job["state"] for job in jobs} == {"COMPLETED"}
+    assert [job["state"] for job in project.jobs()] == ["COMPLETED"] * MANY
     assert max(memory) < HEAD_MEMORY_MB
     record_property("head_memory_mb", max(memory))

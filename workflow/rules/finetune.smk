@@ -1,11 +1,11 @@
-# Needs: tokens/, and a fidelity within its limits.
+# Needs: tokens/, and, where structures will be decoded, a fidelity within its limits.
 # Makes: model/ (weights, vocabulary, losses beside their baselines) and training_log.csv.
 
 
 rule finetune:
     input:
         codes=made_by("tokenize", "tokens/codes.npz"),
-        fidelity=ancient(made_by("tokenize", "tokens/fidelity.json")),
+        fidelity=ancient(if_structural(made_by("tokenize", "tokens/fidelity.json"))),
     output:
         model=directory("results/{system}/{variant}/model"),
         training_log="results/{system}/{variant}/training_log.csv",

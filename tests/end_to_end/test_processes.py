@@ -1,0 +1,109 @@
+"""`gpu: 2` alone divides the training among two processes, here on the CPU: one log, one record, and no way to hang."""
+
+import os
+import re
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mdllm.core.records import read_json, sha256
+from project import SMALL, Project
+
+MAIN = "results/trp_cage/main"
+TARGET = f"{MAIN}/training_log.csv"
+FINAL = [TARGET, f"{MAIN}/model/model.safetensors"]
+PATIENCE_S = 240
+
+
+def on_gpus(number: int) -> list[str]:
+    return ["--set-resources", f"finetune:gpu={number}", "--set-threads", f"finetune={number}", "--", TARGET]
+
+
+def checksums(project) -> list[str]:
+    return [sha256(project.folder / path) for path in FINAL]
+
+
+def tokens_of(finished, folder, cache) -> Project:
+    """A project with the tokens of another; the training is left to do."""
+    shutil.copytree(finished.folder, folder)
+    shutil.rmtree(folder / MAIN / "model")
+    (folder / TARGET).unlink()
+    return Project(folder, cache, SMALL)
+
+
+@pytest.fixture(scope="module")
+def on_two(finished, tmp_path_factory, cache) -> Project:
+    """A training that two processes have shared, and nothing has disturbed."""
+    project = tokens_of(finished, tmp_path_factory.mktemp("on_two") / "p", cache)
+    project.run(*on_gpus(2))
+    return project
+
+
+@pytest.fixture
+def project(finished, tmp_path, cache) -> Project:
+    return tokens_of(finished, tmp_path / "p", cache)
+
+
+def test_two_processes_share_the_training_of_one(on_two, finished):
+    made, expected = (pd.read_csv(project.folder / TARGET) for project in (on_two, finished))
+    assert made["step"].tolist() == expected["step"].tolist()
+    assert made["training_loss"].tolist() == pytest.approx(expected["training_loss"].tolist(), rel=1e-3)
+    records = [read_json(project.folder / MAIN / "model" / "provenance.json") for project in (on_two, finished)]
+    assert [record["processes"] for record in records] == [2, 1]
+    assert records[0]["inputs_sha256"] == records[1]["inputs_sha256"]
+    log = (on_two.folder / "logs/trp_cage/main/finetune.log").read_text()
+    assert log.count("validation loss") == 1
+    assert not list((on_two.folder / MAIN / ".work").glob("*"))
+
+
+def processes_of_training(project) -> list[int]:
+    """Ids of the processes that train in this project, without the one that has started them."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes().split(b"\0")
+            here = (process / "cwd").readlink() == project.folder
+        except (FileNotFoundError, ProcessLookupError, PermissionError):  # it has ended, or is none of ours
+            continue
+        if here and b"mdllm.models.finetuning" in command and b"accelerate.commands.launch" not in command:
+            found.append(int(process.name))
+    return found
+
+
+def launcher(project) -> int:
+    """Id of the process that has started those which train."""
+    statuses = (Path(f"/proc/{process}/status").read_text() for process in processes_of_training(project))
+    (parent,) = {int(re.search(r"PPid:\s+(\d+)", status)[1]) for status in statuses}
+    return parent
+
+
+def stop_after_a_checkpoint(project, victim: Callable[[Project], int], number: signal.Signals) -> str:
+    """Send the signal to the process that `victim` picks: the log of the stage, once the workflow has failed."""
+    head = project.start(*on_gpus(2))
+    deadline = time.monotonic() + PATIENCE_S
+    while not any((project.folder / MAIN).glob(".work/finetune-*/checkpoint-*/complete")):
+        assert head.poll() is None, (project.folder / "snakemake.out").read_text()[-4000:]
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.kill(victim(project), number)
+    assert head.wait(PATIENCE_S) != 0
+    assert processes_of_training(project) == []
+    return (project.folder / "logs/trp_cage/main/finetune.log").read_text()
+
+
+def test_sigterm_is_a_checkpoint_of_all(on_two, project):
+    log = stop_after_a_checkpoint(project, launcher, signal.SIGTERM)
+    assert log.count("stopped by SIGTERM at step") == 1
+    project.run(*on_gpus(2))
+    assert checksums(project) == checksums(on_two)
+
+
+def test_one_process_killed_ends_the_job(on_two, project):
+    stop_after_a_checkpoint(project, lambda project: max(processes_of_training(project)), signal.SIGKILL)
+    project.run(*on_gpus(2))
+    assert checksums(project) == checksums(on_two)
