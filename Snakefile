@@ -24,6 +24,10 @@ configfile: "config/config.yaml"
 report: "workflow/report/workflow.rst"
 
 
+# Only of --sdm apptainer: the image that envs/mdllm.def makes, in the working directory.
+container: "mdllm.sif"
+
+
 try:
     plan = Plan(config, Path("config"))
 except InputError as error:
@@ -51,6 +55,7 @@ if "figures" not in sys.argv or "all" in sys.argv:
     include: "workflow/rules/rollout.smk"
     include: "workflow/rules/decode.smk"
     include: "workflow/rules/analyze.smk"
+    include: "workflow/rules/kinetics.smk"
 
 
 include: "workflow/rules/figures.smk"

@@ -2,13 +2,17 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
+PATIENCE_S = 240
 # Small enough for a test, and otherwise the demo: the same trajectory, tokenizer, model and stages.
 SMALL = {
     "tokenizer": {"codebook_size": 64, "fit_frames": 400},
@@ -83,3 +87,19 @@ class Project:
         lines = self.run("--quiet", "host", "--dry-run", *arguments).splitlines()
         rules = {line.split()[1].rstrip(":") for line in lines if line.startswith(("rule ", "localrule "))}
         return rules - {"all", "figures"}
+
+
+def kill_when(project: Project, target: str, reached: Callable[[], bool]) -> None:
+    """Start the workflow and SIGKILL it, head process and jobs, as soon as `reached()`; then free the lock."""
+    process = project.start(target)
+    deadline = time.monotonic() + PATIENCE_S
+    while not reached():
+        ended = process.poll()
+        assert ended is None, f"ended with {ended} first:\n" + (project.folder / "snakemake.out").read_text()[-4000:]
+        assert time.monotonic() < deadline, (
+            "never got there:\n" + (project.folder / "snakemake.out").read_text()[-4000:]
+        )
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    project.run("--unlock")

@@ -12,7 +12,7 @@ import pandas as pd
 from mdllm.analysis.analyze import AnalysisInputs, analyze
 from mdllm.core.records import write_json, write_npz
 from mdllm.core.settings import AnalysisSettings
-from mdllm.core.trajectories import BackboneWriter, read_backbone
+from mdllm.core.trajectories import TrajectoryWriter, read_backbone
 
 REPLICAS, FRAMES = 8, 40
 NOISE_NM = 0.004
@@ -33,7 +33,7 @@ def write_run(folder: Path, prepared) -> AnalysisInputs:
         backbone = read_backbone(universe, rows.ravel())
         backbone += rng.normal(scale=NOISE_NM, size=backbone.shape)
         name = "ensemble" if source == "model" else source
-        with BackboneWriter(folder / f"{name}.xtc", universe) as writer:
+        with TrajectoryWriter(folder / f"{name}.xtc", universe) as writer:
             writer.write(backbone, np.arange(len(backbone)))
         frame = prepared.frames["frame"].to_numpy()[index] if source == "roundtrip" else np.arange(FRAMES)
         tables.append(

@@ -51,16 +51,6 @@ def test_a_frame_in_two_states_is_named_with_both():
         states.label({"d_nm": np.array([0.1, 0.7])}, frames=np.array([100, 107]))
 
 
-def test_a_distance_cannot_wrap():
-    with pytest.raises(InputError, match=r"states\.a\.d: low 2.0 is not below high 1.0"):
-        States({"a": {"d": (2.0, 1.0)}}, VARIABLES)
-
-
-def test_none_is_no_name_for_a_state():
-    with pytest.raises(InputError, match=r"states\.none"):
-        States({"none": {"d": (0, 1)}}, VARIABLES)
-
-
 def test_the_demo_trajectory_has_as_many_frames_of_each_state_as_are_known(trp_cage_prepared):
     counts = trp_cage_prepared.frames["state"].value_counts().to_dict()
     assert counts == {"A": 2313, "B": 2686}

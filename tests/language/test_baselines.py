@@ -55,8 +55,9 @@ def test_losses_of_a_hand_computed_example():
     """Alternating codes 0 0 1 1: half of the steps repeat, and the judged frames are one of each kind."""
     codes = np.tile([0, 0, 1, 1], 26)[:, None]
     series = CodeSeries(codes, np.arange(104), np.zeros(104, int), 2)
-    parts = Split(training=np.arange(98), validation=np.array([100, 101]), training_frames=100)
-    result = evaluate(series, 1, parts)
+    validation = np.array([100, 101])
+    parts = Split(np.arange(98), validation, training_frames=100, judged=validation[:, None] + 1)
+    result = evaluate(series, parts)
     p = result.persistence_weight
     assert result.frequencies == pytest.approx(np.log(2))
     assert result.persistence == pytest.approx(-(np.log(p + (1 - p) / 2) + np.log((1 - p) / 2)) / 2)
@@ -69,9 +70,9 @@ def test_persistence_does_not_pair_frames_across_a_gap():
     series = CodeSeries(codes, 3 * (index // 2) + index % 2, np.zeros(120, int), 4)
     stretches = series.stretches()
     assert stretches[0] == stretches[1] != stretches[2]
-    assert evaluate(series, 1, split(series, 1, 1, 0.2)).persistence_weight < 0.01
+    assert evaluate(series, split(series, 1, 1, 0.2)).persistence_weight < 0.01
 
 
 def test_persistence_helps_where_codes_dwell():
-    result = evaluate(toy_series(2000), 5, split(toy_series(2000), 5, 1, 0.2))
+    result = evaluate(toy_series(2000), split(toy_series(2000), 5, 1, 0.2))
     assert result.persistence < result.frequencies - 0.02

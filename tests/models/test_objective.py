@@ -42,7 +42,7 @@ def test_last_frame_of_text_by_hand():
     """The frame "1 7" among the frames of two numbers below 12, with equal logits of all tokens."""
     tokens, _ = TEXT.window(np.array([[11, 0], [1, 7]]))
     labels = np.where(np.arange(len(tokens)) < len(tokens) - 4, IGNORED, tokens)
-    log_p = objective(TEXT, CPU).last_frame(torch.zeros(1, len(tokens), 24), torch.as_tensor(labels)[None])
+    log_p = objective(TEXT, CPU).judged(torch.zeros(1, len(tokens), 24), torch.as_tensor(labels)[None])
     first_code = math.log(1 / 10) + math.log(1 / 3)  # then 0, 1 or the end
     second_code = math.log(1 / 10) + math.log(1)  # 70 and more are too large
     assert log_p.tolist() == pytest.approx([(first_code + second_code) / 2])
@@ -57,7 +57,7 @@ def test_probabilities_of_all_frames_sum_to_one(language):
     windows = [Windows(pair, language, 1, np.array([0]), "last", False)[0] for pair in codes]
     batch = collate(windows)
     with torch.no_grad():
-        log_p = aim.last_frame(model(batch["input_ids"]).logits, batch["labels"])
+        log_p = aim.judged(model(batch["input_ids"]).logits, batch["labels"])
     per_frame = log_p.reshape(len(codes), -1).mean(1) * language.residues
     assert per_frame.exp().sum().item() == pytest.approx(1, abs=1e-5)
 
@@ -72,7 +72,7 @@ def test_filling_up_a_batch_changes_no_loss():
     def losses(batch):
         with torch.no_grad():
             logits = model(batch["input_ids"]).logits
-        return aim.loss(logits, batch["labels"], 1).item(), aim.last_frame(logits, batch["labels"]).sum().item()
+        return aim.loss(logits, batch["labels"], 1).item(), aim.judged(logits, batch["labels"]).sum().item()
 
     together = losses(collate(windows))
     alone = [losses(collate([window])) for window in windows]

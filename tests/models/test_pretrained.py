@@ -18,6 +18,7 @@ from mdllm.language.forms import load_language
 from mdllm.language.series import CodeSeries
 from mdllm.language.text import TextLanguage
 from mdllm.language.windows import Windows, split
+from mdllm.models import pretrained
 from mdllm.models import training as training_module
 from mdllm.models.base import build_model, load_model, model_kind
 from mdllm.models.objective import objective
@@ -144,7 +145,7 @@ def test_validation_loss_is_that_of_the_loaded_model(with_base, form):
     losses = []
     for window in Windows(series.codes, language, N, starts, "last", False):
         batch = collate([window])
-        losses.append(-aim.last_frame(logits(network, batch["input_ids"]), batch["labels"]).mean().item())
+        losses.append(-aim.judged(logits(network, batch["input_ids"]), batch["labels"]).mean().item())
     assert report["validation_loss"] == pytest.approx(np.mean(losses), abs=0.01)
     assert report["attention"] == "sdpa"
 
@@ -216,6 +217,21 @@ def test_a_window_too_long_ends_before_the_base_is_loaded(with_base, monkeypatch
     monkeypatch.setattr("mdllm.models.pretrained._load_base", lambda *_: pytest.fail("the base was loaded"))
     with pytest.raises(InputError, match=r"longest window has \d+ tokens \(4 residues, 12 codes\) .*max_length is 90"):
         run_finetune("text", with_base, max_length=90)
+
+
+def test_attention_is_logged(with_base, caplog):
+    caplog.set_level("INFO", logger="mdllm.models.pretrained")
+    _, network = prepared("text", with_base)
+    assert f"attention: {network.config._attn_implementation}" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("importable", "device", "expected"),
+    [(True, "cuda", "flash_attention_2"), (False, "cuda", "sdpa"), (True, "cpu", "sdpa")],
+)
+def test_flash_attention_where_it_can_be_imported(monkeypatch, importable, device, expected):
+    monkeypatch.setattr(pretrained, "is_flash_attn_2_available", lambda: importable)
+    assert pretrained.chosen_attention(torch.device(device)) == expected
 
 
 def test_absent_cuda_and_unknown_layers_are_named(with_base):

@@ -68,7 +68,7 @@ def test_likelihood_is_that_of_the_plain_forward_pass(network):
             frames = np.concatenate([context[replica], made.codes[replica][None]])
             batch = collate([Windows(frames, text, N, np.array([0]), "last", False)[0]])
             with torch.no_grad():
-                expected = aim.last_frame(network(batch["input_ids"]).logits, batch["labels"]).item() * 5
+                expected = aim.judged(network(batch["input_ids"]).logits, batch["labels"]).item() * 5
             assert made.log_likelihood[replica] == pytest.approx(expected, abs=1e-3)
         context = np.concatenate([context[:, 1:], made.codes[:, None]], axis=1)
 
@@ -84,7 +84,7 @@ def test_drawn_codes_follow_the_models_distribution(network):
     ]
     batch = collate(windows)
     with torch.no_grad():
-        log_p = objective(text, torch.device("cpu")).last_frame(network(batch["input_ids"]).logits, batch["labels"])
+        log_p = objective(text, torch.device("cpu")).judged(network(batch["input_ids"]).logits, batch["labels"])
     expected = log_p.exp().numpy() * replicas
     kept = expected > 5
     counts = np.bincount(made.codes[:, 0], minlength=12)

@@ -46,7 +46,7 @@ def test_validation_loss_is_that_of_the_next_frame_over_codes(trained):
 def test_report_holds_the_baselines_of_the_same_codes(trained):
     folder, report = trained
     series = CodeSeries.load(folder / "codes.npz")
-    expected = baselines.evaluate(series, 3, split(series, 3, LANGUAGE.stride, TRAINING.validation_share))
+    expected = baselines.evaluate(series, split(series, 3, LANGUAGE.stride, TRAINING.validation_share))
     assert report["baseline_frequencies"] == expected.frequencies
     assert report["baseline_persistence"] == expected.persistence
     assert report["persistence_weight"] == expected.persistence_weight
@@ -160,7 +160,7 @@ def test_fewer_frames_than_one_window_end_before_training(tmp_path):
 
 
 def test_unknown_model_is_named():
-    with pytest.raises(InputError, match=r"model.name 'gpt5' is unknown; choose one of mistral"):
+    with pytest.raises(InputError, match=r"model.name 'gpt5' is unknown; choose one of lstm, markov, mistral, nanogpt"):
         build_model(MODEL.model_copy(update={"name": "gpt5"}), Vocabulary.from_scratch(2, 3), 6)
 
 

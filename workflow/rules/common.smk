@@ -1,18 +1,48 @@
 # Helpers of all rules: where a stage's result lies, and the part of the config that it reads.
 
 CACHE = os.environ.get("MDLLM_CACHE", ".cache/mdllm")
+KINETIC_FIGURES = (
+    "free_energy",
+    "timescales",
+    "mfpt",
+    "transitions",
+    "chapman_kolmogorov",
+)
+KINETIC_TABLES = (
+    "populations",
+    "timescales",
+    "mfpt",
+    "transitions",
+    "chapman_kolmogorov",
+)
 FIGURES = ("plane", "time_series", "loss", "fidelity", "discovery", "quality")
 STYLE = Path(workflow.basedir, "src", "mdllm", "figures", "mdllm.mplstyle")
 
 
+def provided(system, variant, stage, path):
+    """`path` in the folder of the variant that provides `stage` for `variant`."""
+    return f"results/{system}/{plan.systems[system].provider(variant, stage)}/{path}"
+
+
 def made_by(stage, path):
-    """Input function: `path` in the folder of the variant that provides `stage` for the wildcards' variant."""
+    """Input function: `provided` for the wildcards' system and variant."""
+    return lambda wildcards: provided(wildcards.system, wildcards.variant, stage, path)
 
-    def find(wildcards):
-        provider = plan.systems[wildcards.system].provider(wildcards.variant, stage)
-        return f"results/{wildcards.system}/{provider}/{path}"
 
-    return find
+def one_of(names):
+    """Wildcard constraint: one of `names`, and nothing where there is none."""
+    return "|".join(names) or "(?!)"
+
+
+POTENTIALS = [name for name in plan.kinetics() if plan.systems[name].is_potential()]
+TRAJECTORIES = [name for name in plan.kinetics() if name not in POTENTIALS]
+
+
+def if_structural(find):
+    """Input function: what `find` says of a system whose structures are decoded, nothing for others."""
+    return lambda wildcards: (
+        find(wildcards) if wildcards.system in plan.structures() else []
+    )
 
 
 def read_by(stage):
@@ -20,6 +50,13 @@ def read_by(stage):
     return lambda wildcards: plan.systems[wildcards.system].stage(
         wildcards.variant, stage
     )
+
+
+def env_of_tokenizer(wildcards):
+    """Conda function: the environment of the variant's tokenizer."""
+    variant = plan.systems[wildcards.system].variants[wildcards.variant]
+    foldtoken4 = variant.settings.tokenizer.name == "foldtoken4"
+    return f"../../envs/{'foldtoken4' if foldtoken4 else 'analysis'}.yaml"
 
 
 def observables(wildcards):
@@ -53,12 +90,25 @@ def raw_files(wildcards):
 
 
 def figure_files(wildcards=None):
-    """Every figure of every system and variant that runs."""
-    return [
-        f"results/{system}/{variant}/figures/{figure}.{ending}"
+    """Every figure of every system and variant that runs; of kinetics one set per system, all models in one."""
+    stems = [
+        f"{system}/{variant}/figures/{figure}"
         for system, variant in plan.runs()
         for figure in FIGURES
-        for ending in ("pdf", "png", "csv")
+        if system in plan.structures()
+    ]
+    stems += [
+        f"{system}/figures/{figure}"
+        for system in plan.kinetics()
+        for figure in KINETIC_FIGURES
+    ]
+    stems += [
+        f"{system}/{variant}/figures/causal_trace"
+        for system in plan.kinetics()
+        for variant in plan.systems[system].traced()
+    ]
+    return [
+        f"results/{stem}.{ending}" for stem in stems for ending in ("pdf", "png", "csv")
     ]
 
 

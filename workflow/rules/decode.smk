@@ -17,8 +17,10 @@ rule decode:
         provenance="results/{system}/{variant}/ensemble/provenance.json",
     log:
         "logs/{system}/{variant}/decode.log",
+    wildcard_constraints:
+        system=one_of(plan.structures()),
     conda:
-        "../../envs/analysis.yaml"
+        env_of_tokenizer
     params:
         settings=read_by("decode"),
     script:

@@ -2,6 +2,68 @@
 # Makes: figures/, each as PDF, PNG and the CSV that it shows.
 
 
+rule draw_kinetics:
+    input:
+        tables=lambda wildcards: sorted(
+            {
+                provided(wildcards.system, variant, "kinetics", f"kinetics/{file}")
+                for variant in plan.systems[wildcards.system].variants
+                for file in (*map("{}.csv".format, KINETIC_TABLES), "description.json")
+            }
+        ),
+        style=STYLE,
+    output:
+        pdf=expand("results/{{system}}/figures/{figure}.pdf", figure=KINETIC_FIGURES),
+        csv=expand("results/{{system}}/figures/{figure}.csv", figure=KINETIC_FIGURES),
+        png=report(
+            expand("results/{{system}}/figures/{figure}.png", figure=KINETIC_FIGURES),
+            caption="../report/kinetics.rst",
+            category="{system}",
+        ),
+        table="results/{system}/figures/mfpt_table.csv",
+        text="results/{system}/figures/mfpt_table.md",
+        provenance="results/{system}/figures/provenance.json",
+    log:
+        "logs/{system}/draw_kinetics.log",
+    wildcard_constraints:
+        system=one_of(plan.kinetics()),
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        tables=lambda wildcards: {
+            variant: provided(wildcards.system, variant, "kinetics", "kinetics")
+            for variant in plan.systems[wildcards.system].variants
+        },
+    script:
+        "../scripts/draw_kinetics.py"
+
+
+rule draw_causal_trace:
+    input:
+        table=made_by("trace", "causal_trace/effects.csv"),
+        style=STYLE,
+    output:
+        pdf="results/{system}/{variant}/figures/causal_trace.pdf",
+        csv="results/{system}/{variant}/figures/causal_trace.csv",
+        png=report(
+            "results/{system}/{variant}/figures/causal_trace.png",
+            caption="../report/causal_trace.rst",
+            category="{system}",
+            subcategory="{variant}",
+        ),
+        provenance="results/{system}/{variant}/figures/causal_trace_provenance.json",
+    log:
+        "logs/{system}/{variant}/draw_causal_trace.log",
+    wildcard_constraints:
+        system=one_of(plan.kinetics()),
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        about=lambda wildcards: plan.systems[wildcards.system].settings.description,
+    script:
+        "../scripts/draw_causal_trace.py"
+
+
 rule draw:
     input:
         cvs=made_by("analyze", "analysis/cvs.parquet"),
@@ -65,6 +127,8 @@ rule draw:
         provenance="results/{system}/{variant}/figures/provenance.json",
     log:
         "logs/{system}/{variant}/draw.log",
+    wildcard_constraints:
+        system=one_of(plan.structures()),
     conda:
         "../../envs/analysis.yaml"
     script:

@@ -1,5 +1,6 @@
 # Needs: for a structure by PDB id, RCSB or the cache; for a simulated system, its start structure. A GPU, if there is one.
-# Makes: results/structures/, and raw/ with topology, trajectory (without solvent) and log of an OpenMM simulation.
+# Makes: results/structures/, and raw/replica_N/ with topology, trajectory (without solvent) and log of each OpenMM
+# simulation; for a model potential, the frames themselves.
 
 
 rule fetch_structure:
@@ -21,21 +22,40 @@ rule fetch_structure:
 
 rule simulate:
     input:
-        structure=lambda wildcards: plan.systems[
-            wildcards.system
-        ].settings.source.structure.path,
+        structure=lambda wildcards: plan.simulations()[wildcards.system].structure.path,
     output:
-        topology="results/{system}/raw/topology.pdb",
-        trajectory="results/{system}/raw/trajectory.xtc",
-        log="results/{system}/raw/simulation.csv",
-        provenance="results/{system}/raw/simulation_provenance.json",
+        topology="results/{system}/raw/replica_{replica}/topology.pdb",
+        trajectory="results/{system}/raw/replica_{replica}/trajectory.xtc",
+        log="results/{system}/raw/replica_{replica}/simulation.csv",
+        provenance="results/{system}/raw/replica_{replica}/provenance.json",
     log:
-        "logs/{system}/simulate.log",
+        "logs/{system}/simulate_{replica}.log",
+    wildcard_constraints:
+        replica=r"\d+",
     conda:
         "../../envs/structures.yaml"
+    params:
+        source=lambda wildcards: plan.simulations()[wildcards.system]
+        .of_replica(int(wildcards.replica))
+        .model_dump(mode="json"),
+    script:
+        "../scripts/simulate.py"
+
+
+rule simulate_potential:
+    output:
+        frames="results/{system}/frames/frames.parquet",
+        provenance="results/{system}/frames/provenance.json",
+    log:
+        "logs/{system}/simulate.log",
+    wildcard_constraints:
+        system=one_of(POTENTIALS),
+    conda:
+        "../../envs/analysis.yaml"
     params:
         source=lambda wildcards: plan.systems[
             wildcards.system
         ].settings.source.model_dump(mode="json"),
+        axes=lambda wildcards: plan.systems[wildcards.system].settings.axes(),
     script:
-        "../scripts/simulate.py"
+        "../scripts/simulate_potential.py"

@@ -14,8 +14,10 @@ rule tokenize:
         provenance="results/{system}/{variant}/tokens/provenance.json",
     log:
         "logs/{system}/{variant}/tokenize.log",
+    wildcard_constraints:
+        system=one_of(plan.structures()),
     conda:
-        "../../envs/analysis.yaml"
+        env_of_tokenizer
     params:
         settings=read_by("tokenize"),
         training_set=training_set,
@@ -38,10 +40,39 @@ rule fidelity:
     log:
         "logs/{system}/{variant}/fidelity.log",
     conda:
-        "../../envs/analysis.yaml"
+        env_of_tokenizer
     params:
         settings=read_by("fidelity"),
         training_set=training_set,
         observables=observables,
     script:
         "../scripts/fidelity.py"
+
+
+rule tokenize_series:
+    input:
+        frames="results/{system}/frames/frames.parquet",
+        atoms=lambda wildcards: (
+            [
+                f"results/{wildcards.system}/frames/atoms.{ending}"
+                for ending in ("pdb", "xtc")
+            ]
+            if wildcards.system in TRAJECTORIES
+            else []
+        ),
+    output:
+        codes="results/{system}/{variant}/tokens/codes.npz",
+        codebook="results/{system}/{variant}/tokens/codebook.csv",
+        tokenizer=directory("results/{system}/{variant}/tokens/tokenizer"),
+        provenance="results/{system}/{variant}/tokens/provenance.json",
+    log:
+        "logs/{system}/{variant}/tokenize.log",
+    wildcard_constraints:
+        system=one_of(plan.kinetics()),
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        settings=read_by("tokenize"),
+        system=lambda wildcards: plan.systems[wildcards.system].knowledge(),
+    script:
+        "../scripts/tokenize_series.py"

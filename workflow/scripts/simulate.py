@@ -11,7 +11,11 @@ settings = snakemake.params.source
 inputs = {"structure": snakemake.input.structure}
 with (
     stage(
-        "simulate", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs=inputs
+        f"simulate_{snakemake.wildcards.replica}",
+        output=snakemake.output.provenance,
+        log=snakemake.log[0],
+        settings=settings,
+        inputs=inputs,
     ) as running,
     watch_for_preemption() as preemption,
 ):

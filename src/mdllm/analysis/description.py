@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from mdllm.core.collective_variables import column, is_periodic, unit
+from mdllm.core.collective_variables import column, unit
 from mdllm.core.observables import BoundObservables
-from mdllm.core.system_settings import Observables
+from mdllm.core.system_settings import Observables, is_periodic
 
 
 def describe(

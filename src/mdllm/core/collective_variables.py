@@ -20,7 +20,7 @@ from mdllm.core.system_settings import CollectiveVariable
 
 _CENTRES = {"distance": ("a", "b"), "angle": ("a", "b", "c"), "dihedral": ("a", "b", "c", "d")}
 _MEASURES = {"distance": calc_bonds, "angle": calc_angles, "dihedral": calc_dihedrals}
-_UNITS = {"distance": "nm", "rmsd": "nm", "radius_of_gyration": "nm"}
+_UNITS = {"distance": "nm", "rmsd": "nm", "radius_of_gyration": "nm", "coordinate": ""}
 _SYMBOLS = {"phi": "φ", "psi": "ψ"}
 _ATOMS_OF_A_POSE = 3
 
@@ -28,18 +28,13 @@ Compute = Callable[[np.ndarray], np.ndarray]
 
 
 def unit(cv: CollectiveVariable) -> str:
-    """Unit of the values, nm or rad."""
+    """Unit of the values, nm or rad; empty for a coordinate in a model potential."""
     return _UNITS.get(cv.type, "rad")
 
 
 def column(key: str, cv: CollectiveVariable) -> str:
     """Name of the CV's column in every table: its key and its unit, as in `distance_113_117_nm`."""
-    return f"{key}_{unit(cv)}"
-
-
-def is_periodic(cv: CollectiveVariable) -> bool:
-    """Whether values wrap at +-pi. A bond angle lies in [0, pi] and does not."""
-    return cv.type in ("dihedral", "phi", "psi")
+    return f"{key}_{unit(cv)}".rstrip("_")
 
 
 class CollectiveVariables:
@@ -89,6 +84,8 @@ class CollectiveVariables:
         if cv.type in ("phi", "psi"):
             groups = self._torsion_atoms(place, cv)
             return f"{_SYMBOLS[cv.type]}{cv.residue}", _of_centres(calc_dihedrals, groups)
+        if cv.type == "coordinate":
+            raise InputError(f"{place}: type coordinate belongs to a model potential; choose another type")
         rows = self._select(f"{place}.selection", cv.selection)
         if cv.type == "radius_of_gyration":
             return "radius of gyration", lambda points: _radius_of_gyration(points[:, rows])

@@ -5,8 +5,7 @@ which systems and variants run, what each stage reads, and which variant already
 """
 
 import difflib
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,25 +13,15 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from mdllm.core.errors import InputError
-from mdllm.core.records import digest
+from mdllm.core.kinetics_settings import KineticSystemSettings, SharedSource
 from mdllm.core.section import Section
+from mdllm.core.sequence_settings import OneDimensional
 from mdllm.core.settings import RunSettings, StageSettings
 from mdllm.core.simulation_settings import SimulationSource
-from mdllm.core.source_files import source_files
-from mdllm.core.system_settings import FilesSource, Observables, PackageSource, SystemSettings, TrainingSet
+from mdllm.core.system_settings import SystemSettings, TrainingSet
+from mdllm.core.systems import MAIN, SHARED_FOLDERS, KineticSystem, System, Variant
 
 Validated = TypeVar("Validated", bound=BaseModel)
-MAIN = "main"
-_SHARED_FOLDERS = ("raw", "frames")
-# The stages whose results depend on the variant, in order, with the sections of `StageSettings` that each one reads.
-VARIANT_STAGES = {
-    "tokenize": ("seed", "tokenizer"),
-    "fidelity": ("fidelity",),
-    "finetune": ("seed", "language", "model", "training"),
-    "rollout": ("seed", "language", "rollout"),
-    "decode": ("seed", "decode"),
-    "analyze": ("seed", "analysis"),
-}
 
 
 class _UniqueKeyLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
@@ -125,87 +114,6 @@ def _below(section: type[Section]) -> list[type[Section]]:
     return [section, *(found for derived in section.__subclasses__() for found in _below(derived))]
 
 
-@dataclass(frozen=True)
-class Variant:
-    """One system under one set of overrides."""
-
-    settings: StageSettings
-    training_set: TrainingSet
-
-    @cached_property
-    def _keys(self) -> dict[str, str]:
-        keys, history = {}, [self.training_set.model_dump(mode="json")]
-        for stage, sections in VARIANT_STAGES.items():
-            own = self.settings.model_dump(mode="json", include=set(sections))
-            keys[stage] = digest([*history, own])
-            if stage != "fidelity":  # a measurement: no later stage reads its sections
-                history.append(own)
-        return keys
-
-    def key(self, stage: str) -> str:
-        """Digest of all that `stage` and the stages before it read from the variant."""
-        return self._keys[stage]
-
-
-@dataclass(frozen=True)
-class System:
-    """One molecular system with its variants, `main` first."""
-
-    name: str
-    settings: SystemSettings
-    variants: dict[str, Variant]
-
-    def provider(self, variant: str, stage: str) -> str:
-        """The first variant whose `stage` is the same as that of `variant`: its result is shared, not run again."""
-        key = self.variants[variant].key(stage)
-        return next(name for name, other in self.variants.items() if other.key(stage) == key)
-
-    def raw_source(self) -> PackageSource | FilesSource:
-        """Where acquire finds the raw frames; of a simulated system they are what the rule simulate makes."""
-        if not isinstance(self.settings.source, SimulationSource):
-            return self.settings.source
-        raw = f"results/{self.name}/raw"
-        return FilesSource(type="files", topology=f"{raw}/topology.pdb", trajectories=[f"{raw}/trajectory.xtc"])
-
-    def raw_files(self) -> list[str]:
-        """The files that acquire needs: the user's, or those of the rule simulate; none if a package holds them."""
-        source = self.raw_source()
-        if isinstance(source, PackageSource):
-            return []
-        if isinstance(self.settings.source, SimulationSource):
-            return [source.topology, *source.trajectories]
-        try:
-            topology, trajectories = source_files(source)
-        except InputError as error:
-            raise InputError(f"config/systems/{self.name}.yaml: {error}") from error
-        return [topology, *trajectories]
-
-    def prepare(self) -> dict:
-        """What the stage prepare reads; collective variables that no state uses are left out."""
-        return {
-            "selection": self.settings.selection,
-            "frame_interval_ps": self.settings.frame_interval_ps,
-            "stride": self.variants[MAIN].settings.prepare.stride,
-            "observables": self.settings.of_states().model_dump(mode="json"),
-        }
-
-    def observables(self) -> dict:
-        """Collective variables, states and references."""
-        return self.settings.model_dump(mode="json", include=set(Observables.model_fields))
-
-    def knowledge(self) -> dict:
-        """What the analysis knows of the system: its observables, the plane of the figures, and what it is called."""
-        return {
-            "description": self.settings.description,
-            "plane": list(self.settings.plane),
-            "observables": self.observables(),
-        }
-
-    def stage(self, variant: str, stage: str) -> dict:
-        """The slice of the config that a stage of VARIANT_STAGES reads, as plain values."""
-        return self.variants[variant].settings.model_dump(mode="json", include=set(VARIANT_STAGES[stage]))
-
-
 class Plan:
     """All systems of a run.
 
@@ -225,9 +133,8 @@ class Plan:
         validate(StageSettings, preset, str(preset_file))
         self._base = merge(merge(StageSettings().model_dump(mode="json"), preset), self.run.overrides)
         base = validate(StageSettings, self._base, f"{preset_file} with `overrides` of config.yaml")
-        self.systems = {
-            name: self._system(name, folder / "systems" / f"{name}.yaml", base) for name in self._selected()
-        }
+        self._folder = folder / "systems"
+        self.systems: dict[str, System | KineticSystem] = {name: self._system(name, base) for name in self._selected()}
 
     def _selected(self) -> list[str]:
         if self.run.only is None:
@@ -235,15 +142,16 @@ class Plan:
         only = [name.strip() for name in self.run.only.split(",")] if isinstance(self.run.only, str) else self.run.only
         return list(dict.fromkeys(only))
 
-    def _system(self, name: str, path: Path, base: StageSettings) -> System:
-        settings = validate(SystemSettings, read_yaml(path), str(path))
+    def _system(self, name: str, base: StageSettings) -> "System | KineticSystem":
+        path = self._folder / f"{name}.yaml"
+        content = read_yaml(path)
+        if content.get("kind") == "kinetics":
+            return self._kinetic_system(name, path, content)
+        settings = validate(SystemSettings, content, str(path))
         variants = {MAIN: Variant(base, settings.training_set)}
         for variant, overrides in settings.variants.items():
             place = f"{path}: variants.{variant}"
-            if variant in _SHARED_FOLDERS:
-                raise InputError(f"{place}: this name is taken by a folder of results; choose another")
-            if "prepare" in overrides:
-                raise InputError(f"{place}.prepare: all variants share the prepared frames; write a second system file")
+            _check_variant(variant, overrides, place)
             content = merge(self._base, {k: v for k, v in overrides.items() if k != "training_set"})
             frames = overrides.get("training_set", settings.training_set.model_dump())
             variants[variant] = Variant(
@@ -254,8 +162,63 @@ class Plan:
                     f"{place}.training_set.state: '{variants[variant].training_set.state}' is not defined; "
                     f"defined are {', '.join(settings.states)}"
                 )
-        return System(name, settings, variants)
+        for variant in variants.values():
+            if isinstance(variant.settings.tokenizer, OneDimensional):
+                raise InputError(
+                    f"{path}: tokenizer.name {variant.settings.tokenizer.name} gives a frame one code, from which no "
+                    "backbone can be decoded; it belongs to a system of `kind: kinetics`"
+                )
+        simulation = (name, settings.source) if isinstance(settings.source, SimulationSource) else None
+        return System(name, settings, variants, simulation)
+
+    def _kinetic_system(self, name: str, path: Path, content: dict) -> "KineticSystem":
+        settings = validate(KineticSystemSettings, content, str(path))
+        base = merge(self._base, settings.stages)
+        validate(StageSettings, base, f"{path}: stages")
+        variants = {}
+        for variant, overrides in settings.variants.items():
+            place = f"{path}: variants.{variant}"
+            _check_variant(variant, overrides, place)
+            variants[variant] = Variant(validate(StageSettings, merge(base, overrides), place))
+            if not isinstance(variants[variant].settings.tokenizer, OneDimensional):
+                raise InputError(
+                    f"{place}: tokenizer.name {variants[variant].settings.tokenizer.name} gives one code per residue; "
+                    "choose bins, nearest_center or k_centers, or write a system without `kind: kinetics`"
+                )
+        return KineticSystem(name, settings, variants, self._simulation(name, path, settings.source))
+
+    def _simulation(self, name: str, path: Path, source) -> tuple[str, SimulationSource] | None:
+        """The simulation that makes the frames of a system, with the name of the system that it belongs to."""
+        if isinstance(source, SharedSource):
+            other = read_yaml(self._folder / f"{source.system}.yaml")
+            model = KineticSystemSettings if other.get("kind") == "kinetics" else SystemSettings
+            shared = validate(model, other, str(self._folder / f"{source.system}.yaml")).source
+            if not isinstance(shared, SimulationSource):
+                raise InputError(
+                    f"{path}: source.system: '{source.system}' is not simulated, so there is no simulation to share"
+                )
+            return source.system, shared
+        return (name, source) if isinstance(source, SimulationSource) else None
+
+    def simulations(self) -> dict[str, SimulationSource]:
+        """All simulations that the selected systems need, by the system that they belong to."""
+        return dict(system.simulation for system in self.systems.values() if system.simulation is not None)
+
+    def structures(self) -> list[str]:
+        """Names of the systems whose backbones are decoded."""
+        return [name for name, system in self.systems.items() if isinstance(system, System)]
+
+    def kinetics(self) -> list[str]:
+        """Names of the systems whose kinetics are learned."""
+        return [name for name, system in self.systems.items() if isinstance(system, KineticSystem)]
 
     def runs(self) -> list[tuple[str, str]]:
         """All (system, variant) pairs, in the order of the config."""
         return [(name, variant) for name, system in self.systems.items() for variant in system.variants]
+
+
+def _check_variant(name: str, overrides: dict, place: str) -> None:
+    if name in SHARED_FOLDERS:
+        raise InputError(f"{place}: this name is taken by a folder of results; choose another")
+    if "prepare" in overrides:
+        raise InputError(f"{place}.prepare: all variants share the prepared frames; write a second system file")

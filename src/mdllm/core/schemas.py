@@ -13,6 +13,7 @@ import jsonschema
 
 from mdllm.core.config import read_yaml
 from mdllm.core.errors import InputError
+from mdllm.core.kinetics_settings import KineticSystemSettings
 from mdllm.core.settings import RunSettings, StageSettings
 from mdllm.core.system_settings import SystemSettings
 
@@ -21,7 +22,9 @@ _SCHEMAS = {
     "config": (RunSettings, "*.yaml"),
     "preset": (StageSettings, "presets/*.yaml"),
     "system": (SystemSettings, "systems/*.yaml"),
+    "kinetic_system": (KineticSystemSettings, "systems/*.yaml"),
 }
+_KIND_OF = {"system": "structure", "kinetic_system": "kinetics"}
 
 
 def render(name: str) -> str:
@@ -43,6 +46,8 @@ def problems(root: Path = _ROOT) -> list[str]:
                 content = read_yaml(file)
             except InputError as error:
                 found.append(str(error))
+                continue
+            if name in _KIND_OF and content.get("kind", "structure") != _KIND_OF[name]:
                 continue
             for error in validator.iter_errors(content):
                 found.append(f"{file.relative_to(root)}: {error.json_path}: {error.message}")

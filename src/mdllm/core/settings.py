@@ -9,7 +9,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
+from mdllm.core.kinetics_settings import KineticsSettings
 from mdllm.core.section import Name, Section
+from mdllm.core.sequence_settings import (
+    BinsSettings,
+    CausalTraceSettings,
+    KCentersSettings,
+    LstmModel,
+    MarkovModel,
+    NanoGptModel,
+    NearestCenterSettings,
+)
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -60,7 +70,13 @@ class FoldToken4Settings(FittedOnFrames):
 
 
 TokenizerSettings = Annotated[
-    MultiscaleSettings | TorsionGridSettings | FoldToken4Settings, Field(discriminator="name")
+    MultiscaleSettings
+    | TorsionGridSettings
+    | FoldToken4Settings
+    | BinsSettings
+    | NearestCenterSettings
+    | KCentersSettings,
+    Field(discriminator="name"),
 ]
 
 
@@ -79,6 +95,9 @@ class LanguageSettings(Section):
     context_frames: PositiveInt = Field(5, description="frames N that a window shows before the next frame")
     stride: PositiveInt = Field(1, description="frames between the starts of two training windows")
     loss: Literal["all", "last"] = Field("all", description="frames of a window that the loss counts")
+    judged_frames: PositiveInt = Field(
+        1, description="last frames of a validation window that the validation loss counts (codes only)"
+    )
     time_reversed: bool = Field(True, description="show every training window backwards in time as well")
 
 
@@ -119,7 +138,9 @@ class PretrainedModel(Section):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: CUDA where there is one")
 
 
-ModelSettings = Annotated[ScratchModel | PretrainedModel, Field(discriminator="name")]
+ModelSettings = Annotated[
+    ScratchModel | PretrainedModel | NanoGptModel | LstmModel | MarkovModel, Field(discriminator="name")
+]
 
 
 class TrainingSettings(Section):
@@ -129,13 +150,16 @@ class TrainingSettings(Section):
     weight_decay: float = Field(0.01, ge=0)
     scheduler: str = Field("linear", description="any `lr_scheduler_type` of transformers.TrainingArguments")
     warmup_steps: int = Field(5, ge=0)
-    batch_size: PositiveInt = Field(8, description="windows per step and device")
-    accumulation: PositiveInt = Field(1, description="steps whose gradients are added before an update")
+    batch_size: PositiveInt = Field(8, description="windows computed at once; several GPUs share them")
+    accumulation: PositiveInt = Field(1, description="batches whose gradients are added before an update")
     max_steps: PositiveInt = Field(300, description="optimizer updates at most")
     evaluate_every: PositiveInt = Field(20, description="updates between two validations and checkpoints")
     patience: PositiveInt = Field(6, description="validations without improvement before training stops")
     validation_share: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.15, description="share of training frames, at the end, kept for validation"
+    )
+    validation_windows: PositiveInt | None = Field(
+        None, description="validation windows at most, evenly spread; null: all of them"
     )
 
 
@@ -143,6 +167,14 @@ class RolloutSettings(Section):
     frames: PositiveInt = Field(200, description="frames generated per replica")
     replicas: PositiveInt = Field(16, description="independent rollouts")
     batch: PositiveInt = Field(16, description="replicas computed together; part of the result's identity")
+    starts: Literal["last", "spread"] = Field(
+        "last", description="replicas continue the last training frames, or windows spread over all training frames"
+    )
+    keep_frames: PositiveInt | None = Field(
+        None,
+        description="the context grows from so many frames to context_frames, then is cut back; null: always "
+        "context_frames, computed anew for every frame",
+    )
     temperature: PositiveFloat = 1.0
     top_k: PositiveInt = 100
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
@@ -173,6 +205,8 @@ class StageSettings(Section):
     rollout: RolloutSettings = RolloutSettings()
     decode: DecodeSettings = DecodeSettings()
     analysis: AnalysisSettings = AnalysisSettings()
+    kinetics: KineticsSettings = KineticsSettings()
+    causal_trace: CausalTraceSettings = CausalTraceSettings()
 
 
 class RunSettings(Section):

@@ -6,6 +6,7 @@ that a mistake is found before any job starts.
 
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from mdllm.core.section import Section
@@ -86,7 +87,8 @@ class SimulationSource(Section):
     hydrogen_mass_da: PositiveFloat = Field(1.5, description="mass of a hydrogen, taken from the atom it is bound to")
     minimize_steps: PositiveInt = Field(1000, description="steps of energy minimization at most")
     nvt_ps: NonNegativeFloat = Field(100.0, description="equilibration at constant volume, not saved")
-    production_ps: PositiveFloat = Field(description="length of the trajectory")
+    replicas: PositiveInt = Field(1, description="independent trajectories, each equilibrated from the structure")
+    production_ps: PositiveFloat = Field(description="length of the trajectory, of each replica")
     save_interval_ps: PositiveFloat = Field(10.0, description="time between frames, and between rows of the log")
     checkpoint_interval_ps: PositiveFloat = Field(
         500.0, description="time between checkpoints; a stopped run repeats at most this; part of the result's identity"
@@ -112,6 +114,11 @@ class SimulationSource(Section):
     @property
     def steps_per_frame(self) -> int:
         return round(self.save_interval_ps / self.time_step_ps)
+
+    def of_replica(self, number: int) -> "SimulationSource":
+        """The simulation of one replica: a seed of its own, and the configured one for replica 0."""
+        seed = int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0]) if number else self.seed
+        return self.model_copy(update={"seed": seed, "replicas": 1})
 
     def frames(self, length_ps: float) -> int:
         """Number of save intervals in `length_ps`."""

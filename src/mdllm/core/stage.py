@@ -56,7 +56,14 @@ class Stage:
 
 @contextmanager
 def stage(
-    name: str, *, output: Path, log: Path, settings: dict, inputs: dict[str, Path], device: str = "cpu"
+    name: str,
+    *,
+    output: Path,
+    log: Path,
+    settings: dict,
+    inputs: dict[str, Path],
+    device: str = "cpu",
+    process: int | None = None,
 ) -> Iterator[Stage]:
     """Run the body as the stage `name`.
 
@@ -66,8 +73,10 @@ def stage(
         settings: the config slice that the stage reads, seed included.
         inputs: named input files; their SHA-256 is recorded.
         device: where the stage computes, for the record; a body may correct it with ``note(device=...)``.
+        process: number of this process where several run the stage together: all add to the log, the others only what
+            goes wrong; the first alone removes the work folder and writes the record. None: it runs alone.
     """
-    _log_to(Path(log))
+    _log_to(Path(log), process)
     started = time.time()
     checksums = {key: sha256(path) for key, path in sorted(inputs.items())}
     running = Stage(name, settings, checksums, Path(output).parent.parent / ".work")
@@ -79,6 +88,8 @@ def stage(
     except Exception:
         logger.exception("%s: this is a defect of mdllm, please report it", name)
         raise
+    if process:
+        return
     for leftover in running.work_root.glob(f"{name}-*"):
         shutil.rmtree(leftover)
     record = {
@@ -95,16 +106,17 @@ def stage(
     write_json(output, record)
 
 
-def _log_to(path: Path) -> None:
+def _log_to(path: Path, process: int | None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    sender = f"process {process}: " if process else ""
     logging.basicConfig(
-        level=logging.WARNING,  # other libraries report every small step at INFO
-        format="%(asctime)s %(levelname)s %(message)s",
-        handlers=[logging.FileHandler(path, mode="w"), logging.StreamHandler(sys.stderr)],
+        level=logging.ERROR if process else logging.WARNING,  # other libraries report every small step at INFO
+        format=f"%(asctime)s %(levelname)s {sender}%(message)s",
+        handlers=[logging.FileHandler(path, mode="w" if process is None else "a"), logging.StreamHandler(sys.stderr)],
         force=True,
     )
     logging.captureWarnings(True)
-    logging.getLogger("mdllm").setLevel(logging.INFO)
+    logging.getLogger("mdllm").setLevel(logging.ERROR if process else logging.INFO)
 
 
 def _versions() -> dict[str, str]:

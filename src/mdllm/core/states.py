@@ -8,11 +8,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mdllm.core.collective_variables import column, is_periodic
+from mdllm.core.collective_variables import column
 from mdllm.core.errors import InputError
-from mdllm.core.system_settings import CollectiveVariable, Region
-
-OUTSIDE = "none"
+from mdllm.core.system_settings import OUTSIDE, CollectiveVariable, Region
 
 
 class States:
@@ -21,14 +19,9 @@ class States:
     Args:
         states: region, or list of regions, by state.
         variables: the CVs that the regions speak of, by key.
-
-    Raises:
-        InputError: a state is called "none", or low >= high where the CV does not wrap.
     """
 
     def __init__(self, states: Mapping[str, Region | list[Region]], variables: Mapping[str, CollectiveVariable]):
-        if OUTSIDE in states:
-            raise InputError(f"states.{OUTSIDE}: this name marks frames outside all states; choose another")
         self.names = list(states)
         # state -> boxes, each {column: (low, high)}
         self.boxes = {
@@ -38,14 +31,6 @@ class States:
             ]
             for state, boxes in states.items()
         }
-        for state, boxes in states.items():
-            for box in boxes if isinstance(boxes, list) else [boxes]:
-                for cv, (low, high) in box.items():
-                    if low == high or (low > high and not is_periodic(variables[cv])):
-                        raise InputError(
-                            f"states.{state}.{cv}: low {low} is not below high {high}; only a dihedral, phi or psi "
-                            "may wrap"
-                        )
 
     def label(self, values: Mapping[str, np.ndarray], frames: np.ndarray | None = None) -> np.ndarray:
         """State of each frame, (F,) strings; "none" outside all states, and where a CV is NaN.

@@ -86,9 +86,21 @@ class GyrationCV(Section):
     selection: str = "name N CA C"
 
 
+class CoordinateCV(Section):
+    """Coordinate of a particle in a model potential, without a unit."""
+
+    type: Literal["coordinate"]
+    axis: Literal["x", "y"]
+
+
 CollectiveVariable = Annotated[
-    DistanceCV | AngleCV | DihedralCV | TorsionCV | RmsdCV | GyrationCV, Field(discriminator="type")
+    DistanceCV | AngleCV | DihedralCV | TorsionCV | RmsdCV | GyrationCV | CoordinateCV, Field(discriminator="type")
 ]
+
+
+def is_periodic(cv: CollectiveVariable) -> bool:
+    """Whether values wrap at +-pi. A bond angle lies in [0, pi] and does not."""
+    return cv.type in ("dihedral", "phi", "psi")
 
 
 class Reference(StructureFile):
@@ -108,6 +120,7 @@ class TrainingSet(Section):
 
 Region = dict[str, tuple[float, float]]
 TRAINING_START = "training_start"
+OUTSIDE = "none"  # the label of frames outside all states
 
 
 class Observables(Section):
@@ -137,9 +150,23 @@ class Observables(Section):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _regions_hold_something(self):
+        if OUTSIDE in self.states:
+            raise ValueError(f"states.{OUTSIDE}: this name marks frames outside all states; choose another")
+        for state, region in self._regions():
+            for cv, (low, high) in region.items():
+                if low == high or (low > high and not is_periodic(self.collective_variables[cv])):
+                    raise ValueError(
+                        f"states.{state}.{cv}: low {low} is not below high {high}; only a dihedral, phi or psi may wrap"
+                    )
+        return self
+
+    def _regions(self) -> list[tuple[str, Region]]:
+        return [(s, region) for s, rs in self.states.items() for region in (rs if isinstance(rs, list) else [rs])]
+
     def _cvs_of_states(self) -> list[tuple[str, str]]:
-        regions = [(s, r) for s, rs in self.states.items() for r in (rs if isinstance(rs, list) else [rs])]
-        return [(state, cv) for state, region in regions for cv in region]
+        return [(state, cv) for state, region in self._regions() for cv in region]
 
     def of_states(self) -> "Observables":
         """The part that decides which state a frame is in."""
@@ -153,6 +180,7 @@ class Observables(Section):
 class SystemSettings(Observables):
     """One molecular system: where its frames come from, and what is known of it."""
 
+    kind: Literal["structure"] = "structure"
     description: str
     source: Source
     frame_interval_ps: PositiveFloat | None = Field(

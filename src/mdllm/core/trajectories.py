@@ -10,6 +10,7 @@ from pathlib import Path
 
 import MDAnalysis as mda
 import numpy as np
+from tqdm import tqdm
 
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import BACKBONE_ATOMS
@@ -58,17 +59,17 @@ def write_topology(path: Path, universe: mda.Universe, backbone: np.ndarray) -> 
         writer.write(universe.atoms)
 
 
-class BackboneWriter:
-    """Appends chunks (F, L, 4, 3) in nm to an XTC file (coordinates rounded to 0.001 nm)."""
+class TrajectoryWriter:
+    """Appends chunks (F, ..., 3) in nm to an XTC file (coordinates rounded to 0.001 nm)."""
 
     def __init__(self, path: Path, universe: mda.Universe):
         self._universe = universe
         self._universe.dimensions = None
         self._writer = mda.Writer(str(path), n_atoms=len(universe.atoms))
 
-    def write(self, backbone: np.ndarray, times_ps: np.ndarray) -> None:
+    def write(self, coordinates: np.ndarray, times_ps: np.ndarray) -> None:
         timestep = self._universe.trajectory.ts
-        for frame, time_ps in zip(backbone, times_ps, strict=True):
+        for frame, time_ps in zip(coordinates, times_ps, strict=True):
             timestep.positions = frame.reshape(-1, 3) * ANGSTROM_PER_NM
             timestep.data["step"] = timestep.data.get("step", -1) + 1
             timestep.time = float(time_ps)
@@ -106,6 +107,14 @@ def iterate_backbone(
             positions = universe.trajectory[int(index)].positions
             backbone[row] = positions.reshape(backbone.shape[1:]) / ANGSTROM_PER_NM
         yield part, backbone
+
+
+def read_trajectory(universe: mda.Universe, indices: np.ndarray, atoms: mda.AtomGroup) -> np.ndarray:
+    """Coordinates (F, A, 3) in nm, float32, of some atoms in the frames `indices`, in memory at once."""
+    coordinates = np.empty((len(indices), len(atoms), 3), np.float32)
+    for row, index in enumerate(tqdm(indices, desc="read", unit="frame", mininterval=1)):
+        coordinates[row] = universe.trajectory[int(index)].positions[atoms.ix]
+    return coordinates / np.float32(ANGSTROM_PER_NM)
 
 
 def read_backbone(universe: mda.Universe, indices: np.ndarray | None = None) -> np.ndarray:

@@ -29,6 +29,15 @@ class Baselines:
     persistence_weight: float
     smoothing: float
 
+    def report(self) -> dict[str, float]:
+        """Their keys of `training.json`."""
+        return {
+            "baseline_frequencies": self.frequencies,
+            "baseline_persistence": self.persistence,
+            "persistence_weight": self.persistence_weight,
+            "frequency_smoothing": self.smoothing,
+        }
+
 
 def persistence_weight(frequency: np.ndarray, same: np.ndarray) -> float:
     """The w of the largest likelihood of w [same] + (1 - w) frequency, arrays of one shape."""
@@ -39,8 +48,8 @@ def persistence_weight(frequency: np.ndarray, same: np.ndarray) -> float:
     return float(minimize_scalar(loss, bounds=(0, 1), method="bounded").x)
 
 
-def evaluate(series: CodeSeries, context_frames: int, split: Split) -> Baselines:
-    """Fit both baselines on the frames before the gap, and judge them on the last frame of each validation window.
+def evaluate(series: CodeSeries, split: Split) -> Baselines:
+    """Fit both baselines on the frames before the gap, and judge them on the judged frames of validation windows.
 
     The weight is fitted with each training code left out of its own frequency; otherwise the frequencies would look
     better on training frames than they are.
@@ -51,7 +60,7 @@ def evaluate(series: CodeSeries, context_frames: int, split: Split) -> Baselines
     same = (training[1:] == training[:-1])[neighbours]
     weight = persistence_weight(frequencies.left_out(training)[1:][neighbours], same)
 
-    judged = split.validation + context_frames
+    judged = split.judged.ravel()
     codes, before = series.codes[judged], series.codes[judged - 1]
     probability = frequencies.of(codes)
     mixed = weight * (codes == before) + (1 - weight) * probability

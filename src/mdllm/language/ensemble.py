@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from mdllm.core.geometry import with_oxygen
 from mdllm.core.records import read_npz
-from mdllm.core.trajectories import BackboneWriter, open_backbone, write_topology
+from mdllm.core.trajectories import TrajectoryWriter, open_backbone, write_topology
 from mdllm.language.frequencies import ResidueFrequencies
 from mdllm.language.series import CodeSeries
 from mdllm.tokenizers.base import Tokenizer, load_tokenizer
@@ -64,7 +64,7 @@ def decode_ensembles(
         rng = np.random.default_rng([seed, number]) if samples > 1 else None
         times = np.repeat(np.tile(part.frame * part.interval_ps, len(part.codes)), samples)
         with (
-            BackboneWriter(output / _FILES[source], universe) as writer,
+            TrajectoryWriter(output / _FILES[source], universe) as writer,
             tqdm(total=len(flat) * samples, desc=f"decode {source}", unit="frame", mininterval=1) as progress,
         ):
             for first, backbone in _structures(fitted, flat, samples, rng):

@@ -25,11 +25,13 @@ class Split:
         training: (W,) indices of the first frames of training windows.
         validation: (W,) the same for validation windows; the stride is always 1.
         training_frames: number of frames before the gap; training windows hold no frame beyond them.
+        judged: (W, J) indices of the frames of validation windows that a loss counts, the last ones of each.
     """
 
     training: np.ndarray
     validation: np.ndarray
     training_frames: int
+    judged: np.ndarray
 
 
 def window_starts(stretches: np.ndarray, length: int, stride: int) -> np.ndarray:
@@ -42,15 +44,27 @@ def window_starts(stretches: np.ndarray, length: int, stride: int) -> np.ndarray
     return np.concatenate(starts)
 
 
-def split(series: CodeSeries, context_frames: int, stride: int, validation_share: float) -> Split:
+def split(
+    series: CodeSeries,
+    context_frames: int,
+    stride: int,
+    validation_share: float,
+    validation_windows: int | None = None,
+    judged_frames: int = 1,
+) -> Split:
     """Validation windows in the last frames, training windows in those that end N frames earlier.
 
     The validation stretch is the last `validation_share` of the frames, and the N frames before it belong to neither
-    side: correlation in time would otherwise carry over. No frame is on both sides.
+    side: correlation in time would otherwise carry over. No frame is on both sides. Of the validation windows at most
+    `validation_windows` are taken, evenly spread.
 
     Raises:
-        InputError: no window fits on one of the sides.
+        InputError: no window fits on one of the sides, or more frames are judged than follow a first one.
     """
+    if judged_frames > context_frames:
+        raise InputError(
+            f"language.judged_frames {judged_frames} is more than language.context_frames {context_frames}"
+        )
     length = context_frames + 1
     stretches = series.stretches()
     frames = len(stretches)
@@ -68,7 +82,11 @@ def split(series: CodeSeries, context_frames: int, stride: int, validation_share
                 "more frames, lower language.context_frames, or change training.validation_share "
                 f"(now {validation_share:g})"
             )
-    return Split(sides["training"][0], validation_first + sides["validation"][0], training_frames)
+    validation = validation_first + sides["validation"][0]
+    if validation_windows is not None and len(validation) > validation_windows:
+        validation = validation[np.linspace(0, len(validation) - 1, validation_windows).round().astype(int)]
+    judged = validation[:, None] + np.arange(length - judged_frames, length)
+    return Split(sides["training"][0], validation, training_frames, judged)
 
 
 class Windows(Sequence):

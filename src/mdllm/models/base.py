@@ -10,13 +10,15 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoModelForCausalLM, PreTrainedModel, StaticCache
 from transformers.utils.logging import disable_progress_bar
 
 from mdllm.core.errors import InputError
 from mdllm.language.forms import Language
+from mdllm.language.vocabulary import Vocabulary
 
 ATTENTION = "sdpa"
 ADAPTER = "adapter_model.safetensors"
@@ -32,6 +34,9 @@ class ModelKind:
         language: (settings, form, residues, codebook_size) to the language that the model reads and writes.
         build: (settings, language, tokens of the longest window) to the model, ready to be trained.
         keep: (checkpoint of the Trainer, settings, folder) writes the trained model for `load_model`.
+
+    A model whose cache is not one of keys and values has a method ``new_cache(tokens)``; one that is estimated rather
+    than trained by gradients has a method ``estimate(codes, stretches)`` (see `mdllm.models.training`).
     """
 
     language: Callable[..., Language]
@@ -39,8 +44,30 @@ class ModelKind:
     keep: Callable[..., None]
 
 
+def language_of_codes(settings, form: str, residues: int, codebook_size: int) -> Vocabulary:
+    """One token per code and residue, and no others: the language of all models that are trained from scratch.
+
+    Raises:
+        InputError: text, of which a model from scratch knows nothing.
+    """
+    if form != "codes":
+        raise InputError(f"language.form: {form} needs a pretrained model; choose model.name pretrained, or codes")
+    return Vocabulary.from_scratch(residues, codebook_size)
+
+
+def keep_weights(checkpoint: Path, settings, folder: Path) -> None:
+    """Write the weights of a checkpoint, and their config, into `folder`."""
+    AutoModelForCausalLM.from_pretrained(checkpoint).save_pretrained(folder)
+
+
 _REGISTRY: dict[str, ModelKind] = {}
-_MODULES = {"mistral": "mdllm.models.mistral", "pretrained": "mdllm.models.pretrained"}
+_MODULES = {
+    "mistral": "mdllm.models.mistral",
+    "pretrained": "mdllm.models.pretrained",
+    "nanogpt": "mdllm.models.nanogpt",
+    "lstm": "mdllm.models.lstm",
+    "markov": "mdllm.models.markov",
+}
 
 
 def register(name: str, kind: ModelKind) -> None:
@@ -75,8 +102,16 @@ def load_model(folder: Path) -> PreTrainedModel:
     """The trained model in `folder`, in evaluation mode on the device that is there."""
     if weights_file(folder).name == ADAPTER:
         return importlib.import_module(_MODULES["pretrained"]).load(folder)
-    model = AutoModelForCausalLM.from_pretrained(folder, attn_implementation=ATTENTION)
+    for own in ("lstm", "markov"):
+        importlib.import_module(_MODULES[own])  # makes their classes known to transformers
+    model = AutoModelForCausalLM.from_pretrained(folder)
     return model.to(chosen_device()).eval()
+
+
+def new_cache(model: PreTrainedModel, tokens: int) -> Any:
+    """What `past_key_values` of a model takes, for at most `tokens` tokens; its ``reset`` empties it."""
+    own = getattr(model, "new_cache", None)
+    return StaticCache(model.config, max_cache_len=tokens) if own is None else own(tokens)
 
 
 def weights_file(folder: Path) -> Path:
@@ -88,7 +123,7 @@ def chosen_device(asked: str = "auto") -> torch.device:
     """The device of this process: `cpu`, `cuda`, or, if `auto`, CUDA where there is a GPU.
 
     Raises:
-        InputError: CUDA is asked for, but torch finds no GPU.
+        InputError: CUDA is asked for, but torch finds no GPU, or fewer than there are processes.
     """
     if asked == "cuda" and not torch.cuda.is_available():
         raise InputError(
@@ -97,4 +132,15 @@ def chosen_device(asked: str = "auto") -> torch.device:
         )
     if asked == "cpu" or not torch.cuda.is_available():
         return torch.device("cpu")
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))  # set by `accelerate launch`
+    number = int(os.environ.get("LOCAL_RANK", "0"))  # set by `accelerate launch`
+    if number >= torch.cuda.device_count():
+        raise InputError(
+            f"{processes()} processes, one per GPU, but torch finds {torch.cuda.device_count()}; lower the resource "
+            "`gpu`, or check what the job was given (CUDA_VISIBLE_DEVICES)"
+        )
+    return torch.device("cuda", number)
+
+
+def processes() -> int:
+    """Number of processes that train together, as `accelerate launch` says."""
+    return int(os.environ.get("WORLD_SIZE", "1"))

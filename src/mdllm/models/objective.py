@@ -8,6 +8,7 @@ from typing import Protocol
 import torch
 from torch.nn import functional
 
+from mdllm.core.errors import InputError
 from mdllm.language.forms import Language
 from mdllm.language.text import TextLanguage
 from mdllm.language.vocabulary import Vocabulary
@@ -21,23 +22,23 @@ class Objective(Protocol):
     def loss(self, logits: torch.Tensor, labels: torch.Tensor, counted: torch.Tensor | int | None) -> torch.Tensor:
         """Negative log-probability in nats per label; `counted`: number of labels to divide by, if not this batch's."""
 
-    def last_frame(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Log-probabilities (R, ...) of the last frames, in nats, whose mean is that per code."""
+    def judged(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Log-probabilities (R, ...) of the judged frames, in nats, whose mean is that per code."""
 
 
 class CodeObjective:
     """Only codes compete for a position, in training and in validation."""
 
-    def __init__(self, vocabulary: Vocabulary, device: torch.device):
-        self.residues = vocabulary.residues
+    def __init__(self, vocabulary: Vocabulary, device: torch.device, judged_frames: int):
+        self.tokens = judged_frames * vocabulary.residues
         self.ids = torch.as_tensor(vocabulary.ids, device=device)
 
     def loss(self, logits, labels, counted):
         return window_loss(logits, labels, self.ids, counted)
 
-    def last_frame(self, logits, labels):
-        residues = self.residues
-        return token_log_probabilities(logits[:, -residues - 1 : -1], labels[:, -residues:], self.ids)
+    def judged(self, logits, labels):
+        allowed = self.ids.repeat(self.tokens // len(self.ids), 1)
+        return token_log_probabilities(logits[:, -self.tokens - 1 : -1], labels[:, -self.tokens :], allowed)
 
 
 class TextObjective:
@@ -54,7 +55,7 @@ class TextObjective:
         summed = functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="sum")
         return summed / ((labels != IGNORED).sum() if counted is None else counted)
 
-    def last_frame(self, logits, labels):
+    def judged(self, logits, labels):
         totals = []
         for row, tokens in zip(logits, labels, strict=True):
             positions = (tokens != IGNORED).nonzero()[:, 0]
@@ -67,6 +68,10 @@ class TextObjective:
         return torch.stack(totals)
 
 
-def objective(language: Language, device: torch.device) -> Objective:
-    """The objective of a language."""
-    return TextObjective(language) if isinstance(language, TextLanguage) else CodeObjective(language, device)
+def objective(language: Language, device: torch.device, judged_frames: int = 1) -> Objective:
+    """The objective of a language; in text, validation judges the last frame of a window."""
+    if isinstance(language, TextLanguage):
+        if judged_frames > 1:
+            raise InputError("language.judged_frames: text is judged by the last frame of a window; set it to 1")
+        return TextObjective(language)
+    return CodeObjective(language, device, judged_frames)

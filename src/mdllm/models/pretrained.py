@@ -61,8 +61,7 @@ def build(settings: PretrainedModel, language: Language, positions: int) -> Peft
             f"and model.max_length is {settings.max_length}; lower language.context_frames, choose language.form codes "
             "or a smaller codebook, or raise model.max_length if base and memory allow it"
         )
-    on_gpu = chosen_device(settings.device).type == "cuda"
-    attention = "flash_attention_2" if on_gpu and is_flash_attn_2_available() else ATTENTION
+    attention = chosen_attention(chosen_device(settings.device))
     logger.info("attention: %s", attention)
     network = _load_base(settings, language, attention)
     tokens = None
@@ -83,6 +82,11 @@ def build(settings: PretrainedModel, language: Language, positions: int) -> Peft
     if absent:
         raise InputError(f"model.lora.targets: the base has no layer {', '.join(absent)}")
     return get_peft_model(network, lora)
+
+
+def chosen_attention(device: torch.device) -> str:
+    """Attention in training: flash attention where it can be imported and runs, else sdpa, which holds its kernel."""
+    return "flash_attention_2" if device.type == "cuda" and is_flash_attn_2_available() else ATTENTION
 
 
 def keep(checkpoint: Path, settings: PretrainedModel, folder: Path) -> None:

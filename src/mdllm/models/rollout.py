@@ -13,15 +13,17 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from mdllm.core.errors import InputError
 from mdllm.core.preemption import Preemption, watch_for_preemption
 from mdllm.core.records import read_npz, write_npz
 from mdllm.core.settings import LanguageSettings, RolloutSettings
 from mdllm.language.forms import load_language
 from mdllm.language.series import CodeSeries
 from mdllm.language.text import TextLanguage
+from mdllm.language.windows import window_starts
 from mdllm.models.base import load_model
-from mdllm.models.generation import FrameGenerator
-from mdllm.models.sampling import frame_uniforms
+from mdllm.models.generation import FrameGenerator, frame_generator
+from mdllm.models.sampling import FrameUniforms
 from mdllm.models.text_generation import TextFrameGenerator
 
 logger = logging.getLogger(__name__)
@@ -45,7 +47,7 @@ def rollout(
     `GeneratedFrame` defines them.
 
     Args:
-        codes_file: npz that `CodeSeries.load` reads; its last N frames are the start of every replica.
+        codes_file: npz that `CodeSeries.load` reads; the source of the first contexts (`start_frames`).
         model_folder: the folder `model` of `mdllm.models.training.finetune`.
         language, settings: config sections `language` and `rollout`.
         seed: root of all draws.
@@ -94,17 +96,46 @@ def run_batches(
     torch.set_num_threads(threads)
     model = load_model(model_folder)
     form = load_language(model_folder / "vocabulary.json")
-    make_generator = TextFrameGenerator if isinstance(form, TextLanguage) else FrameGenerator
-    start = CodeSeries.load(codes_file).last_frames(language.context_frames)
+    starts = start_frames(CodeSeries.load(codes_file), language.context_frames, settings)
     made = 0
     with watch_for_preemption() as preemption:
         for batch in batches:
             first = batch * settings.batch
             replicas = np.arange(first, min(first + settings.batch, settings.replicas))
-            generator = make_generator(model, form, language.context_frames, settings)
             chunks = Chunks(work_folder, batch)
-            made += _continue(generator, chunks, replicas, start, settings, seed, preemption)
+            done = chunks.read()
+            first = 0 if done is None else done["codes"].shape[1]
+            if isinstance(form, TextLanguage):
+                generator = TextFrameGenerator(model, form, language.context_frames, settings)
+            else:
+                generator = frame_generator(model, form, language.context_frames, settings, first)
+            context = starts[replicas]
+            if done is not None:
+                context = np.concatenate([context, done["codes"]], axis=1)[:, -language.context_frames :]
+            made += _continue(generator, chunks, first, replicas, context, settings, seed, preemption)
     return made, str(model.device)
+
+
+def start_frames(series: CodeSeries, context_frames: int, settings: RolloutSettings) -> np.ndarray:
+    """Codes (R, N, L) that each replica continues.
+
+    They are the last N training frames, or, for `starts: spread`, windows evenly spread over all training frames, in a
+    shuffled order, so that any group of replicas is spread as well.
+
+    Raises:
+        InputError: fewer than N contiguous frames.
+    """
+    if settings.starts == "last":
+        return np.repeat(series.last_frames(context_frames)[None], settings.replicas, axis=0)
+    windows = window_starts(series.stretches(), context_frames, 1)
+    if not len(windows):
+        raise InputError(
+            f"a rollout starts from {context_frames} contiguous frames (language.context_frames), but every contiguous "
+            "stretch of training frames is shorter; lower language.context_frames or give longer trajectories"
+        )
+    even = windows[np.linspace(0, len(windows) - 1, settings.replicas).round().astype(int)]
+    shuffled = np.random.default_rng(settings.replicas).permutation(even)
+    return series.codes[shuffled[:, None] + np.arange(context_frames)]
 
 
 class Chunks:
@@ -134,19 +165,15 @@ class Chunks:
 def _continue(
     generator: FrameGenerator | TextFrameGenerator,
     chunks: Chunks,
+    first: int,
     replicas: np.ndarray,
-    start: np.ndarray,
+    context: np.ndarray,
     settings: RolloutSettings,
     seed: int,
     preemption: Preemption,
 ) -> int:
-    """Bring a batch to `settings.frames` frames from the last checkpoint on: the number of frames made."""
-    context = np.repeat(start[None], len(replicas), axis=0)
-    done = chunks.read()
-    first = 0
-    if done is not None:
-        first = done["codes"].shape[1]
-        context = np.concatenate([context, done["codes"]], axis=1)[:, -start.shape[0] :]
+    """Bring a batch from frame `first`, before which `context` stands, to `settings.frames`: the number made."""
+    uniforms = FrameUniforms(seed, replicas, generator.draws)
     pending = []
     with tqdm(
         total=settings.frames * len(replicas),
@@ -156,7 +183,7 @@ def _continue(
         mininterval=1,
     ) as progress:
         for frame in range(first, settings.frames):
-            made = generator.next_frame(context, frame_uniforms(seed, replicas, frame, generator.draws))
+            made = generator.next_frame(context, uniforms.of(frame))
             context = np.concatenate([context[:, 1:], made.codes[:, None]], axis=1)
             pending.append(made)
             progress.update(len(replicas))

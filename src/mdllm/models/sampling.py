@@ -32,11 +32,31 @@ def draw(probabilities: torch.Tensor, uniforms: torch.Tensor) -> torch.Tensor:
     return torch.searchsorted(cumulative, target, right=True)[:, 0]
 
 
+class FrameUniforms:
+    """Uniform numbers (R, count) of generated frames; row r of a frame depends on (seed, replicas[r], frame) only.
+
+    They are drawn for blocks of frames at once: a generator costs more to seed than to draw from.
+    """
+
+    BLOCK = 64
+
+    def __init__(self, seed: int, replicas: np.ndarray, count: int):
+        self.seed, self.replicas, self.count = seed, replicas.tolist(), count
+        self._block, self._draws = -1, np.empty(0)
+
+    def of(self, frame: int) -> np.ndarray:
+        """Uniform numbers (R, count) of a frame."""
+        block, row = divmod(frame, self.BLOCK)
+        if block != self._block:
+            generators = [
+                np.random.Generator(np.random.Philox(np.random.SeedSequence([self.seed, replica, block])))
+                for replica in self.replicas
+            ]
+            self._draws = np.stack([generator.random((self.BLOCK, self.count)) for generator in generators])
+            self._block = block
+        return self._draws[:, row]
+
+
 def frame_uniforms(seed: int, replicas: np.ndarray, frame: int, count: int) -> np.ndarray:
-    """Uniform numbers (R, count) of one generated frame; row r depends on (seed, replicas[r], frame) only."""
-    return np.stack(
-        [
-            np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, replica, frame]))).random(count)
-            for replica in replicas.tolist()
-        ]
-    )
+    """Uniform numbers (R, count) of one frame, as `FrameUniforms` gives them."""
+    return FrameUniforms(seed, replicas, count).of(frame)

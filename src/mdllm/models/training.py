@@ -1,11 +1,13 @@
 """Fine-tuning: windows of frames, the Hugging Face Trainer, and a validation loss that stands beside its baselines.
 
 Axes: F frames, L residues, N context frames, K codebook size, W windows, T tokens, V token ids. Under ``accelerate
-launch`` every process trains its share of each step, and the first one writes.
+launch`` every process trains its share of each update, and the first one writes.
 """
 
 import logging
+import math
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +19,17 @@ from transformers import PrinterCallback, Trainer, TrainerState, TrainingArgumen
 from mdllm.core.errors import InputError
 from mdllm.core.preemption import Preemption, watch_for_preemption
 from mdllm.core.records import write_json
+from mdllm.core.sequence_settings import MarkovModel, NanoGptModel
 from mdllm.core.settings import LanguageSettings, ModelSettings, PretrainedModel, TrainingSettings
 from mdllm.language import baselines
 from mdllm.language.series import CodeSeries
 from mdllm.language.windows import IGNORED, Windows, split
-from mdllm.models.base import build_model, chosen_device, model_kind
+from mdllm.models.base import build_model, chosen_device, model_kind, processes
 from mdllm.models.callbacks import ProgressBar, StopWhenPreempted, StopWithoutImprovement, out_of_patience
 from mdllm.models.checkpoints import KeepBestAndNewest, best_checkpoint, newest_checkpoint, read_state
+from mdllm.models.estimation import estimate
 from mdllm.models.objective import Objective, objective
+from mdllm.models.scheduled_sampling import ScheduledSamplingTrainer
 
 logger = logging.getLogger(__name__)
 
@@ -57,18 +62,27 @@ def finetune(
 
     Raises:
         InputError: too few frames for a window on either side of the gap, a model that cannot be had or does not fit
-            the windows, or a training that diverges.
+            the windows, an update that cannot be shared evenly among the processes, or a training that diverges.
         SystemExit: SIGTERM arrived; a checkpoint has been written.
     """
     torch.set_num_threads(threads)
     series = CodeSeries.load(codes_file)
-    parts = split(series, language.context_frames, language.stride, training.validation_share)
+    parts = split(
+        series,
+        language.context_frames,
+        language.stride,
+        training.validation_share,
+        training.validation_windows,
+        language.judged_frames,
+    )
     kind = model_kind(model.name)
     form = kind.language(model, language.form, series.residues, series.codebook_size)
+    baseline = baselines.evaluate(series, parts)
+    if isinstance(model, MarkovModel):
+        return estimate(build_model(model, form, 1), series, parts, baseline, form, output_folder)
     windows = (series.codes, form, language.context_frames)
     training_windows = Windows(*windows, parts.training, language.loss, language.time_reversed)
-    validation_windows = Windows(*windows, parts.validation, "last", time_reversed=False)
-    baseline = baselines.evaluate(series, language.context_frames, parts)
+    validation_windows = Windows(*windows, parts.validation, "all", time_reversed=False)
 
     def lengths(starts: np.ndarray, frames: int) -> np.ndarray:
         return form.window_lengths(series.codes, starts, frames)
@@ -82,8 +96,8 @@ def finetune(
     network = build_model(model, form, int(lengths(np.concatenate([parts.training, parts.validation]), frames).max()))
     started = time.monotonic()
     with watch_for_preemption() as preemption:
-        aim = objective(form, arguments.device)
-        trainer = _trainer(network, arguments, training, training_windows, validation_windows, aim, preemption)
+        aim = objective(form, arguments.device, language.judged_frames)
+        trainer = _trainer(network, arguments, model, training, training_windows, validation_windows, aim, preemption)
         state, steps_here = _train(trainer, training, work_folder)
         if preemption.requested and not _finished(state, arguments, training):
             preemption.leave(f"step {state.global_step}")
@@ -92,13 +106,10 @@ def finetune(
     if state.best_global_step is None:
         raise InputError("training.learning_rate: the validation loss is not a number; lower the learning rate")
     folder = output_folder / "model"
-    tokens_per_step = training.batch_size * training.accumulation * arguments.world_size * tokens_per_window
+    tokens_per_step = training.batch_size * training.accumulation * tokens_per_window
     report = {
         "validation_loss": state.best_metric,
-        "baseline_frequencies": baseline.frequencies,
-        "baseline_persistence": baseline.persistence,
-        "persistence_weight": baseline.persistence_weight,
-        "frequency_smoothing": baseline.smoothing,
+        **baseline.report(),
         "steps": state.global_step,
         "best_step": state.best_global_step,
         "training_windows": len(training_windows),
@@ -110,6 +121,8 @@ def finetune(
         "device": str(arguments.device),
         "precision": training.precision,
         "attention": network.config._attn_implementation,
+        "training_seconds": round(seconds, 1),
+        "processes": arguments.world_size,
         "threads": threads,
         "seed": seed,
     }
@@ -133,12 +146,13 @@ def training_arguments(
     """The config section `training` as the Trainer's arguments."""
     pretrained = isinstance(model, PretrainedModel)
     every = min(training.evaluate_every, training.max_steps)
+    batch_size, accumulation = share_of_update(training, processes())
     return TrainingArguments(
         output_dir=str(work_folder),
         max_steps=training.max_steps,
-        per_device_train_batch_size=training.batch_size,
+        per_device_train_batch_size=batch_size,
         per_device_eval_batch_size=training.batch_size,
-        gradient_accumulation_steps=training.accumulation,
+        gradient_accumulation_steps=accumulation,
         learning_rate=training.learning_rate,
         weight_decay=training.weight_decay,
         warmup_steps=training.warmup_steps,
@@ -164,16 +178,38 @@ def training_arguments(
     )
 
 
+def share_of_update(training: TrainingSettings, processes: int) -> tuple[int, int]:
+    """Batch size and accumulation of one process; all together make updates of as many windows as one process alone.
+
+    Raises:
+        InputError: the windows of an update cannot be shared evenly.
+    """
+    in_turn = math.gcd(training.accumulation, processes)
+    at_once = processes // in_turn
+    if training.batch_size % at_once:
+        windows = training.batch_size * training.accumulation
+        raise InputError(
+            f"training.batch_size {training.batch_size} x training.accumulation {training.accumulation}: "
+            f"{windows} windows cannot be shared evenly among {processes} processes; change the resource `gpu`, or one "
+            "of the two"
+        )
+    return training.batch_size // at_once, training.accumulation // in_turn
+
+
 def _trainer(
     network,
     arguments: TrainingArguments,
+    model: ModelSettings,
     training: TrainingSettings,
     training_windows: Windows,
     validation_windows: Windows,
     aim: Objective,
     preemption: Preemption,
 ) -> Trainer:
-    trainer = Trainer(
+    make = Trainer
+    if isinstance(model, NanoGptModel):
+        make = partial(ScheduledSamplingTrainer, sampling=model.scheduled_sampling, ids=aim.ids)
+    trainer = make(
         model=network,
         args=arguments,
         train_dataset=training_windows,
@@ -182,7 +218,7 @@ def _trainer(
         compute_loss_func=lambda outputs, labels, num_items_in_batch: aim.loss(
             outputs.logits, labels, num_items_in_batch
         ),
-        preprocess_logits_for_metrics=aim.last_frame,
+        preprocess_logits_for_metrics=aim.judged,
         compute_metrics=lambda evaluation: {"nats_per_code": float(-evaluation.predictions.mean(dtype=float))},
         callbacks=[
             StopWithoutImprovement(training.patience),

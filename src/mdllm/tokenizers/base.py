@@ -20,6 +20,9 @@ _MODULES = {
     "multiscale": "mdllm.tokenizers.multiscale",
     "torsion_grid": "mdllm.tokenizers.torsion_grid",
     "foldtoken4": "mdllm.tokenizers.foldtoken4",
+    "bins": "mdllm.tokenizers.one_dimensional",
+    "nearest_center": "mdllm.tokenizers.one_dimensional",
+    "k_centers": "mdllm.tokenizers.one_dimensional",
 }
 
 

@@ -1,0 +1,29 @@
+"""What `make demo-kinetics` prints: each system's table of passage times, and a sentence for each of its models.
+
+``python -m mdllm.analysis.kinetics_report results/SYSTEM ...``
+"""
+
+import argparse
+from pathlib import Path
+
+from mdllm.core.records import read_json
+
+
+def render(folder: Path) -> str:
+    """The table and the verdicts of one system, from `figures/mfpt_table.md` and each `summary.json`."""
+    lines = [(folder / "figures" / "mfpt_table.md").read_text()]
+    for path in sorted(folder.glob("*/summary.json")):
+        summary = read_json(path)
+        training = summary["training"]
+        lines.append(
+            f"{summary['variant']}: {summary['comparisons']['model']['verdict']}; {training['validation_loss']:.4f} "
+            f"nats per code (persistence {training['baseline_persistence']:.4f}), "
+            f"{training['training_seconds']:.0f} s of training"
+        )
+    return "\n".join([*lines, f"Figures: {folder / 'figures'}"])
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folders", type=Path, nargs="+", help="results of a system")
+    print("\n\n".join(map(render, parser.parse_args().folders)))

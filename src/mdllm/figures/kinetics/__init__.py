@@ -1,0 +1,1 @@
+"""Figures of kinetics: all variants of one system over its reference."""

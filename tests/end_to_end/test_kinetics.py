@@ -1,0 +1,130 @@
+"""Kinetics from end to end: a model potential with all models, and alanine dipeptide simulated, in three forms."""
+
+import csv
+import json
+import shutil
+
+import pytest
+import yaml
+
+from project import ROOT, Project
+
+pytestmark = pytest.mark.slow
+SYSTEMS = ROOT / "config" / "systems"
+STAGES = {
+    "language": {"context_frames": 8, "judged_frames": 4, "stride": 2},
+    "training": {"max_steps": 10, "evaluate_every": 5, "validation_windows": 50, "batch_size": 16},
+    "rollout": {"replicas": 10, "batch": 10, "frames": 400, "keep_frames": 4, "checkpoint_every": 200},
+    "kinetics": {"lags": [1, 2], "lag": 2, "commit": [1, 2], "posterior_samples": 10, "chapman_kolmogorov_steps": 2},
+    "causal_trace": {"windows": 10, "frames": 6},
+}
+
+
+def small(name: str, **source) -> dict:
+    """A system of this repository, with less of everything and the physics as it is."""
+    content = yaml.safe_load((SYSTEMS / f"{name}.yaml").read_text())
+    content["source"].update(source)
+    for section, values in STAGES.items():
+        content["stages"].setdefault(section, {}).update(values)
+    for overrides in content["variants"].values():
+        overrides.pop("training", None)
+    return content
+
+
+def figures(folder) -> set[str]:
+    return {path.name for path in folder.glob("*.p*") if path.suffix in (".png", ".pdf")}
+
+
+@pytest.fixture(scope="module")
+def four_state(tmp_path_factory, cache):
+    folder = tmp_path_factory.mktemp("kinetics")
+    system = small("four_state", walkers=40, frames=120, grid=0.25)
+    system["variants"]["mistral"] = {"model": {"name": "mistral", "layers": 1, "hidden_size": 16, "heads": 2}}
+    system["variants"]["mistral"]["model"] |= {"key_value_heads": 2, "intermediate_size": 32}
+    project = Project(folder, cache, {}, {"four_state": system})
+    project.run()
+    return project
+
+
+def test_all_models_and_figures_of_the_model_potential(four_state):
+    results = four_state.folder / "results" / "four_state"
+    names = ("free_energy", "timescales", "mfpt", "mfpt_lag", "transitions", "chapman_kolmogorov")
+    assert figures(results / "figures") == {f"{name}.{ending}" for name in names for ending in ("png", "pdf")}
+    assert figures(results / "nanogpt" / "figures") == {"causal_trace.png", "causal_trace.pdf"}
+    for variant in ("nanogpt", "lstm", "markov", "mistral"):
+        summary = json.loads((results / variant / "summary.json").read_text())
+        assert summary["reference"] == "exact"
+        assert summary["share_kept"]["md"] == 1.0
+    with open(results / "figures" / "mfpt_table.csv") as table:
+        pairs = {(row["start"], row["end"]) for row in csv.DictReader(table)}
+    assert len(pairs) == 12
+
+
+def test_nothing_is_left_to_do_and_a_style_change_only_redraws(four_state):
+    assert "Nothing to be done" in four_state.run()
+    assert four_state.would_run("--forcerun", "draw_kinetics") == {"draw_kinetics"}
+
+
+def test_variants_share_what_no_override_touches(four_state):
+    results = four_state.folder / "results" / "four_state"
+    assert (results / "nanogpt" / "tokens" / "codes.npz").is_file()
+    assert not (results / "lstm" / "tokens").exists()
+    assert not (results / "markov" / "exact").exists()
+
+
+@pytest.fixture(scope="module")
+def alanine(tmp_path_factory, cache):
+    """Alanine dipeptide: one simulation, psi in bins and k-centers by RMSD, a Markov model each."""
+    folder = tmp_path_factory.mktemp("alanine")
+    systems = {
+        "alanine_psi": small("alanine_psi", replicas=2, nvt_ps=1, production_ps=40, checkpoint_interval_ps=20),
+        "alanine_rmsd": small("alanine_rmsd"),
+    }
+    for content in systems.values():
+        content["variants"] = {"markov": content["variants"]["markov"]}
+    systems["alanine_rmsd"]["stages"]["tokenizer"]["centers"] = 12
+    systems["alanine_rmsd"]["states"] = {"low": {"psi": [-3.2, 1.2]}, "high": {"psi": [1.2, 3.2]}}
+    systems["alanine_psi"]["states"] = {"low": {"psi": [-3.2, 1.2]}, "high": {"psi": [1.2, 3.2]}}
+    project = Project(folder, cache, {}, systems)
+    shutil.copytree(ROOT / "config" / "structures", folder / "config" / "structures")
+    project.run()
+    return project
+
+
+def test_alanine_dipeptide_from_a_structure_to_figures(alanine):
+    results = alanine.folder / "results"
+    assert sorted(path.name for path in (results / "alanine_psi" / "raw").glob("replica_*")) == [
+        "replica_0",
+        "replica_1",
+    ]
+    assert not (results / "alanine_rmsd" / "raw" / "replica_0").exists()
+    for system in ("alanine_psi", "alanine_rmsd"):
+        summary = json.loads((results / system / "markov" / "summary.json").read_text())
+        assert summary["reference"] == "md"
+        assert "mfpt.png" in figures(results / system / "figures")
+        with open(results / system / "markov" / "tokens" / "codebook.csv") as table:
+            counts = [int(row["count"]) for row in csv.DictReader(table)]
+        assert sum(counts) == 800
+    provenance = json.loads((results / "alanine_rmsd" / "markov" / "tokens" / "provenance.json").read_text())
+    assert 0 < provenance["cover_radius_nm"] < 0.2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"stages": {"tokenizer": {"name": "multiscale"}}}, "gives one code per residue; choose bins"),
+        ({"source": {"type": "shared", "system": "four_state"}}, "type coordinate belongs to a model potential"),
+        ({"states": {"A": {"x": [0, 9]}, "B": {"z": [0, 1]}}}, "states.B names 'z', which is not defined"),
+        ({"variants": {"figures": {}}}, "this name is taken by a folder of results"),
+        ({"variants": {"nanogpt": {"modle": {}}}}, "modle: unknown key; did you mean 'model'"),
+    ],
+)
+def test_mistakes_in_a_system_file_are_found_before_any_job(tmp_path, cache, change, message):
+    project = Project(tmp_path, cache, {}, {"four_state": {**small("four_state"), **change}})
+    assert message in project.run("-n", ok=False)
+
+
+def test_a_simulation_that_is_not_there_cannot_be_shared(tmp_path, cache):
+    content = {**small("alanine_rmsd"), "source": {"type": "shared", "system": "four_state"}}
+    project = Project(tmp_path, cache, {}, {"alanine_rmsd": content, "four_state": small("four_state")})
+    assert "'four_state' is not simulated" in project.run("-n", ok=False)

@@ -1,0 +1,65 @@
+"""Scheduled sampling: the printed share of MD tokens, what is replaced, and what the loss becomes."""
+
+import numpy as np
+import pytest
+import torch
+
+from mdllm.core.records import write_npz
+from mdllm.core.sequence_settings import NanoGptModel, ScheduledSampling
+from mdllm.core.settings import LanguageSettings, TrainingSettings
+from mdllm.language.vocabulary import Vocabulary
+from mdllm.models.scheduled_sampling import drawn_tokens, mixed, share_of_md
+from mdllm.models.training import finetune
+
+
+def test_the_share_of_md_tokens_is_that_of_the_paper():
+    """epsilon^(t (1 - k^i)) at chosen updates i and positions t."""
+    settings = ScheduledSampling(epsilon=0.9, k=0.5)
+    assert share_of_md(0, 4, settings).tolist() == [1, 1, 1, 1]
+    assert share_of_md(1, 3, settings).tolist() == pytest.approx([1, 0.9**0.5, 0.9])
+    assert share_of_md(3, 5, settings)[4].item() == pytest.approx(0.9 ** (4 * (1 - 0.125)))
+    assert share_of_md(10_000, 5, settings).tolist() == pytest.approx([0.9**t for t in range(5)])
+
+
+def test_replaced_positions_come_as_often_as_the_share_says():
+    torch.manual_seed(0)
+    tokens, predicted = torch.zeros(20_000, 4, dtype=int), torch.ones(20_000, 3, dtype=int)
+    share = torch.tensor([0.0, 1.0, 0.7, 0.2], dtype=torch.float64)
+    assert mixed(tokens, predicted, share).double().mean(0).tolist() == pytest.approx([0, 0, 0.3, 0.8], abs=0.01)
+
+
+def test_drawn_tokens_may_stand_where_they_stand_and_follow_the_logits():
+    torch.manual_seed(0)
+    vocabulary = Vocabulary.from_scratch(2, 3)
+    logits = torch.zeros(5000, 4, vocabulary.size)
+    logits[..., 4] = np.log(2.0)  # code 1 of residue 1
+    drawn = drawn_tokens(logits, torch.as_tensor(vocabulary.ids))
+    assert set(drawn[:, 0].tolist()) == {3, 4, 5}
+    assert set(drawn[:, 1].tolist()) == {0, 1, 2}
+    assert (drawn[:, 0] == 4).double().mean().item() == pytest.approx(0.5, abs=0.03)
+
+
+@pytest.fixture
+def training(tmp_path):
+    codes = np.random.default_rng(0).integers(0, 3, (300, 1)).astype(np.int32)
+    path = tmp_path / "codes.npz"
+    write_npz(path, codes=codes, frame=np.arange(300), segment=np.zeros(300, int), codebook_size=np.int32(3))
+
+    def losses(**sampling) -> list[float]:
+        model = NanoGptModel(name="nanogpt", hidden_size=16, heads=2, scheduled_sampling=ScheduledSampling(**sampling))
+        settings = TrainingSettings(max_steps=4, evaluate_every=4)
+        folder = tmp_path / "_".join(map(str, sampling.values()))
+        language = LanguageSettings(context_frames=20)
+        finetune(path, language, model, settings, 0, folder, folder / "work", 1)
+        rows = (folder / "training_log.csv").read_text().splitlines()
+        column = rows[0].split(",").index("training_loss")
+        return [float(row.split(",")[column]) for row in rows[1:]]
+
+    return losses
+
+
+def test_two_passes_are_one_where_nothing_is_replaced(training):
+    """k = 0 replaces from the second update on; epsilon next to 1 then draws, but replaces nothing."""
+    once, twice = training(epsilon=1.0, k=0.0), training(epsilon=1 - 1e-15, k=0.0)
+    assert once == pytest.approx(twice, rel=1e-6)
+    assert training(epsilon=0.5, k=0.0)[1:] != pytest.approx(once[1:], rel=1e-4)

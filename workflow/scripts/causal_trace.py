@@ -1,0 +1,24 @@
+"""Causal trace: which positions and layers of a nanogpt carry what it predicts."""
+
+from pathlib import Path
+
+from mdllm.core.settings import StageSettings
+from mdllm.core.stage import stage
+from mdllm.models.causal_trace import causal_trace
+
+settings = snakemake.params.settings
+model = Path(snakemake.input.model)
+inputs = {"codes": snakemake.input.codes, "weights": model / "model.safetensors"}
+with stage(
+    "causal_trace", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs=inputs
+) as running:
+    chosen = StageSettings.model_validate(settings)
+    counts = causal_trace(
+        codes_file=Path(snakemake.input.codes),
+        model_folder=model,
+        settings=chosen.causal_trace,
+        seed=chosen.seed,
+        output_file=Path(snakemake.output.table),
+        threads=snakemake.threads,
+    )
+    running.note(**counts)

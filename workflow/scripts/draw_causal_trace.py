@@ -1,0 +1,14 @@
+"""Draw: the effects of a causal trace."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from mdllm.core.stage import stage
+from mdllm.figures.kinetics import causal_trace
+
+inputs = {"effects": snakemake.input.table, "style": snakemake.input.style}
+with stage("draw", output=snakemake.output.provenance, log=snakemake.log[0], settings={}, inputs=inputs):
+    causal_trace.draw(
+        pd.read_csv(snakemake.input.table), snakemake.params.about, Path(snakemake.output.png).with_suffix("")
+    )

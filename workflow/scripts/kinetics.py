@@ -1,0 +1,28 @@
+"""Kinetics: the same estimates from MD and from the model, beside exact ones where there are any."""
+
+from pathlib import Path
+
+from mdllm.analysis.kinetics import KineticsInputs, analyze_kinetics
+from mdllm.core.settings import StageSettings
+from mdllm.core.stage import stage
+
+settings = {**snakemake.params.settings, "about": snakemake.params.about}
+files = {name: Path(snakemake.input[name]) for name in ("codes", "codebook", "rollout")}
+files["training"] = Path(snakemake.input.model) / "training.json"
+exact = [Path(path) for path in snakemake.input.exact]
+inputs = {**files, **{f"exact_{path.stem}": path for path in exact}}
+with stage(
+    "kinetics", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs=inputs
+) as running:
+    chosen = StageSettings.model_validate(snakemake.params.settings)
+    counts = analyze_kinetics(
+        KineticsInputs(**files, exact=exact[0].parent if exact else None),
+        system=snakemake.wildcards.system,
+        variant=snakemake.wildcards.variant,
+        about=snakemake.params.about,
+        settings=chosen.kinetics,
+        confidence=chosen.analysis.confidence,
+        seed=chosen.seed,
+        output=Path(snakemake.output.summary).parent,
+    )
+    running.note(**counts)
