@@ -63,4 +63,4 @@ def _four_state_force(points: np.ndarray) -> np.ndarray:
     return wells / points.dtype.type(_WIDTH**2) - points.dtype.type(4 * _CONFINEMENT) * points * points * points
 
 
-POTENTIALS = {"four_state": Potential(_four_state_energy, _four_state_force, _FOUR_WELLS, box=4.0)}
+POTENTIALS = {"four_state": Potential(_four_state_energy, _four_state_force, _FOUR_WELLS, box=8.0)}

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from mdllm.core.errors import InputError
@@ -99,6 +100,7 @@ def stage(
         "versions": {"python": platform.python_version(), **_versions()},
         "git_commit": _git_commit(),
         "device": device,
+        "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="milliseconds"),
         "wall_time_s": round(time.time() - started, 3),
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         **running.notes,
