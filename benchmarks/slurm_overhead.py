@@ -5,10 +5,9 @@ records/slurm.json. Overhead is the wall time less that of the same run without 
 the other on the same cores.
 
 ``python benchmarks/slurm_overhead.py FOLDER SYSTEM ...`` runs systems of config/systems/ once, as they are, in the
-groups
-of the profile, in FOLDER, and writes records/slurm_long.json. Idle is the part of the wall time in which no stage was
-at work: before the first, between two that wait for one another, after the last. It holds the scheduler, the starts of
-Snakemake and the wait for its next look at the queue, and needs no second run.
+groups of the profile, in FOLDER, and writes records/slurm_long.json. Idle is the part of the wall time in which no
+stage was at work: before the first, between two that wait for one another, after the last. It holds the scheduler, the
+starts of Snakemake and the wait for its next look at the queue, and needs no second run.
 """
 
 import json
