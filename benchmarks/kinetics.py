@@ -17,7 +17,7 @@ from mdllm.models.base import build_model
 from mdllm.models.generation import frame_generator
 from mdllm.models.sampling import FrameUniforms
 
-CODES, CONTEXT, KEEP = 4, 64, 32
+CODES, CONTEXT, KEEP = 4, 32, 16
 REPLICAS = (1, 16, 64, 250, 500)
 SECONDS = 4.0
 MODELS = {
