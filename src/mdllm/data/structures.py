@@ -6,7 +6,6 @@ used as it is; only what is missing is downloaded.
 
 import http.client
 import logging
-import os
 import shutil
 import urllib.error
 import urllib.request
@@ -18,6 +17,7 @@ from Bio.PDB.PDBExceptions import PDBConstructionWarning
 from Bio.PDB.PDBIO import PDBIOException
 
 from mdllm.core.errors import InputError
+from mdllm.core.records import replacing
 
 logger = logging.getLogger(__name__)
 RCSB = "https://files.rcsb.org/download"
@@ -55,10 +55,10 @@ def write_as_pdb(structure: Path, output: Path) -> None:
     Raises:
         InputError: an mmCIF file that cannot be read, or that the PDB format has no room for.
     """
-    partial = output.with_name(output.name + ".partial")
-    if structure.suffix == ".pdb":
-        shutil.copyfile(structure, partial)
-    else:
+    with replacing(output) as partial:
+        if structure.suffix == ".pdb":
+            shutil.copyfile(structure, partial)
+            return
         writer = PDBIO()
         try:
             with warnings.catch_warnings():
@@ -70,16 +70,14 @@ def write_as_pdb(structure: Path, output: Path) -> None:
                 f"{structure} cannot be written in PDB format: {error}. Cut out the chains that you need, and name "
                 "that file by `file` instead of `pdb`"
             ) from error
-    os.replace(partial, output)
 
 
 def _download(address: str, path: Path) -> bool:
     """Fetch `address` into `path`; False where the server has no such file."""
     logger.info("fetching %s", address)
-    partial = path.with_name(path.name + ".partial")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with urllib.request.urlopen(address, timeout=_TIMEOUT_S) as answer:
+        with replacing(path) as partial, urllib.request.urlopen(address, timeout=_TIMEOUT_S) as answer:
             partial.write_bytes(answer.read())
     except urllib.error.HTTPError as error:
         if error.code == 404:
@@ -87,7 +85,6 @@ def _download(address: str, path: Path) -> bool:
         raise InputError(_by_hand(address, path, str(error))) from error
     except (OSError, http.client.IncompleteRead) as error:  # no route, no name, refused, timed out, or cut off
         raise InputError(_by_hand(address, path, str(error))) from error
-    os.replace(partial, path)
     return True
 
 

@@ -5,8 +5,6 @@ declared output: delete it when the run is complete.
 """
 
 import hashlib
-import os
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,9 +45,7 @@ class ChunkedWork:
             return read_npz(path)["result"]
         result = function(*inputs)
         self._folder.mkdir(parents=True, exist_ok=True)
-        own = path.with_suffix(f".{uuid.uuid4().hex}")  # two jobs may finish the same chunk at once
-        write_npz(own, result=result)
-        os.replace(own, path)
+        write_npz(path, result=result)
         return result
 
     def _key(self, name: str, inputs: list[np.ndarray]) -> str:
