@@ -15,13 +15,6 @@ ROOT = Path(__file__).resolve().parents[1]
 STRUCTURES = ROOT.parent / "shared" / "data" / "structures"
 
 
-def pytest_collection_modifyitems(items):
-    """Tests of a file share fixtures, those of `finished` a run of minutes: `--dist loadgroup` keeps them together."""
-    for item in items:
-        group = "finished" if "finished" in item.fixturenames else item.path.as_posix()
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
 def cache() -> Path:
     return Path(os.environ.get("MDLLM_CACHE", ROOT / ".cache" / "mdllm"))
