@@ -1,6 +1,7 @@
 """Generation of sequences: states/s of one chain and of many replicas at once. Writes records/kinetics.json.
 
-Sizes are those of config/systems/four_state.yaml; weights are random, since speed does not depend on them.
+Four codes as in config/systems/four_state.yaml, contexts as in alanine_psi.yaml; weights are random, since speed does
+not depend on them.
 """
 
 import os
@@ -17,7 +18,7 @@ from mdllm.models.base import build_model
 from mdllm.models.generation import frame_generator
 from mdllm.models.sampling import FrameUniforms
 
-CODES, CONTEXT, KEEP = 4, 32, 16
+CODES, CONTEXT, KEEP = 4, 64, 32
 REPLICAS = (1, 16, 64, 250, 500)
 SECONDS = 4.0
 MODELS = {

@@ -23,6 +23,15 @@ SMALL = {
     "rollout": {"frames": 16, "replicas": 4, "batch": 4, "checkpoint_every": 4},
 }
 
+# Likewise of kinetics: stages of its system files.
+SMALL_KINETICS = {
+    "language": {"context_frames": 8, "judged_frames": 4, "stride": 2},
+    "training": {"max_steps": 10, "evaluate_every": 5, "validation_windows": 50, "batch_size": 16},
+    "rollout": {"replicas": 10, "batch": 10, "frames": 400, "keep_frames": 4, "checkpoint_every": 200},
+    "kinetics": {"lags": [1, 2], "lag": 2, "commit": [1, 2], "posterior_samples": 10, "chapman_kolmogorov_steps": 2},
+    "causal_trace": {"windows": 10, "frames": 6},
+}
+
 
 class Project:
     """A folder in which `snakemake` runs with this repository's Snakefile and profile.
@@ -103,3 +112,14 @@ def kill_when(project: Project, target: str, reached: Callable[[], bool]) -> Non
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     project.run("--unlock")
+
+
+def small_kinetics(name: str, **source) -> dict:
+    """A system of this repository, with less of everything and the physics as it is."""
+    content = yaml.safe_load((ROOT / "config" / "systems" / f"{name}.yaml").read_text())
+    content["source"].update(source)
+    for section, values in SMALL_KINETICS.items():
+        content["stages"].setdefault(section, {}).update(values)
+    for overrides in content["variants"].values():
+        overrides.pop("training", None)
+    return content

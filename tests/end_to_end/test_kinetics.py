@@ -5,30 +5,10 @@ import json
 import shutil
 
 import pytest
-import yaml
 
-from project import ROOT, Project
+from project import ROOT, Project, small_kinetics
 
 pytestmark = pytest.mark.slow
-SYSTEMS = ROOT / "config" / "systems"
-STAGES = {
-    "language": {"context_frames": 8, "judged_frames": 4, "stride": 2},
-    "training": {"max_steps": 10, "evaluate_every": 5, "validation_windows": 50, "batch_size": 16},
-    "rollout": {"replicas": 10, "batch": 10, "frames": 400, "keep_frames": 4, "checkpoint_every": 200},
-    "kinetics": {"lags": [1, 2], "lag": 2, "commit": [1, 2], "posterior_samples": 10, "chapman_kolmogorov_steps": 2},
-    "causal_trace": {"windows": 10, "frames": 6},
-}
-
-
-def small(name: str, **source) -> dict:
-    """A system of this repository, with less of everything and the physics as it is."""
-    content = yaml.safe_load((SYSTEMS / f"{name}.yaml").read_text())
-    content["source"].update(source)
-    for section, values in STAGES.items():
-        content["stages"].setdefault(section, {}).update(values)
-    for overrides in content["variants"].values():
-        overrides.pop("training", None)
-    return content
 
 
 def figures(folder) -> set[str]:
@@ -38,7 +18,7 @@ def figures(folder) -> set[str]:
 @pytest.fixture(scope="module")
 def four_state(tmp_path_factory, cache):
     folder = tmp_path_factory.mktemp("kinetics")
-    system = small("four_state", walkers=40, frames=120, grid=0.25)
+    system = small_kinetics("four_state", walkers=40, frames=120, grid=0.25)
     system["variants"]["mistral"] = {"model": {"name": "mistral", "layers": 1, "hidden_size": 16, "heads": 2}}
     system["variants"]["mistral"]["model"] |= {"key_value_heads": 2, "intermediate_size": 32}
     project = Project(folder, cache, {}, {"four_state": system})
@@ -77,8 +57,8 @@ def alanine(tmp_path_factory, cache):
     """Alanine dipeptide: one simulation, psi in bins and k-centers by RMSD, a Markov model each."""
     folder = tmp_path_factory.mktemp("alanine")
     systems = {
-        "alanine_psi": small("alanine_psi", replicas=2, nvt_ps=1, production_ps=40, checkpoint_interval_ps=20),
-        "alanine_rmsd": small("alanine_rmsd"),
+        "alanine_psi": small_kinetics("alanine_psi", replicas=2, nvt_ps=1, production_ps=40, checkpoint_interval_ps=20),
+        "alanine_rmsd": small_kinetics("alanine_rmsd"),
     }
     for content in systems.values():
         content["variants"] = {"markov": content["variants"]["markov"]}
@@ -120,11 +100,11 @@ def test_alanine_dipeptide_from_a_structure_to_figures(alanine):
     ],
 )
 def test_mistakes_in_a_system_file_are_found_before_any_job(tmp_path, cache, change, message):
-    project = Project(tmp_path, cache, {}, {"four_state": {**small("four_state"), **change}})
+    project = Project(tmp_path, cache, {}, {"four_state": {**small_kinetics("four_state"), **change}})
     assert message in project.run("-n", ok=False)
 
 
 def test_a_simulation_that_is_not_there_cannot_be_shared(tmp_path, cache):
-    content = {**small("alanine_rmsd"), "source": {"type": "shared", "system": "four_state"}}
-    project = Project(tmp_path, cache, {}, {"alanine_rmsd": content, "four_state": small("four_state")})
+    content = {**small_kinetics("alanine_rmsd"), "source": {"type": "shared", "system": "four_state"}}
+    project = Project(tmp_path, cache, {}, {"alanine_rmsd": content, "four_state": small_kinetics("four_state")})
     assert "'four_state' is not simulated" in project.run("-n", ok=False)

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from mdllm.core.records import read_json, sha256
-from project import ROOT, SMALL
+from project import ROOT, SMALL, small_kinetics
 from slurm.slurm_project import SlurmProject, run_demo
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
@@ -40,6 +40,19 @@ def test_a_refused_submission_shows_the_reason_of_the_scheduler(project, change,
     assert reason in out
     # SLURM keeps a job that no node could ever run, as failed and without a node.
     assert [job for job in project.jobs() if job["state"] != "FAILED" or job["node"] not in ("", "(null)")] == []
+
+
+def test_kinetics_are_one_job_before_the_gpu_and_one_per_model_after_it(cluster, tmp_path, cache):
+    """The causal trace waits for a model alone, and the figures for all models: two more jobs."""
+    system = small_kinetics("four_state", walkers=40, frames=120, grid=0.25)
+    project = SlurmProject(tmp_path / "p", cache, {}, cluster, {"four_state": system})
+    project.run()
+    assert {job["state"] for job in project.jobs()} == {"COMPLETED"}
+    rules = [re.sub("_wildcards.*", "", job["rule"]) for job in project.jobs()]
+    names = ("group_before_gpu", "rule_finetune", "rule_rollout", "group_after_gpu", "rule_draw_kinetics")
+    counts = [sum(rule.startswith(name) for rule in rules) for name in names]
+    assert counts == [1, 3, 3, 4, 1], rules
+    assert len(rules) == sum(counts)
 
 
 def test_a_rollout_in_one_two_and_four_jobs_is_the_same(project):
