@@ -49,7 +49,7 @@ def test_kinetics_are_one_job_before_the_gpu_and_one_per_model_after_it(cluster,
     project.run()
     assert {job["state"] for job in project.jobs()} == {"COMPLETED"}
     rules = [re.sub("_wildcards.*", "", job["rule"]) for job in project.jobs()]
-    names = ("group_before_gpu", "rule_finetune", "rule_rollout", "group_after_gpu", "rule_draw_kinetics")
+    names = ("rule_before_gpu", "rule_finetune", "rule_rollout", "rule_after_gpu", "rule_draw_kinetics")
     counts = [sum(rule.startswith(name) for rule in rules) for name in names]
     assert counts == [1, 3, 3, 4, 1], rules
     assert len(rules) == sum(counts)
