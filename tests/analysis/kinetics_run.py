@@ -18,7 +18,8 @@ SETTINGS = KineticsSettings(
     lags=[1, 2, 5, 10, 20], lag=5, commit=[1, 2, 5, 10], chapman_kolmogorov_steps=4, posterior_samples=20
 )
 TRAINING = {
-    "validation_loss": 0.2, "baseline_frequencies": 1.3, "baseline_persistence": 0.25, "parameters": 12, "device": "cpu"
+    "validation_loss": 0.2, "baseline_frequencies": 1.3, "baseline_persistence": 0.25, "parameters": 12,
+    "device": "cpu", "training_seconds": 2.5,
 }  # fmt: skip
 
 
@@ -63,7 +64,8 @@ def lazier(matrix: np.ndarray, share: float) -> np.ndarray:
 def write_inputs(
     folder: Path, chain: Chain, generated: np.ndarray, training: dict | None = None, seed: int = 0
 ) -> KineticsInputs:
-    """Files of a run; `generated` are the codes (R, T) of the model."""
+    """Files of a run; `generated` are the codes of the model, (R, T), or of several trainings, (trainings, R, T)."""
+    generated = generated if generated.ndim == 3 else generated[None]
     folder.mkdir(parents=True, exist_ok=True)
     md = sample(chain.matrix, 80, 500, seed)
     write_npz(
@@ -75,9 +77,15 @@ def write_inputs(
         codebook_size=np.int64(len(chain.codebook)),
     )
     chain.codebook.to_csv(folder / "codebook.csv", index=False)
-    write_npz(folder / "rollout.npz", codes=generated[..., None].astype(np.int32))
+    for number, codes in enumerate(generated):
+        write_npz(folder / f"rollout_{number}.npz", codes=codes[..., None].astype(np.int32))
     write_json(folder / "training.json", {**TRAINING, **(training or {})})
-    return KineticsInputs(*(folder / name for name in ("tokens.npz", "codebook.csv", "rollout.npz", "training.json")))
+    return KineticsInputs(
+        folder / "tokens.npz",
+        folder / "codebook.csv",
+        [folder / f"rollout_{number}.npz" for number in range(len(generated))],
+        [folder / "training.json"] * len(generated),
+    )
 
 
 def write_exact(folder: Path, chain: Chain, lags: list[int]) -> Path:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analysis.chains import discrete
-from mdllm.analysis.discrete import of_md, of_rollout
+from mdllm.analysis.discrete import of_md, of_rollouts
 from mdllm.analysis.groups import estimate, standard_deviation
 from mdllm.core.errors import InputError
 
@@ -28,10 +28,19 @@ def test_too_few_trajectories_are_cut_into_blocks_one_per_run():
 
 def test_replicas_are_interleaved_over_runs():
     codes = np.arange(7)[:, None, None] * np.ones((1, 3, 1), dtype=np.int32)
-    rollout = of_rollout(codes, 2.0, 7, runs=3)
+    rollout = of_rollouts([codes], 2.0, 7, runs=3)
     assert [trajectory[0] for trajectory in rollout.of_run(1)] == [1, 4]
     assert rollout.groups % 3 == 0
     np.testing.assert_allclose(rollout.time_ps().sum(), 7 * 3 * 2.0)
+
+
+def test_each_of_several_trainings_is_one_run_and_one_group():
+    rollouts = [np.full((20, 3, 1), training, dtype=np.int32) for training in range(4)]
+    together = of_rollouts(rollouts, 2.0, 4, runs=5)
+    assert together.runs == together.groups == 4
+    frames = np.arange(len(together.concatenated))
+    np.testing.assert_array_equal(together.per_group(frames, together.concatenated, 4), 60 * np.eye(4))
+    assert {int(codes[0]) for codes in together.of_run(2)} == {2}
 
 
 def test_sums_over_groups_hold_every_frame_once():
@@ -66,7 +75,7 @@ def test_a_lag_longer_than_every_trajectory_is_refused():
 
 def test_frames_of_several_codes_are_refused():
     with pytest.raises(InputError, match="these frames have 2"):
-        of_rollout(np.zeros((3, 4, 2), dtype=int), 1.0, 2, runs=2)
+        of_rollouts([np.zeros((3, 4, 2), dtype=int)], 1.0, 2, runs=2)
 
 
 def test_the_standard_error_of_a_mean_is_the_textbook_one():

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from analysis.chains import sample
-from analysis.kinetics_run import SETTINGS, analyze, four_states, lazier, psi_bins, write_exact, write_inputs
+from analysis.kinetics_run import SETTINGS, TRAINING, analyze, four_states, lazier, psi_bins, write_exact, write_inputs
 from mdllm.analysis.kinetics_summary import SCHEMA_FILE, render_schema
 from mdllm.analysis.markov_models import MarkovModel
 from mdllm.core.errors import InputError
@@ -58,6 +58,21 @@ def test_a_slow_model_is_found_out(slow):
     assert passages[0]["distance"] > 2
     assert found["slowest_timescale_ps"]["relative_deviation"] == pytest.approx(3, abs=1)
     assert "above" in found["verdict"]
+
+
+def test_errors_of_several_trainings_hold_the_spread_between_them(same, tmp_path):
+    """Three models, two and five times as slow as the first: pooled, they are no better known than that spread says."""
+    shares = (0.0, 0.5, 0.8)
+    generated = np.array([sample(lazier(CHAIN.matrix, share), 50, 400, seed=9) for share in shares])
+    output = analyze(write_inputs(tmp_path, CHAIN, generated), tmp_path / "results")
+    summary = json.loads((output / "summary.json").read_text())
+    assert summary["trainings"] == 3
+    assert summary["runs"] == {"md": 5, "model": 3}
+    assert summary["training"]["training_seconds"] == pytest.approx(3 * TRAINING["training_seconds"])
+    one, several = (
+        tables(folder)["mfpt"].query("source == 'model' and method == 'direct'") for folder in (same, output)
+    )
+    assert several["standard_error"].median() > 2 * one["standard_error"].median()
 
 
 def test_tables_hold_the_kinetics_of_the_chain_in_ps(same):

@@ -140,6 +140,35 @@ def test_a_variant_shares_what_its_overrides_do_not_touch(folder):
     assert provided["strict"] == ["main", "strict", "main", "main", "main", "main"]
 
 
+def kinetic_system(**variants):
+    variables = {"type": "coordinate", "axis": "x"}
+    stages = {"tokenizer": {"name": "bins", "variable": "x", "bins": 4}}
+    states = {"left": {"x": [-9, 0]}, "right": {"x": [0, 9]}}
+    about = {"kind": "kinetics", "description": "a potential", "source": {"type": "potential", "name": "four_state"}}
+    return {**about, "collective_variables": {"x": variables}, "states": states, "stages": stages, "variants": variants}
+
+
+def test_trainings_differ_in_the_seed_and_share_the_tokens(folder):
+    model = {"model": {"name": "lstm"}, "seed": 3}
+    write(folder, kinetic_system(lstm=model, markov={"model": {"name": "markov"}, "seed": 3}))
+    found = plan(folder, overrides={"kinetics": {"trainings": 3}}).systems["x"]
+    names = ["lstm", "lstm_training2", "lstm_training3"]
+    assert list(found.trainings("lstm")) == names
+    assert [found.stage(name, "finetune")["seed"] for name in names] == [3, 4, 5]
+    assert [found.stage(name, "rollout")["seed"] for name in names] == [3, 4, 5]
+    assert [found.provider(name, "tokenize") for name in names] == ["lstm"] * 3
+    assert [found.provider(name, "finetune") for name in names] == names
+    assert list(found.variants) == ["lstm", "markov"]
+
+
+def test_a_variant_may_not_have_the_name_of_a_training(folder):
+    model = {"model": {"name": "lstm"}}
+    write(folder, kinetic_system(lstm=model, lstm_training2=model))
+    assert len(plan(folder).systems["x"].variants) == 2
+    with pytest.raises(InputError, match=r"variants\.lstm_training2: this name is taken by a training of 'lstm'"):
+        plan(folder, overrides={"kinetics": {"trainings": 2}})
+
+
 def test_prepare_reads_only_the_variables_that_states_use(folder):
     before = plan(folder).systems["x"].prepare()
     content = system()

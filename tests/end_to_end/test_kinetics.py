@@ -6,9 +6,11 @@ import shutil
 
 import pytest
 
+from mdllm.core.records import read_json, read_npz
 from project import ROOT, Project, small_kinetics
 
 pytestmark = pytest.mark.slow
+TRAININGS = ("lstm", "lstm_training2")
 
 
 def figures(folder) -> set[str]:
@@ -21,6 +23,7 @@ def four_state(tmp_path_factory, cache):
     system = small_kinetics("four_state", walkers=40, frames=120, grid=0.25)
     system["variants"]["mistral"] = {"model": {"name": "mistral", "layers": 1, "hidden_size": 16, "heads": 2}}
     system["variants"]["mistral"]["model"] |= {"key_value_heads": 2, "intermediate_size": 32}
+    system["variants"]["lstm"]["kinetics"] = {"trainings": 2}
     project = Project(folder, cache, {}, {"four_state": system})
     project.run()
     return project
@@ -35,6 +38,7 @@ def test_all_models_and_figures_of_the_model_potential(four_state):
         summary = json.loads((results / variant / "summary.json").read_text())
         assert summary["reference"] == "exact"
         assert summary["share_kept"]["md"] == 1.0
+        assert summary["trainings"] == (2 if variant == "lstm" else 1)
     with open(results / "figures" / "mfpt_table.csv") as table:
         pairs = {(row["start"], row["end"]) for row in csv.DictReader(table)}
     assert len(pairs) == 12
@@ -50,6 +54,18 @@ def test_variants_share_what_no_override_touches(four_state):
     assert (results / "nanogpt" / "tokens" / "codes.npz").is_file()
     assert not (results / "lstm" / "tokens").exists()
     assert not (results / "markov" / "exact").exists()
+
+
+def test_several_trainings_are_models_of_their_own(four_state):
+    results = four_state.folder / "results" / "four_state"
+    first, second = (read_npz(results / name / "rollout" / "codes.npz")["codes"] for name in TRAININGS)
+    assert first.shape == second.shape
+    assert (first != second).any()
+    losses = [read_json(results / name / "model" / "training.json")["validation_loss"] for name in TRAININGS]
+    summary = read_json(results / "lstm" / "summary.json")
+    assert losses[0] != losses[1]
+    assert summary["training"]["validation_loss"] == pytest.approx(sum(losses) / 2)
+    assert not (results / TRAININGS[1] / "summary.json").exists()
 
 
 @pytest.fixture(scope="module")

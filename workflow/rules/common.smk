@@ -29,6 +29,14 @@ def made_by(stage, path):
     return lambda wildcards: provided(wildcards.system, wildcards.variant, stage, path)
 
 
+def made_by_trainings(stage, path):
+    """Input function: `made_by` for each training of the variant."""
+    return lambda wildcards: [
+        provided(wildcards.system, training, stage, path)
+        for training in plan.systems[wildcards.system].trainings(wildcards.variant)
+    ]
+
+
 def one_of(names):
     """Wildcard constraint: one of `names`, and nothing where there is none."""
     return "|".join(names) or "(?!)"

@@ -11,6 +11,8 @@ rule finetune:
         training_log="results/{system}/{variant}/training_log.csv",
     log:
         "logs/{system}/{variant}/finetune.log",
+    # The longest stage, so that of all that is ready it starts first.
+    priority: 1
     conda:
         "../../envs/llm.yaml"
     params:

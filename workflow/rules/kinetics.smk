@@ -28,8 +28,8 @@ rule kinetics:
     input:
         codes=made_by("tokenize", "tokens/codes.npz"),
         codebook=made_by("tokenize", "tokens/codebook.csv"),
-        model=made_by("finetune", "model"),
-        rollout=made_by("rollout", "rollout/codes.npz"),
+        models=made_by_trainings("finetune", "model"),
+        rollouts=made_by_trainings("rollout", "rollout/codes.npz"),
         exact=lambda wildcards: (
             [
                 provided(*wildcards, "exact", f"exact/{table}.csv")

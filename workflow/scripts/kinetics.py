@@ -7,16 +7,19 @@ from mdllm.core.settings import StageSettings
 from mdllm.core.stage import stage
 
 settings = {**snakemake.params.settings, "about": snakemake.params.about}
-files = {name: Path(snakemake.input[name]) for name in ("codes", "codebook", "rollout")}
-files["training"] = Path(snakemake.input.model) / "training.json"
+files = {name: Path(snakemake.input[name]) for name in ("codes", "codebook")}
+rollouts = [Path(path) for path in snakemake.input.rollouts]
+trainings = [Path(path) / "training.json" for path in snakemake.input.models]
 exact = [Path(path) for path in snakemake.input.exact]
-inputs = {**files, **{f"exact_{path.stem}": path for path in exact}}
+several = {"rollout": rollouts, "training": trainings}
+inputs = files | {f"{name}_{number}": path for name, paths in several.items() for number, path in enumerate(paths)}
+inputs |= {f"exact_{path.stem}": path for path in exact}
 with stage(
     "kinetics", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs=inputs
 ) as running:
     chosen = StageSettings.model_validate(snakemake.params.settings)
     counts = analyze_kinetics(
-        KineticsInputs(**files, exact=exact[0].parent if exact else None),
+        KineticsInputs(**files, rollouts=rollouts, trainings=trainings, exact=exact[0].parent if exact else None),
         system=snakemake.wildcards.system,
         variant=snakemake.wildcards.variant,
         about=snakemake.params.about,

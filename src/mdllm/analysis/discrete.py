@@ -17,7 +17,7 @@ from mdllm.core.errors import InputError
 
 # Enough groups for a standard error that is itself good to about 10 %. A prime, so that trajectories whose starts take
 # turns (walkers from four wells, say) are not dealt out to the groups well by well.
-_GROUPS_PER_RUN = 11
+GROUPS_PER_RUN = 11
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class DiscreteTrajectories:
         interval_ps: time between frames.
         codebook_size: K.
         runs: number of runs; trajectory i is in group i % `groups`, and group g in run g % `runs`.
+        groups_per_run: independent groups of trajectories in a run, at most.
 
     Raises:
         InputError: a code is outside of the codebook.
@@ -38,6 +39,7 @@ class DiscreteTrajectories:
     interval_ps: float
     codebook_size: int
     runs: int
+    groups_per_run: int = GROUPS_PER_RUN
 
     def __post_init__(self):
         for number, codes in enumerate(self.codes):
@@ -51,7 +53,7 @@ class DiscreteTrajectories:
     @cached_property
     def groups(self) -> int:
         """Number of groups, a multiple of the number of runs."""
-        return self.runs * max(1, min(_GROUPS_PER_RUN, len(self.codes) // self.runs))
+        return self.runs * max(1, min(self.groups_per_run, len(self.codes) // self.runs))
 
     @cached_property
     def longest(self) -> int:
@@ -118,9 +120,21 @@ def of_md(tokens: Mapping[str, np.ndarray], runs: int) -> DiscreteTrajectories:
     return _trajectories(np.split(codes, border), float(tokens["interval_ps"]), int(tokens["codebook_size"]), runs)
 
 
-def of_rollout(codes: np.ndarray, interval_ps: float, codebook_size: int, runs: int) -> DiscreteTrajectories:
-    """Generated trajectories, codes (R, T, 1): replica r is in run r % `runs`; fewer replicas than runs are cut."""
-    return _trajectories(list(_one_code(codes)), interval_ps, codebook_size, runs)
+def of_rollouts(
+    rollouts: Sequence[np.ndarray], interval_ps: float, codebook_size: int, runs: int
+) -> DiscreteTrajectories:
+    """Generated trajectories.
+
+    Args:
+        rollouts: codes (R, T, 1) of each of the models trained alike. Of one model, replica r is in run r % `runs`;
+            fewer replicas than runs are cut. Of several, each is one run, and its replicas are one group: they share
+            what their training got wrong.
+        runs: of one model.
+    """
+    if len(rollouts) == 1:
+        return _trajectories(list(_one_code(rollouts[0])), interval_ps, codebook_size, runs)
+    replicas = [codes for together in zip(*map(_one_code, rollouts), strict=True) for codes in together]
+    return DiscreteTrajectories(tuple(replicas), interval_ps, codebook_size, len(rollouts), groups_per_run=1)
 
 
 def _one_code(codes: np.ndarray) -> np.ndarray:

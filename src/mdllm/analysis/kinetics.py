@@ -6,7 +6,7 @@ passage times are those of an observer who looks that seldom.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from mdllm.analysis import kinetics_tables as tables
-from mdllm.analysis.discrete import DiscreteTrajectories, of_md, of_rollout
+from mdllm.analysis.discrete import DiscreteTrajectories, of_md, of_rollouts
 from mdllm.analysis.kinetics_summary import EXACT, MD, MODEL, summarize
 from mdllm.analysis.lag_models import fit_lags
 from mdllm.core.errors import InputError
@@ -32,15 +32,15 @@ class KineticsInputs:
 
     Attributes:
         codes, codebook: `tokens/codes.npz` and `tokens/codebook.csv`.
-        rollout: `rollout/codes.npz`.
-        training: `model/training.json`.
+        rollouts: `rollout/codes.npz` of each training.
+        trainings: `model/training.json` of each.
         exact: folder of `mdllm.analysis.exact.exact_tables`; None: the reference is MD.
     """
 
     codes: Path
     codebook: Path
-    rollout: Path
-    training: Path
+    rollouts: Sequence[Path]
+    trainings: Sequence[Path]
     exact: Path | None = None
 
 
@@ -91,7 +91,8 @@ def analyze_kinetics(
         "lag_ps": settings.lag * md.interval_ps,
         "variables": _variables(codebook),
         "codes": len(codebook),
-        "runs": settings.runs,
+        "trainings": len(inputs.trainings),
+        "runs": {MD: md.runs, MODEL: model.runs},
         "confidence": confidence,
     }
     folder = output / "kinetics"
@@ -99,8 +100,9 @@ def analyze_kinetics(
     for name, table in combined.items():
         table.to_csv(folder / f"{name}.csv", index=False)
     write_json(folder / "description.json", description)
+    trainings = [read_json(path) for path in inputs.trainings]
     covered = {MD: float(md.time_ps().sum()) / 1000, MODEL: float(model.time_ps().sum()) / 1000}
-    write_json(output / "summary.json", summarize(description, read_json(inputs.training), covered, combined))
+    write_json(output / "summary.json", summarize(description, trainings, covered, combined))
     return {"frames": {MD: len(md.concatenated), MODEL: len(model.concatenated)}}
 
 
@@ -113,13 +115,14 @@ def _read(
     if not np.array_equal(codebook["code"], np.arange(size)):
         raise InputError(f"{inputs.codebook}: one row for each of the codes 0 to {size - 1} is needed, in order")
     md = of_md(tokens, settings.runs)
-    step = int(read_json(inputs.training).get("frames_per_step", 1))
+    step = int(read_json(inputs.trainings[0]).get("frames_per_step", 1))
     if settings.lag % step:
         raise InputError(
             f"analysis: a lag of {settings.lag} MD frames does not fall on the model's frames, which come every {step} "
             f"MD frames; choose a multiple of {step}"
         )
-    model = of_rollout(read_npz(inputs.rollout)["codes"], md.interval_ps * step, size, settings.runs)
+    rollouts = [read_npz(path)["codes"] for path in inputs.rollouts]
+    model = of_rollouts(rollouts, md.interval_ps * step, size, settings.runs)
     return md, model, step, codebook
 
 

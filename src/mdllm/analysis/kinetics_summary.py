@@ -4,9 +4,9 @@ The classes below are the schema. ``python -m mdllm.analysis.kinetics_summary`` 
 `workflow/schemas/kinetics_summary.schema.json`; a summary is validated by being built. A value that does not exist is
 null.
 
-What the errors hold: a standard error of the model comes from its generated trajectories, that of MD from its
-trajectories. Neither holds the spread between models trained independently from other seeds or on other data; compare
-variants with other seeds for that.
+What the errors hold: a standard error of MD comes from its trajectories, that of the model from its generated
+trajectories, and from the spread between trainings where there are several (`kinetics.trainings`). That other MD data
+would have given another model is in neither.
 """
 
 import json
@@ -49,14 +49,14 @@ class Comparisons(_Section):
 
 
 class Training(_Section):
-    """What `training.json` says; losses in nats per code."""
+    """What `training.json` says, of the first of several trainings where nothing else is said; nats per code."""
 
-    validation_loss: float
+    validation_loss: float = Field(description="mean over trainings")
     baseline_frequencies: float
     baseline_persistence: float
     parameters: int
     device: str
-    training_seconds: float | None
+    training_seconds: float | None = Field(description="of all trainings together")
 
 
 class KineticsSummary(_Section):
@@ -67,7 +67,8 @@ class KineticsSummary(_Section):
     about: str
     reference: str = Field(description="exact, or md where the exact kinetics are unknown")
     confidence: float = Field(description="level of posterior intervals")
-    runs: int = Field(description="groups of trajectories that give standard deviations")
+    trainings: int = Field(description="models trained alike but for the seed, whose trajectories are taken together")
+    runs: dict[str, int] = Field(description="runs that give standard deviations: groups of trajectories, or trainings")
     interval_ps: float = Field(description="between MD frames")
     model_interval_ps: float = Field(description="between frames of the model")
     lag_ps: float = Field(description="of the Markov model behind the slowest timescale")
@@ -79,13 +80,13 @@ class KineticsSummary(_Section):
 
 
 def summarize(
-    description: dict, training: dict, nanoseconds: dict[str, float], tables: dict[str, pd.DataFrame]
+    description: dict, trainings: list[dict], nanoseconds: dict[str, float], tables: dict[str, pd.DataFrame]
 ) -> dict:
     """The content of `summary.json`.
 
     Args:
         description: `kinetics/description.json`.
-        training: the content of `model/training.json`.
+        trainings: the content of `model/training.json` of each.
         nanoseconds: time covered, by source.
         tables: the tables of `kinetics/` by name.
 
@@ -97,7 +98,7 @@ def summarize(
     slowest = slowest[np.isclose(slowest["lag_ps"], description["lag_ps"])]
     true = timescales[(timescales["process"] == 1) & (timescales["method"] == EXACT)]["timescale_ps"]
     judged = [MODEL] if description["reference"] == MD else [MODEL, MD]
-    fields = ("system", "variant", "about", "reference", "confidence", "runs")
+    fields = ("system", "variant", "about", "reference", "confidence", "trainings", "runs")
     times = ("interval_ps", "model_interval_ps", "lag_ps")
     summary = KineticsSummary.model_validate(
         {
@@ -105,11 +106,20 @@ def summarize(
             "slowest_timescale_exact_ps": None if true.empty else true.iloc[0],
             "nanoseconds": nanoseconds,
             "share_kept": slowest.set_index("source")["share_kept"].to_dict(),
-            "training": {key: training.get(key) for key in Training.model_fields},
+            "training": _training(trainings),
             "comparisons": {source: _comparisons(source, description, tables) for source in judged},
         }
     )
     return summary.model_dump(mode="json")
+
+
+def _training(trainings: list[dict]) -> dict:
+    seconds = [training.get("training_seconds") for training in trainings]
+    return {
+        **{key: trainings[0].get(key) for key in Training.model_fields},
+        "validation_loss": float(np.mean([training["validation_loss"] for training in trainings])),
+        "training_seconds": None if None in seconds else sum(seconds),
+    }
 
 
 def _comparisons(source: str, description: dict, tables: dict[str, pd.DataFrame]) -> dict:
@@ -119,7 +129,8 @@ def _comparisons(source: str, description: dict, tables: dict[str, pd.DataFrame]
     mfpt = mfpt[mfpt["method"] != "msm"].assign(quantity=lambda t: t["start"] + " -> " + t["end"])
     at_lag = np.isclose(timescales["lag_ps"], description["lag_ps"]) & (timescales["process"] == 1)
     slowest = timescales[at_lag].assign(
-        quantity="process 1", standard_error=lambda t: t["sd_runs"].astype(float) / np.sqrt(runs)
+        quantity="process 1",
+        standard_error=lambda t: t["sd_runs"].astype(float) / np.sqrt(t["source"].map(runs).astype(float)),
     )
     found = {
         "populations": _compare(populations, "population", source, reference),

@@ -185,7 +185,14 @@ class Plan:
                     f"{place}: tokenizer.name {variants[variant].settings.tokenizer.name} gives one code per residue; "
                     "choose bins, nearest_center or k_centers, or write a system without `kind: kinetics`"
                 )
-        return KineticSystem(name, settings, variants, self._simulation(name, path, settings.source))
+        system = KineticSystem(name, settings, variants, self._simulation(name, path, settings.source))
+        for variant in variants:
+            if taken := sorted((system.trainings(variant).keys() - {variant}) & variants.keys()):
+                raise InputError(
+                    f"{path}: variants.{taken[0]}: this name is taken by a training of '{variant}' "
+                    "(kinetics.trainings); choose another"
+                )
+        return system
 
     def _simulation(self, name: str, path: Path, source) -> tuple[str, SimulationSource] | None:
         """The simulation that makes the frames of a system, with the name of the system that it belongs to."""

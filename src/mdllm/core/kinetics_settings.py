@@ -97,4 +97,9 @@ class KineticsSettings(Section):
     )
     chapman_kolmogorov_steps: PositiveInt = Field(5, description="multiples of the lag that are tested")
     runs: Annotated[int, Field(ge=2)] = Field(5, description="groups of trajectories that give standard deviations")
+    trainings: PositiveInt = Field(
+        1,
+        description="models trained and rolled out per variant, with the seeds `seed`, `seed` + 1, ...; above 1 each "
+        "is a run of its own, so that the model's errors hold the spread between trainings",
+    )
     posterior_samples: Annotated[int, Field(ge=10)] = Field(100, description="samples of the Bayesian Markov model")

@@ -1,6 +1,6 @@
 """A system under its variants: what each stage reads, which variant provides its result, where the frames come from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from mdllm.core.errors import InputError
@@ -27,20 +27,33 @@ VARIANT_STAGES = {
     "trace": ("seed", "language", "causal_trace"),
 }
 _MEASUREMENTS = ("fidelity", "exact", "kinetics", "trace")  # no later stage reads their sections
+_OF_ONE_TRAINING = ("finetune", "rollout")  # what is done anew for each of several trainings
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One system under one set of overrides."""
+    """One system under one set of overrides.
+
+    Attributes:
+        training: number of the training, from 0, of several that differ in their seed only.
+    """
 
     settings: StageSettings
     training_set: TrainingSet | None = None
+    training: int = 0
+
+    def read_by(self, stage: str) -> dict:
+        """The sections that `stage` reads, as plain values."""
+        sections = self.settings.model_dump(mode="json", include=set(VARIANT_STAGES[stage]))
+        if stage in _OF_ONE_TRAINING:
+            sections["seed"] += self.training
+        return sections
 
     @cached_property
     def _keys(self) -> dict[str, str]:
         keys, history = {}, [self.training_set and self.training_set.model_dump(mode="json")]
-        for stage, sections in VARIANT_STAGES.items():
-            own = self.settings.model_dump(mode="json", include=set(sections))
+        for stage in VARIANT_STAGES:
+            own = self.read_by(stage)
             keys[stage] = digest([*history, own])
             if stage not in _MEASUREMENTS:
                 history.append(own)
@@ -67,8 +80,13 @@ class _AnySystem:
 
     def provider(self, variant: str, stage: str) -> str:
         """The first variant whose `stage` is the same as that of `variant`: its result is shared, not run again."""
-        key = self.variants[variant].key(stage)
-        return next(name for name, other in self.variants.items() if other.key(stage) == key)
+        key = self._trained[variant].key(stage)
+        return next(name for name, other in self._trained.items() if other.key(stage) == key)
+
+    @property
+    def _trained(self) -> dict[str, Variant]:
+        """Everything that is trained, by the name of its folder."""
+        return self.variants
 
     def raw_source(self) -> PackageSource | FilesSource:
         """Where acquire finds the raw frames; of a simulated system they are what the rule simulate makes."""
@@ -95,7 +113,7 @@ class _AnySystem:
 
     def stage(self, variant: str, stage: str) -> dict:
         """The slice of the config that a stage of VARIANT_STAGES reads, as plain values."""
-        return self.variants[variant].settings.model_dump(mode="json", include=set(VARIANT_STAGES[stage]))
+        return self._trained[variant].read_by(stage)
 
 
 class System(_AnySystem):
@@ -137,6 +155,17 @@ class KineticSystem(_AnySystem):
     def knowledge(self) -> dict:
         """What tokenize and the analysis know of the system: all of its file but the models."""
         return self.settings.model_dump(mode="json", exclude={"variants", "stages"}) | {"variants": {"any": {}}}
+
+    def trainings(self, variant: str) -> dict[str, Variant]:
+        """The trainings of a variant by the names of their folders; the first has the variant's own."""
+        first = self.variants[variant]
+        numbers = range(1, first.settings.kinetics.trainings)
+        return {variant: first} | {f"{variant}_training{n + 1}": replace(first, training=n) for n in numbers}
+
+    @cached_property
+    def _trained(self) -> dict[str, Variant]:
+        repeated = [self.trainings(variant) for variant in self.variants]
+        return self.variants | {name: variant for trainings in repeated for name, variant in trainings.items()}
 
     def traced(self) -> list[str]:
         """Variants whose model a causal trace can look into."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mdllm.figures.kinetics.data import EXACT, Kinetics
+from mdllm.figures.kinetics.data import EXACT, MD, MODEL, Kinetics
 
 
 def write(kinetics: Kinetics, stem: Path) -> None:
@@ -32,8 +32,10 @@ def write(kinetics: Kinetics, stem: Path) -> None:
             marks = ", ".join(str(notes.index(note) + 1) for note in own)
             cells.append(_cell(row, source) + (f" [{marks}]" if own else ""))
         text.append(_line(cells))
-    runs = kinetics.description["runs"]
-    text += ["", f"Mean first passage times in ps, ± the standard deviation of {runs} runs."]
+    runs, trainings = kinetics.description["runs"], kinetics.description["trainings"]
+    of_model = f"{trainings} trainings" if trainings > 1 else f"{runs[MODEL]} runs of one training"
+    errors = f"± the standard deviation of {of_model}, of MD over {runs[MD]} groups of trajectories"
+    text += ["", f"Mean first passage times in ps, {errors}."]
     text += [f"[{number}] {note}." for number, note in enumerate(notes, start=1)]
     numbers.to_csv(stem.with_suffix(".csv"), index=False)
     stem.with_suffix(".md").write_text("\n".join(text) + "\n")
