@@ -12,8 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from deeptime.markov import TransitionCountEstimator
-from deeptime.markov.msm import MaximumLikelihoodMSM
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
@@ -78,6 +76,10 @@ class MarkovForCausalLM(PreTrainedModel):
         Raises:
             InputError: a lag as long as every stretch.
         """
+        # Every job with any model reads this module, and deeptime takes seconds to import.
+        from deeptime.markov import TransitionCountEstimator
+        from deeptime.markov.msm import MaximumLikelihoodMSM
+
         borders = np.flatnonzero(np.diff(stretches)) + 1
         lag = self.config.lag
         longest = int(np.diff([0, *borders, len(codes)]).max())
