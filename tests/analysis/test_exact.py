@@ -122,7 +122,7 @@ def test_a_simulation_passes_as_often_as_the_grid_says(grid):
     points = cells[rng.choice(inside, walkers, p=weights)] + rng.uniform(-0.1, 0.1, (walkers, 2))
     step = 0.02
     for _ in range(round(time / step)):
-        points += step * potential.force(points) + np.sqrt(2 * step / SOURCE.beta) * rng.normal(size=points.shape)
+        points += step * potential.force(points.T).T + np.sqrt(2 * step / SOURCE.beta) * rng.normal(size=points.shape)
     found = np.bincount(well_of(points), minlength=4) / walkers
     expected = propagator.markov_model(code, time).transition_matrix[2]
     np.testing.assert_array_less(np.abs(found - expected), 3.5 * np.sqrt(expected * (1 - expected) / walkers) + 0.002)

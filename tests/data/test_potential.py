@@ -40,8 +40,8 @@ def test_walkers_relax_to_the_boltzmann_distribution_of_their_well():
     """Mean energy above the bottom of a well, against the Boltzmann average over the basin on a grid."""
     beta, potential = 9.5, POTENTIALS["four_state"]
     table = simulate_walkers(source(walkers=2000, frames=4, save_interval=10.0, beta=beta), {"x": "x", "y": "y"})
-    simulated = potential.energy(table[["x", "y"]].to_numpy()).mean()
+    simulated = potential.energy(table[["x", "y"]].to_numpy().T).mean()
     axis = np.linspace(-4, 4, 401)
-    energy = potential.energy(np.stack(np.meshgrid(axis, axis), axis=-1))
+    energy = potential.energy(np.array(np.meshgrid(axis, axis)))
     weights = np.exp(-beta * (energy - energy.min()))
     assert simulated == pytest.approx((weights * energy).sum() / weights.sum(), abs=0.005)

@@ -111,7 +111,7 @@ def solve(source: PotentialSource, shortest: float) -> tuple[np.ndarray, Propaga
     side = round(2 * potential.box / source.grid)
     axis = (np.arange(side) + 0.5) * (2 * potential.box / side) - potential.box
     cells = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
-    energy, number = potential.energy(cells), np.arange(side**2).reshape(side, side)
+    energy, number = potential.energy(cells.T), np.arange(side**2).reshape(side, side)
     # Pairs of neighbours, across and along.
     i = np.r_[number[1:].ravel(), number[:, 1:].ravel()]
     j = np.r_[number[:-1].ravel(), number[:, :-1].ravel()]

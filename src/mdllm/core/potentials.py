@@ -1,4 +1,4 @@
-"""Model potentials in reduced units: energy and force, vectorized over walkers.
+"""Model potentials in reduced units: energy and force of points (2, ...), x and y first, as vectors over the rest.
 
 `four_state` is the model of Tsai, Kuo and Tiwary (Nat. Commun. 11, 5115, 2020) and of the code published with it:
 
@@ -25,8 +25,8 @@ class Potential:
     """A potential in the plane.
 
     Attributes:
-        energy: (..., 2) -> (...), in units in which `beta` is an inverse energy.
-        force: (..., 2) -> (..., 2), minus its gradient.
+        energy: (2, ...) -> (...), in units in which `beta` is an inverse energy.
+        force: (2, ...) -> (2, ...), minus its gradient.
         wells: places near the minima by name, where walkers start.
         box: half width of the square about the origin that holds all of the equilibrium that matters.
     """
@@ -38,29 +38,41 @@ class Potential:
 
 
 # The barrier first, then the wells.
-_CENTRES = np.array([(0.0, 0.0), *_FOUR_WELLS.values()])
+_CENTRES = np.array([(0.0, 0.0), *_FOUR_WELLS.values()])  # (5, 2)
 _SIGNS = np.array([1.0] + [-1.0] * len(_FOUR_WELLS))
 
 
-def _gaussians(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Signed Gaussians of the barrier and the wells (5, ...), and offsets (5, ...) from their centres in x and y."""
-    wells = list(_FOUR_WELLS.values())
-    shape = (len(wells) + 1,) + (1,) * (points.ndim - 1)
-    centres = np.array([(0.0, 0.0), *wells], points.dtype)
-    signs = np.array([1.0] + [-1.0] * len(wells), points.dtype).reshape(shape)
-    x, y = (points[..., axis] - centres[:, axis].reshape(shape) for axis in (0, 1))
-    return signs * np.exp((x * x + y * y) * points.dtype.type(-0.5 / _WIDTH**2)), x, y
+def _gaussians(points: np.ndarray, squares: np.ndarray) -> np.ndarray:
+    """Gaussians of the barrier and the wells (5, ...), from coordinates (2, ...) and their squares.
+
+    With |r - c|^2 = r^2 - 2 r c + c^2 the only large operation but the exponential is a product of matrices.
+    """
+    exponents = _product(_CENTRES, points)
+    exponents -= 0.5 * squares.sum(0)
+    exponents -= _like(0.5 * (_CENTRES**2).sum(1), points).reshape(-1, *[1] * (points.ndim - 1))
+    exponents /= _like(_WIDTH**2, points)
+    return np.exp(exponents, out=exponents)
 
 
 def _four_state_energy(points: np.ndarray) -> np.ndarray:
-    points = np.asarray(points, float)
-    return _CONFINEMENT * (points**4).sum(-1) + _gaussians(points)[0].sum(0)
+    squares = points * points
+    return _like(_CONFINEMENT, points) * (squares**2).sum(0) + _product(_SIGNS, _gaussians(points, squares))
 
 
 def _four_state_force(points: np.ndarray) -> np.ndarray:
-    gaussians, x, y = _gaussians(points)
-    wells = np.stack([(gaussians * x).sum(0), (gaussians * y).sum(0)], axis=-1)
-    return wells / points.dtype.type(_WIDTH**2) - points.dtype.type(4 * _CONFINEMENT) * points * points * points
+    squares = points * points
+    weights = np.column_stack([_SIGNS, _SIGNS[:, None] * _CENTRES]).T / _WIDTH**2  # (3, 5)
+    pull, *towards = _product(weights, _gaussians(points, squares))
+    return points * (pull - _like(4 * _CONFINEMENT, points) * squares) - np.stack(towards)
+
+
+def _product(matrix: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """(m, n) and (n, ...) -> (m, ...), in the precision of `values`."""
+    return np.tensordot(_like(matrix, values), values, axes=1)
+
+
+def _like(constant: np.ndarray | float, values: np.ndarray) -> np.ndarray:
+    return np.asarray(constant, values.dtype)
 
 
 POTENTIALS = {"four_state": Potential(_four_state_energy, _four_state_force, _FOUR_WELLS, box=8.0)}

@@ -24,13 +24,13 @@ def simulate_walkers(source: PotentialSource, columns: dict[str, str]) -> pd.Dat
     """
     potential = POTENTIALS[source.name]
     rng = np.random.default_rng([source.seed, 0])
-    points = np.resize(list(potential.wells.values()), (source.walkers, 2)).astype(np.float32)
+    points = np.resize(list(potential.wells.values()), (source.walkers, 2)).T.astype(np.float32)
     drift = np.float32(source.time_step / source.friction)
     spread = np.float32(np.sqrt(source.time_step / (2 * source.beta * source.friction)))
     noise = rng.standard_normal(points.shape, dtype=np.float32)
     steps = round(source.save_interval / source.time_step)
     before = round(source.equilibration / source.time_step)
-    saved = np.empty((source.frames, source.walkers, 2), np.float32)
+    saved = np.empty((source.frames, 2, source.walkers), np.float32)
 
     def advance(count: int) -> None:
         nonlocal points, noise
@@ -43,7 +43,7 @@ def simulate_walkers(source: PotentialSource, columns: dict[str, str]) -> pd.Dat
     for frame in tqdm(range(source.frames), desc="simulate", unit="frame", mininterval=1):
         advance(steps)
         saved[frame] = points
-    x, y = saved.transpose(2, 1, 0).reshape(2, -1)
+    x, y = saved.transpose(1, 2, 0).reshape(2, -1)
     return pd.DataFrame(
         {
             "frame": np.arange(source.walkers * source.frames),

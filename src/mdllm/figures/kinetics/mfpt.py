@@ -4,11 +4,13 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from mdllm.figures import style
 from mdllm.figures.kinetics.data import EXACT, Kinetics, dodged, error_bar, label_grid, log_axis, panels
 
 _ROW_INCHES, _FRAME_INCHES = 0.3, 0.95
+_GREY = "#CCCCCC"
 ARROW = " → "
 
 
@@ -27,7 +29,7 @@ def draw(kinetics: Kinetics, stem: Path) -> None:
         times, ratios = axes[0]
         scale = reference["mfpt_ps"].loc[pairs].to_numpy(float)
         width = 1 + _error(reference, pairs) / scale
-        ratios.barh(place, width - 1 / width, 0.8, left=1 / width, color="#CCCCCC", lw=0)
+        ratios.barh(place, width - 1 / width, 0.8, left=1 / width, color=_GREY, lw=0)
         ratios.axvline(1, color="black", lw=0.7)
         for offset, source in zip(dodged(len(kinetics.looks)), kinetics.looks, strict=True):
             look, rows = kinetics.looks[source], by_source[source]
@@ -55,7 +57,8 @@ def draw(kinetics: Kinetics, stem: Path) -> None:
                 ax.axhline(border, color="#DDDDDD", lw=0.5, zorder=0)
         style.letters(axes)
         kinetics.title(fig)
-        kinetics.legend(fig, list(kinetics.looks))
+        error = Patch(color=_GREY, label=f"standard error of {kinetics.looks[kinetics.reference].label}")
+        kinetics.legend(fig, list(kinetics.looks), *([] if kinetics.reference == EXACT else [error]))
         style.save(fig, stem, table)
 
 

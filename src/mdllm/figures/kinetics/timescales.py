@@ -14,8 +14,9 @@ _SHADE = "#E4E4E4"
 def draw(kinetics: Kinetics, stem: Path) -> None:
     """Write the figure and its data: the rows of `timescales.csv`.
 
-    Bands are posterior intervals. The grey area holds timescales below the lag, which cannot be resolved. A black line
-    is the exact process as its codes show it; where it is dashed, the dynamics itself.
+    Bands are posterior intervals. The grey area holds timescales below the lag, which cannot be resolved: what is left
+    of such a process at the lag is less than 1 / e and drowns in noise, and no band is drawn. A black line is the exact
+    process as its codes show it; where it is dashed, the dynamics itself.
     """
     table = kinetics.timescales
     processes = sorted(table["process"].unique())
@@ -31,8 +32,10 @@ def draw(kinetics: Kinetics, stem: Path) -> None:
                     rows["lag_ps"], rows["timescale_ps"], color=look.color, marker=look.marker, ls=look.line, ms=3.5,
                     mec="white", mew=0.4,
                 )  # fmt: skip
-                if rows[["low", "high"]].notna().any(axis=None):
-                    ax.fill_between(rows["lag_ps"], rows["low"], rows["high"], color=look.color, alpha=0.2, lw=0)
+                resolved = rows[rows["timescale_ps"] >= rows["lag_ps"]]
+                if resolved[["low", "high"]].notna().any(axis=None):
+                    band = resolved[["lag_ps", "low", "high"]].to_numpy(float).T
+                    ax.fill_between(*band, color=look.color, alpha=0.2, lw=0)
             if process in exact.index:
                 ax.axhline(exact[process], color="black", lw=0.8, ls="--")
             ax.set(xlim=span, xlabel="lag (ps)")
