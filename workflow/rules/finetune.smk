@@ -11,7 +11,7 @@ rule finetune:
         training_log="results/{system}/{variant}/training_log.csv",
     log:
         "logs/{system}/{variant}/finetune.log",
-    # The longest stage, so that of all that is ready it starts first.
+    # The longest stage: it starts before the short ones that are ready as well.
     priority: 1
     conda:
         "../../envs/llm.yaml"

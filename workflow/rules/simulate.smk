@@ -30,6 +30,8 @@ rule simulate:
         provenance="results/{system}/raw/replica_{replica}/provenance.json",
     log:
         "logs/{system}/simulate_{replica}.log",
+    # All of a system waits for its frames.
+    priority: 2
     wildcard_constraints:
         replica=r"\d+",
     conda:
@@ -48,6 +50,7 @@ rule simulate_potential:
         provenance="results/{system}/frames/provenance.json",
     log:
         "logs/{system}/simulate.log",
+    priority: 2
     wildcard_constraints:
         system=one_of(POTENTIALS),
     conda:
