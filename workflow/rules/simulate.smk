@@ -30,10 +30,10 @@ rule simulate:
         provenance="results/{system}/raw/replica_{replica}/provenance.json",
     log:
         "logs/{system}/simulate_{replica}.log",
-    # All of a system waits for its frames.
-    priority: 2
     wildcard_constraints:
         replica=r"\d+",
+    # All of a system waits for its frames.
+    priority: 2
     conda:
         "../../envs/structures.yaml"
     params:
@@ -50,9 +50,9 @@ rule simulate_potential:
         provenance="results/{system}/frames/provenance.json",
     log:
         "logs/{system}/simulate.log",
-    priority: 2
     wildcard_constraints:
         system=one_of(POTENTIALS),
+    priority: 2
     conda:
         "../../envs/analysis.yaml"
     params:
