@@ -10,6 +10,7 @@ rule acquire:
         provenance="results/{system}/raw/provenance.json",
     log:
         "logs/{system}/acquire.log",
+    priority: 2
     conda:
         "../../envs/analysis.yaml"
     params:

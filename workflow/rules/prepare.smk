@@ -16,6 +16,7 @@ rule prepare:
         "logs/{system}/prepare.log",
     wildcard_constraints:
         system=one_of(plan.structures()),
+    priority: 2
     conda:
         "../../envs/analysis.yaml"
     params:
@@ -36,6 +37,7 @@ rule prepare_series:
         "logs/{system}/prepare.log",
     wildcard_constraints:
         system=one_of(TRAJECTORIES),
+    priority: 2
     conda:
         "../../envs/analysis.yaml"
     params:

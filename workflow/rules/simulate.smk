@@ -32,7 +32,6 @@ rule simulate:
         "logs/{system}/simulate_{replica}.log",
     wildcard_constraints:
         replica=r"\d+",
-    # All of a system waits for its frames.
     priority: 2
     conda:
         "../../envs/structures.yaml"

@@ -16,6 +16,7 @@ rule tokenize:
         "logs/{system}/{variant}/tokenize.log",
     wildcard_constraints:
         system=one_of(plan.structures()),
+    priority: 2
     conda:
         env_of_tokenizer
     params:
@@ -69,6 +70,7 @@ rule tokenize_series:
         "logs/{system}/{variant}/tokenize.log",
     wildcard_constraints:
         system=one_of(plan.kinetics()),
+    priority: 2
     conda:
         "../../envs/analysis.yaml"
     params:
