@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
@@ -32,10 +33,9 @@ def draw(kinetics: Kinetics, stem: Path) -> None:
                     rows["lag_ps"], rows["timescale_ps"], color=look.color, marker=look.marker, ls=look.line, ms=3.5,
                     mec="white", mew=0.4,
                 )  # fmt: skip
-                resolved = rows[rows["timescale_ps"] >= rows["lag_ps"]]
-                if resolved[["low", "high"]].notna().any(axis=None):
-                    band = resolved[["lag_ps", "low", "high"]].to_numpy(float).T
-                    ax.fill_between(*band, color=look.color, alpha=0.2, lw=0)
+                band = rows[["low", "high"]].where(rows["timescale_ps"] >= rows["lag_ps"]).to_numpy(float).T
+                if np.isfinite(band).any():
+                    ax.fill_between(rows["lag_ps"], *band, color=look.color, alpha=0.2, lw=0)
             if process in exact.index:
                 ax.axhline(exact[process], color="black", lw=0.8, ls="--")
             ax.set(xlim=span, xlabel="lag (ps)")
