@@ -66,6 +66,7 @@ def test_several_trainings_are_models_of_their_own(four_state):
     assert losses[0] != losses[1]
     assert summary["training"]["validation_loss"] == pytest.approx(sum(losses) / 2)
     assert not (results / TRAININGS[1] / "summary.json").exists()
+    assert "of LSTM 2 trainings; else 5 groups" in (results / "figures" / "mfpt_table.md").read_text()
 
 
 @pytest.fixture(scope="module")

@@ -42,12 +42,14 @@ class Kinetics:
     Attributes:
         about: what every figure says on top, the temperature for one.
         description: `description.json` of the first variant.
+        trainings: models that were trained alike, by variant.
         looks: of every source, the reference first, then the variants.
         populations, timescales, mfpt, transitions, chapman_kolmogorov: the tables of these names.
     """
 
     about: str
     description: dict
+    trainings: dict[str, int]
     looks: dict[str, Look]
     populations: pd.DataFrame
     timescales: pd.DataFrame
@@ -112,7 +114,8 @@ def load(folders: Mapping[str, Path]) -> Kinetics:
         parts = [tables[name][tables[name]["source"] == MODEL].assign(source=v) for v, tables in found.items()]
         combined[name] = pd.concat([first[name][first[name]["source"] != MODEL], *parts], ignore_index=True)
     description = first["description"]
-    return Kinetics(description["about"], description, looks, **combined)
+    trainings = {variant: tables["description"]["trainings"] for variant, tables in found.items()}
+    return Kinetics(description["about"], description, trainings, looks, **combined)
 
 
 def _read(folder: Path) -> dict:

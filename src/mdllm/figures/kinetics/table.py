@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mdllm.figures.kinetics.data import EXACT, MD, MODEL, Kinetics
+from mdllm.figures.kinetics.data import EXACT, MD, Kinetics
 
 
 def write(kinetics: Kinetics, stem: Path) -> None:
@@ -32,10 +32,11 @@ def write(kinetics: Kinetics, stem: Path) -> None:
             marks = ", ".join(str(notes.index(note) + 1) for note in own)
             cells.append(_cell(row, source) + (f" [{marks}]" if own else ""))
         text.append(_line(cells))
-    runs, trainings = kinetics.description["runs"], kinetics.description["trainings"]
-    of_model = f"{trainings} trainings" if trainings > 1 else f"{runs[MODEL]} runs of one training"
-    errors = f"± the standard deviation of {of_model}, of MD over {runs[MD]} groups of trajectories"
-    text += ["", f"Mean first passage times in ps, {errors}."]
+    several = {kinetics.looks[name].label: n for name, n in kinetics.trainings.items() if n > 1}
+    runs = ", ".join(f"of {label} {count} trainings" for label, count in several.items())
+    runs += "; else " if several else ""
+    runs += f"{kinetics.description['runs'][MD]} groups of trajectories"
+    text += ["", f"Mean first passage times in ps, ± the standard deviation over runs: {runs}."]
     text += [f"[{number}] {note}." for number, note in enumerate(notes, start=1)]
     numbers.to_csv(stem.with_suffix(".csv"), index=False)
     stem.with_suffix(".md").write_text("\n".join(text) + "\n")
