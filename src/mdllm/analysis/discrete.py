@@ -17,7 +17,7 @@ from mdllm.core.errors import InputError
 
 # Enough groups for a standard error that is itself good to about 10 %. A prime, so that trajectories whose starts take
 # turns (walkers from four wells, say) are not dealt out to the groups well by well.
-GROUPS_PER_RUN = 11
+_GROUPS_PER_RUN = 11
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class DiscreteTrajectories:
     interval_ps: float
     codebook_size: int
     runs: int
-    groups_per_run: int = GROUPS_PER_RUN
+    groups_per_run: int = _GROUPS_PER_RUN
 
     def __post_init__(self):
         for number, codes in enumerate(self.codes):
