@@ -1,5 +1,7 @@
 """Trajectories of codes: segments, runs, blocks, and what is refused; errors over groups of them."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -34,12 +36,13 @@ def test_replicas_are_interleaved_over_runs():
     np.testing.assert_allclose(rollout.time_ps().sum(), 7 * 3 * 2.0)
 
 
-def test_each_of_several_trainings_is_one_run_and_one_group():
+def test_each_of_several_trainings_is_one_run():
     rollouts = [np.full((20, 3, 1), training, dtype=np.int32) for training in range(4)]
     together = of_rollouts(rollouts, 2.0, 4, runs=5)
-    assert together.runs == together.groups == 4
+    assert together.runs == 4
     frames = np.arange(len(together.concatenated))
-    np.testing.assert_array_equal(together.per_group(frames, together.concatenated, 4), 60 * np.eye(4))
+    counts = together.per_group(frames, together.concatenated, 4)  # group g is in run g % 4
+    np.testing.assert_array_equal(counts.reshape(-1, 4, 4).sum(0), 60 * np.eye(4))
     assert {int(codes[0]) for codes in together.of_run(2)} == {2}
 
 
@@ -86,6 +89,19 @@ def test_the_standard_error_of_a_mean_is_the_textbook_one():
     of_runs = values.reshape(4, 5).mean(0)
     assert result.sd_runs == pytest.approx(of_runs.std(ddof=1))
     assert result.runs == 5
+
+
+def test_runs_that_differ_widen_the_standard_error_and_runs_that_agree_by_chance_do_not_narrow_it():
+    rng, ones = np.random.default_rng(0), np.ones(40)
+    values = rng.normal(size=(10, 4))
+    values -= values.mean(0)  # four runs of ten groups with one mean
+    mean = partial(estimate, lambda s, n: s / n, 4)
+    alone = values.std(ddof=1) / np.sqrt(40)
+    assert mean(values.ravel(), ones, clustered=True).standard_error == pytest.approx(alone)
+    shifted = values + np.array([0.0, 5.0, 10.0, 15.0])
+    between = np.std([0.0, 5.0, 10.0, 15.0], ddof=1) / np.sqrt(4)
+    assert mean(shifted.ravel(), ones, clustered=True).standard_error == pytest.approx(between)
+    assert mean(shifted.ravel(), ones).standard_error < 0.5 * between
 
 
 def test_runs_without_a_value_are_left_out_of_the_deviation():

@@ -7,12 +7,13 @@ Pitfall: a trajectory that is cut into blocks gives blocks that are correlated w
 transitions across the cut: of lag k, k per cut.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from mdllm.analysis.groups import Estimate, estimate
 from mdllm.core.errors import InputError
 
 # Enough groups for a standard error that is itself good to about 10 %. A prime, so that trajectories whose starts take
@@ -29,7 +30,7 @@ class DiscreteTrajectories:
         interval_ps: time between frames.
         codebook_size: K.
         runs: number of runs; trajectory i is in group i % `groups`, and group g in run g % `runs`.
-        groups_per_run: independent groups of trajectories in a run, at most.
+        clustered: whether the trajectories of a run share an error of their own: one trained model made them.
 
     Raises:
         InputError: a code is outside of the codebook.
@@ -39,7 +40,7 @@ class DiscreteTrajectories:
     interval_ps: float
     codebook_size: int
     runs: int
-    groups_per_run: int = _GROUPS_PER_RUN
+    clustered: bool = False
 
     def __post_init__(self):
         for number, codes in enumerate(self.codes):
@@ -53,7 +54,7 @@ class DiscreteTrajectories:
     @cached_property
     def groups(self) -> int:
         """Number of groups, a multiple of the number of runs."""
-        return self.runs * max(1, min(self.groups_per_run, len(self.codes) // self.runs))
+        return self.runs * max(1, min(_GROUPS_PER_RUN, len(self.codes) // self.runs))
 
     @cached_property
     def longest(self) -> int:
@@ -97,6 +98,10 @@ class DiscreteTrajectories:
         counts = np.bincount(group * size + index, weight, self.groups * size)
         return counts.reshape(self.groups, size).astype(float)
 
+    def estimate(self, function: Callable[..., np.ndarray], *sums: np.ndarray) -> Estimate:
+        """`mdllm.analysis.groups.estimate` of sums over the groups of these trajectories."""
+        return estimate(function, self.runs, *sums, clustered=self.clustered)
+
     def require(self, lag: int) -> None:
         """Raises InputError where no trajectory is longer than `lag` frames."""
         if lag >= self.longest:
@@ -127,14 +132,13 @@ def of_rollouts(
 
     Args:
         rollouts: codes (R, T, 1) of each of the models trained alike. Of one model, replica r is in run r % `runs`;
-            fewer replicas than runs are cut. Of several, each is one run, and its replicas are one group: they share
-            what their training got wrong.
+            fewer replicas than runs are cut. Of several, each is one run.
         runs: of one model.
     """
     if len(rollouts) == 1:
         return _trajectories(list(_one_code(rollouts[0])), interval_ps, codebook_size, runs)
     replicas = [codes for together in zip(*map(_one_code, rollouts), strict=True) for codes in together]
-    return DiscreteTrajectories(tuple(replicas), interval_ps, codebook_size, len(rollouts), groups_per_run=1)
+    return DiscreteTrajectories(tuple(replicas), interval_ps, codebook_size, len(rollouts), clustered=True)
 
 
 def _one_code(codes: np.ndarray) -> np.ndarray:

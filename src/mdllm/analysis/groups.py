@@ -5,7 +5,7 @@ sums are kept for each of G groups of trajectories, and the function is evaluate
 run (runs are unions of groups), and with each group left out.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,32 +28,38 @@ class Estimate:
     runs: np.ndarray
 
 
-def estimate(function: Callable[..., np.ndarray], runs: int, *sums: np.ndarray) -> Estimate:
+def estimate(
+    function: Callable[..., np.ndarray], runs: int, *sums: np.ndarray, clustered: bool = False
+) -> Estimate:
     """Evaluate a function of sums, with errors.
 
     Args:
         function: of one array per entry of `sums`, each with one leading axis (G, run ...) more than a value needs.
         runs: number of runs; group g is in run g % `runs`, and G is a multiple of `runs`.
         sums: arrays (G, ...), additive over groups.
+        clustered: whether the groups of a run share an error of their own, as trajectories of one trained model do.
+            The standard error is then the larger of those by leaving out groups and by leaving out runs: the variance
+            between runs holds that within them, so that a smaller one is chance.
 
     The jackknife (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, ch. 11): with value t_g when group g
     is left out, the squared standard error is (G - 1) / G times the sum of (t_g - mean t)^2. A value that exists only
     because of one group has the standard error NaN.
     """
     groups = len(sums[0])
-    total = [part.sum(0, keepdims=True) for part in sums]
     by_run = [part.reshape(groups // runs, runs, *part.shape[1:]).sum(0) for part in sums]
     with np.errstate(divide="ignore", invalid="ignore"):
-        value = function(*total)[0]
+        value = function(*(part.sum(0, keepdims=True) for part in sums))[0]
         of_runs = function(*by_run)
-        left_out = function(*(whole - part for whole, part in zip(total, sums, strict=True)))
-    spread = ((left_out - left_out.mean(0)) ** 2).sum(0)
-    return Estimate(
-        value,
-        standard_deviation(of_runs),
-        np.sqrt((groups - 1) / groups * spread),
-        np.isfinite(of_runs).sum(0),
-    )
+        error = _jackknife(function, sums)
+        if clustered:
+            error = np.maximum(error, _jackknife(function, by_run))
+    return Estimate(value, standard_deviation(of_runs), error, np.isfinite(of_runs).sum(0))
+
+
+def _jackknife(function: Callable[..., np.ndarray], sums: Sequence[np.ndarray]) -> np.ndarray:
+    parts = len(sums[0])
+    left_out = function(*(part.sum(0, keepdims=True) - part for part in sums))
+    return np.sqrt((parts - 1) / parts * ((left_out - left_out.mean(0)) ** 2).sum(0))
 
 
 def standard_deviation(values: np.ndarray) -> np.ndarray:

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from mdllm.analysis.discrete import DiscreteTrajectories
-from mdllm.analysis.groups import estimate
 from mdllm.analysis.lag_models import LagModels
 from mdllm.analysis.markov_models import MarkovModel
 from mdllm.analysis.passages import passage_times, state_numbers, transition_counts
@@ -59,7 +58,7 @@ def populations_table(
         def of_model(model: MarkovModel, members=members) -> np.ndarray:
             return members @ np.nan_to_num(model.populations_of_codes(size))
 
-        share = estimate(lambda c, m=members: (c @ m.T) / c.sum(-1, keepdims=True), trajectories.runs, counts)
+        share = trajectories.estimate(lambda c, m=members: (c @ m.T) / c.sum(-1, keepdims=True), counts)
         low, high = fitted.interval(of_model, confidence)
         part = _population_rows(source, codebook, level, masks, share.value, share.standard_error)
         kept = members[:, fitted.model.codes].any(1)
@@ -205,7 +204,7 @@ def transitions_table(
     time_ns = trajectories.time_ps()[:, None, None] / 1000
     for frames, commit_ps in commit.items():
         counts = transition_counts(trajectories, state, len(names), frames)
-        rate = estimate(np.divide, trajectories.runs, counts, time_ns)
+        rate = trajectories.estimate(np.divide, counts, time_ns)
         for i, j in permutations(range(len(names)), 2):
             errors = {"sd_runs": rate.sd_runs[i, j], "standard_error": rate.standard_error[i, j]}
             row = {"source": source, "start": names[i], "end": names[j], "commit_ps": commit_ps}
@@ -242,7 +241,7 @@ def chapman_kolmogorov_table(
         size = len(names) + 1
         pair = label[frames] * size + label[frames + step * lag]
         counts = trajectories.per_group(frames, pair, size**2).reshape(-1, size, size)
-        counted = estimate(lambda c: c / c.sum(-1, keepdims=True), trajectories.runs, counts)
+        counted = trajectories.estimate(lambda c: c / c.sum(-1, keepdims=True), counts)
         for i, start in enumerate(names):
             for j, end in enumerate(names):
                 model = {"predicted": predicted[i, j], "low": low[i, j], "high": high[i, j]}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mdllm.analysis.discrete import DiscreteTrajectories
-from mdllm.analysis.groups import Estimate, estimate
+from mdllm.analysis.groups import Estimate
 
 NONE = -1
 # Part of a trajectory's length for which a start is followed, which the starts in the rest of it can be.
@@ -80,7 +80,7 @@ def passage_times(
     time = trajectories.per_group(frames, label[frames], size, followed)
     pairs = label[lasting] * size + label[lasting + horizon]
     continued = trajectories.per_group(lasting, pairs, size**2).reshape(-1, size, size)
-    mean = estimate(mean_passage_times, trajectories.runs, starts, time, continued)
+    mean = trajectories.estimate(mean_passage_times, starts, time, continued)
     interval = trajectories.interval_ps
     seen = np.flatnonzero((arrival <= last) & (label != end))
     result = {}
