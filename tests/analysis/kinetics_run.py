@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.chains import HIERARCHY, double_well, sample
 from mdllm.analysis import kinetics_tables as tables
-from mdllm.analysis.kinetics import KineticsInputs, analyze_kinetics
+from mdllm.analysis.kinetics import KineticsInputs, analyze_kinetics, analyze_md
 from mdllm.analysis.markov_models import MarkovModel
 from mdllm.core.kinetics_settings import KineticsSettings
 from mdllm.core.records import write_json, write_npz
@@ -83,6 +83,7 @@ def write_inputs(
     return KineticsInputs(
         folder / "tokens.npz",
         folder / "codebook.csv",
+        folder / "md_kinetics",
         [folder / f"rollout_{number}.npz" for number in range(len(generated))],
         [folder / "training.json"] * len(generated),
     )
@@ -108,5 +109,7 @@ def write_exact(folder: Path, chain: Chain, lags: list[int]) -> Path:
 
 def analyze(inputs: KineticsInputs, output: Path, settings=SETTINGS, **about) -> Path:
     names = {"system": "chain", "variant": "nanogpt", "about": "a known chain, 300 K", **about}
-    analyze_kinetics(inputs, settings=settings, confidence=0.95, seed=0, output=output, **names)
+    common = {"settings": settings, "confidence": 0.95, "seed": 0}
+    analyze_md(inputs.codes, inputs.codebook, output=inputs.md, **common)
+    analyze_kinetics(inputs, output=output, **common, **names)
     return output

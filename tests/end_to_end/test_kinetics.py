@@ -49,11 +49,28 @@ def test_nothing_is_left_to_do_and_a_style_change_only_redraws(four_state):
     assert four_state.would_run("--forcerun", "draw_kinetics") == {"draw_kinetics"}
 
 
+def test_another_confidence_is_analyzed_again_and_trains_nothing(four_state):
+    changed = four_state.would_run("--config", "overrides={analysis: {confidence: 0.8}}")
+    assert changed == {"md_kinetics", "kinetics", "draw_kinetics"}
+
+
+def test_a_lag_longer_than_the_trajectories_is_refused_before_any_training(tmp_path, cache):
+    system = small_kinetics("four_state", walkers=40, frames=30, grid=0.25)
+    system["stages"]["kinetics"]["lag"] = 20
+    project = Project(tmp_path, cache, {}, {"four_state": system})
+    out = project.run("--keep-going", ok=False)
+    assert "the longest trajectory has 30 frames" in out
+    assert "Traceback" not in out
+    assert not (project.folder / "results" / "four_state" / "markov" / "model").exists()
+
+
 def test_variants_share_what_no_override_touches(four_state):
     results = four_state.folder / "results" / "four_state"
     assert (results / "nanogpt" / "tokens" / "codes.npz").is_file()
     assert not (results / "lstm" / "tokens").exists()
     assert not (results / "markov" / "exact").exists()
+    assert (results / "nanogpt" / "md_kinetics" / "mfpt.csv").is_file()
+    assert not (results / "markov" / "md_kinetics").exists()
 
 
 def test_several_trainings_are_models_of_their_own(four_state):

@@ -46,11 +46,12 @@ POTENTIALS = [name for name in plan.kinetics() if plan.systems[name].is_potentia
 TRAJECTORIES = [name for name in plan.kinetics() if name not in POTENTIALS]
 
 
-def if_structural(find):
-    """Input function: what `find` says of a system whose structures are decoded, nothing for others."""
-    return lambda wildcards: (
-        find(wildcards) if wildcards.system in plan.structures() else []
-    )
+def needed_to_train(wildcards):
+    """Input function: what shows that training is worth its time: that codes give the frames back, or, of a system
+    whose kinetics are learned, that those of MD can be estimated."""
+    if wildcards.system in plan.structures():
+        return provided(*wildcards, "tokenize", "tokens/fidelity.json")
+    return provided(*wildcards, "md_kinetics", "md_kinetics/provenance.json")
 
 
 def read_by(stage):

@@ -1,11 +1,11 @@
-# Needs: tokens/, and, where structures will be decoded, a fidelity within its limits.
+# Needs: tokens/, and, where structures will be decoded, a fidelity within its limits; of a kinetic system md_kinetics/.
 # Makes: model/ (weights, vocabulary, losses beside their baselines) and training_log.csv.
 
 
 rule finetune:
     input:
         codes=made_by("tokenize", "tokens/codes.npz"),
-        fidelity=ancient(if_structural(made_by("tokenize", "tokens/fidelity.json"))),
+        needed=ancient(needed_to_train),
     output:
         model=directory("results/{system}/{variant}/model"),
         training_log="results/{system}/{variant}/training_log.csv",

@@ -1,5 +1,6 @@
 # Needs: tokens/, model/ and rollout/ of a system whose kinetics are learned.
-# Makes: exact/ (of a model potential), kinetics/ and summary.json, and causal_trace/ of a nanogpt.
+# Makes: md_kinetics/ and exact/ (of a model potential), which need tokens/ only; kinetics/ and summary.json; and
+# causal_trace/ of a nanogpt.
 
 
 rule exact:
@@ -24,10 +25,37 @@ rule exact:
         "../scripts/exact.py"
 
 
+rule md_kinetics:
+    input:
+        codes=made_by("tokenize", "tokens/codes.npz"),
+        codebook=made_by("tokenize", "tokens/codebook.csv"),
+    output:
+        tables=expand(
+            "results/{{system}}/{{variant}}/md_kinetics/{table}.csv",
+            table=KINETIC_TABLES,
+        ),
+        provenance="results/{system}/{variant}/md_kinetics/provenance.json",
+    log:
+        "logs/{system}/{variant}/md_kinetics.log",
+    wildcard_constraints:
+        system=one_of(plan.kinetics()),
+    priority: 2
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        settings=read_by("md_kinetics"),
+    script:
+        "../scripts/md_kinetics.py"
+
+
 rule kinetics:
     input:
         codes=made_by("tokenize", "tokens/codes.npz"),
         codebook=made_by("tokenize", "tokens/codebook.csv"),
+        md=lambda wildcards: [
+            provided(*wildcards, "md_kinetics", f"md_kinetics/{table}.csv")
+            for table in KINETIC_TABLES
+        ],
         models=made_by_trainings("finetune", "model"),
         rollouts=made_by_trainings("rollout", "rollout/codes.npz"),
         exact=lambda wildcards: (

@@ -10,16 +10,23 @@ settings = {**snakemake.params.settings, "about": snakemake.params.about}
 files = {name: Path(snakemake.input[name]) for name in ("codes", "codebook")}
 rollouts = [Path(path) for path in snakemake.input.rollouts]
 trainings = [Path(path) / "training.json" for path in snakemake.input.models]
+md = [Path(path) for path in snakemake.input.md]
 exact = [Path(path) for path in snakemake.input.exact]
 several = {"rollout": rollouts, "training": trainings}
 inputs = files | {f"{name}_{number}": path for name, paths in several.items() for number, path in enumerate(paths)}
-inputs |= {f"exact_{path.stem}": path for path in exact}
+inputs |= {f"{path.parent.name}_{path.stem}": path for path in (*md, *exact)}
 with stage(
     "kinetics", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs=inputs
 ) as running:
     chosen = StageSettings.model_validate(snakemake.params.settings)
     counts = analyze_kinetics(
-        KineticsInputs(**files, rollouts=rollouts, trainings=trainings, exact=exact[0].parent if exact else None),
+        KineticsInputs(
+            **files,
+            md=md[0].parent,
+            rollouts=rollouts,
+            trainings=trainings,
+            exact=exact[0].parent if exact else None,
+        ),
         system=snakemake.wildcards.system,
         variant=snakemake.wildcards.variant,
         about=snakemake.params.about,

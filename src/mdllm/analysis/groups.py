@@ -28,9 +28,7 @@ class Estimate:
     runs: np.ndarray
 
 
-def estimate(
-    function: Callable[..., np.ndarray], runs: int, *sums: np.ndarray, clustered: bool = False
-) -> Estimate:
+def estimate(function: Callable[..., np.ndarray], runs: int, *sums: np.ndarray, clustered: bool = False) -> Estimate:
     """Evaluate a function of sums, with errors.
 
     Args:

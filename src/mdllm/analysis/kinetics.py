@@ -22,6 +22,7 @@ from mdllm.core.kinetics_settings import KineticsSettings
 from mdllm.core.records import read_json, read_npz, write_json
 
 logger = logging.getLogger(__name__)
+EXACT_TABLES = ("populations", "timescales", "mfpt")
 _UNITS = ("nm", "rad")
 _SYMBOLS = {"phi": "φ", "psi": "ψ"}
 
@@ -32,6 +33,7 @@ class KineticsInputs:
 
     Attributes:
         codes, codebook: `tokens/codes.npz` and `tokens/codebook.csv`.
+        md: folder of `analyze_md`.
         rollouts: `rollout/codes.npz` of each training.
         trainings: `model/training.json` of each.
         exact: folder of `mdllm.analysis.exact.exact_tables`; None: the reference is MD.
@@ -39,9 +41,27 @@ class KineticsInputs:
 
     codes: Path
     codebook: Path
+    md: Path
     rollouts: Sequence[Path]
     trainings: Sequence[Path]
     exact: Path | None = None
+
+
+def analyze_md(
+    codes: Path, codebook: Path, *, settings: KineticsSettings, confidence: float, seed: int, output: Path
+) -> dict:
+    """Write the tables of the MD that is learned (those of `analyze_kinetics`) into `output`; no model is needed.
+
+    Returns:
+        counts for the provenance record.
+
+    Raises:
+        InputError: a lag is longer than every trajectory, codes and codebook do not belong together, no two codes are
+            connected, or fewer than two states hold a code.
+    """
+    md, known = _read_md(codes, codebook, settings)
+    _write(_tables_of(MD, md, 1, known, settings, confidence, seed), output)
+    return {"frames": len(md.concatenated)}
 
 
 def analyze_kinetics(
@@ -69,17 +89,12 @@ def analyze_kinetics(
         counts for the provenance record.
 
     Raises:
-        InputError: a lag is longer than every trajectory or no multiple of the model's interval, codes and codebook
-            do not belong together, no two codes are connected, or fewer than two states hold a code.
+        InputError: as `analyze_md`, of the model's trajectories; or a lag is no multiple of the model's interval.
     """
-    md, model, step, codebook = _read(inputs, settings)
-    found = [
-        _tables_of(MD, md, 1, codebook, settings, confidence, seed),
-        _tables_of(MODEL, model, step, codebook, settings, confidence, seed),
-    ]
-    if inputs.exact is not None:
-        found.append({name: _read_csv(inputs.exact / f"{name}.csv") for name in ("populations", "timescales", "mfpt")})
-    combined = {name: pd.concat([t[name] for t in found if name in t], ignore_index=True) for name in found[0]}
+    md, codebook = _read_md(inputs.codes, inputs.codebook, settings)
+    model, step = _read_model(inputs, md, settings)
+    own = _tables_of(MODEL, model, step, codebook, settings, confidence, seed)
+    combined = {name: _combine(name, table, inputs) for name, table in own.items()}
     description = {
         "system": system,
         "variant": variant,
@@ -95,26 +110,27 @@ def analyze_kinetics(
         "runs": {MD: md.runs, MODEL: model.runs},
         "confidence": confidence,
     }
-    folder = output / "kinetics"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, table in combined.items():
-        table.to_csv(folder / f"{name}.csv", index=False)
-    write_json(folder / "description.json", description)
+    _write(combined, output / "kinetics")
+    write_json(output / "kinetics" / "description.json", description)
     trainings = [read_json(path) for path in inputs.trainings]
     covered = {MD: float(md.time_ps().sum()) / 1000, MODEL: float(model.time_ps().sum()) / 1000}
     write_json(output / "summary.json", summarize(description, trainings, covered, combined))
-    return {"frames": {MD: len(md.concatenated), MODEL: len(model.concatenated)}}
+    return {"frames": len(model.concatenated)}
 
 
-def _read(
-    inputs: KineticsInputs, settings: KineticsSettings
-) -> tuple[DiscreteTrajectories, DiscreteTrajectories, int, pd.DataFrame]:
-    """MD, model, MD frames per frame of the model, codebook."""
-    codebook, tokens = _read_csv(inputs.codebook), read_npz(inputs.codes)
+def _read_md(codes: Path, codebook: Path, settings: KineticsSettings) -> tuple[DiscreteTrajectories, pd.DataFrame]:
+    """MD and its codebook."""
+    known, tokens = _read_csv(codebook), read_npz(codes)
     size = int(tokens["codebook_size"])
-    if not np.array_equal(codebook["code"], np.arange(size)):
-        raise InputError(f"{inputs.codebook}: one row for each of the codes 0 to {size - 1} is needed, in order")
-    md = of_md(tokens, settings.runs)
+    if not np.array_equal(known["code"], np.arange(size)):
+        raise InputError(f"{codebook}: one row for each of the codes 0 to {size - 1} is needed, in order")
+    return of_md(tokens, settings.runs), known
+
+
+def _read_model(
+    inputs: KineticsInputs, md: DiscreteTrajectories, settings: KineticsSettings
+) -> tuple[DiscreteTrajectories, int]:
+    """The model's trajectories, and MD frames per frame of the model."""
     step = int(read_json(inputs.trainings[0]).get("frames_per_step", 1))
     if settings.lag % step:
         raise InputError(
@@ -122,8 +138,21 @@ def _read(
             f"MD frames; choose a multiple of {step}"
         )
     rollouts = [read_npz(path)["codes"] for path in inputs.rollouts]
-    model = of_rollouts(rollouts, md.interval_ps * step, size, settings.runs)
-    return md, model, step, codebook
+    return of_rollouts(rollouts, md.interval_ps * step, md.codebook_size, settings.runs), step
+
+
+def _combine(name: str, own: pd.DataFrame, inputs: KineticsInputs) -> pd.DataFrame:
+    """A table of MD, the model's, and the exact one where there is one."""
+    found = [_read_csv(inputs.md / f"{name}.csv"), own]
+    if inputs.exact is not None and name in EXACT_TABLES:
+        found.append(_read_csv(inputs.exact / f"{name}.csv"))
+    return pd.concat(found, ignore_index=True)
+
+
+def _write(found: Mapping[str, pd.DataFrame], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in found.items():
+        table.to_csv(folder / f"{name}.csv", index=False)
 
 
 def _tables_of(

@@ -19,6 +19,7 @@ VARIANT_STAGES = {
     "tokenize": ("seed", "tokenizer"),
     "fidelity": ("fidelity",),
     "exact": ("kinetics",),
+    "md_kinetics": ("seed", "analysis", "kinetics"),
     "finetune": ("seed", "language", "model", "training"),
     "rollout": ("seed", "language", "rollout"),
     "decode": ("seed", "decode"),
@@ -26,7 +27,7 @@ VARIANT_STAGES = {
     "kinetics": ("seed", "analysis", "kinetics"),
     "trace": ("seed", "language", "causal_trace"),
 }
-_MEASUREMENTS = ("fidelity", "exact", "kinetics", "trace")  # no later stage reads their sections
+_MEASUREMENTS = ("fidelity", "exact", "md_kinetics", "kinetics", "trace")  # no later stage reads their sections
 _OF_ONE_TRAINING = ("finetune", "rollout")  # what is done anew for each of several trainings
 
 
