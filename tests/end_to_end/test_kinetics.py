@@ -4,6 +4,8 @@ import csv
 import json
 import shutil
 
+import MDAnalysis as mda
+import numpy as np
 import pytest
 
 from mdllm.core.records import read_json, read_npz
@@ -121,6 +123,33 @@ def test_alanine_dipeptide_from_a_structure_to_figures(alanine):
         assert sum(counts) == 800
     provenance = json.loads((results / "alanine_rmsd" / "markov" / "tokens" / "provenance.json").read_text())
     assert 0 < provenance["cover_radius_nm"] < 0.2
+
+
+def test_the_users_trajectories_of_a_protein_as_fip35(tmp_path, cache, trp_cage_files):
+    """config/systems/fip35.yaml with another protein in its place: Trp-cage, its frames in two DCD files."""
+    topology, trajectory = trp_cage_files
+    data = tmp_path / "data" / "fip35"
+    data.mkdir(parents=True)
+    shutil.copy(topology, data / "topology.pdb")
+    universe = mda.Universe(str(topology), str(trajectory))
+    for number, half in enumerate(np.array_split(np.arange(universe.trajectory.n_frames), 2)):
+        universe.atoms.write(data / f"{number}.dcd", frames=universe.trajectory[half])
+    system = small_kinetics("fip35")
+    system["frame_interval_ps"] = 200.0
+    system["collective_variables"] = {
+        "turn": {"type": "distance", "a": "resid 11 and name CA", "b": "resid 15 and name CA"}
+    }
+    system["states"] = {"folded": {"turn": [0, 0.7]}, "unfolded": {"turn": [0.7, 10]}}
+    system["stages"]["tokenizer"]["centers"] = 10
+    system["variants"] = {"markov": system["variants"]["markov"]}
+    project = Project(tmp_path, cache, {}, {"fip35": system})
+    project.run()
+    results = project.folder / "results" / "fip35"
+    summary = read_json(results / "markov" / "summary.json")
+    assert summary["interval_ps"] == 200.0
+    assert summary["nanoseconds"]["md"] == pytest.approx(0.2 * universe.trajectory.n_frames)
+    assert len(summary["comparisons"]["model"]["mfpt_ps"]) == 2
+    assert "mfpt.png" in figures(results / "figures")
 
 
 @pytest.mark.parametrize(
