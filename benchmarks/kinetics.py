@@ -18,11 +18,11 @@ from mdllm.models.base import build_model
 from mdllm.models.generation import frame_generator
 from mdllm.models.sampling import FrameUniforms
 
-CODES, CONTEXT, KEEP = 4, 64, 32
+CODES, CONTEXT, KEEP = 4, 32, 16
 REPLICAS = (1, 16, 64, 250, 500)
 SECONDS = 4.0
 MODELS = {
-    "nanogpt": NanoGptModel(name="nanogpt", hidden_size=32),
+    "nanogpt": NanoGptModel(name="nanogpt", hidden_size=32, heads=2),
     "lstm": LstmModel(name="lstm"),
     "lstm_1024": LstmModel(name="lstm", embedding_size=128, hidden_size=1024),
     "markov": MarkovModel(name="markov"),
