@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mdllm.core.records import read_json, read_npz
+from mdllm.figures.kinetics.draw import FIGURES
 from project import ROOT, Project, small_kinetics
 
 pytestmark = pytest.mark.slow
@@ -33,8 +34,7 @@ def four_state(tmp_path_factory, cache):
 
 def test_all_models_and_figures_of_the_model_potential(four_state):
     results = four_state.folder / "results" / "four_state"
-    names = ("free_energy", "timescales", "mfpt", "mfpt_lag", "transitions", "chapman_kolmogorov")
-    assert figures(results / "figures") == {f"{name}.{ending}" for name in names for ending in ("png", "pdf")}
+    assert figures(results / "figures") == {f"{name}.{ending}" for name in FIGURES for ending in ("png", "pdf")}
     assert figures(results / "nanogpt" / "figures") == {"causal_trace.png", "causal_trace.pdf"}
     for variant in ("nanogpt", "lstm", "markov", "mistral"):
         summary = json.loads((results / variant / "summary.json").read_text())
@@ -49,6 +49,11 @@ def test_all_models_and_figures_of_the_model_potential(four_state):
 def test_nothing_is_left_to_do_and_a_style_change_only_redraws(four_state):
     assert "Nothing to be done" in four_state.run()
     assert four_state.would_run("--forcerun", "draw_kinetics") == {"draw_kinetics"}
+
+
+def test_every_figure_that_is_drawn_is_an_output_of_the_workflow(four_state):
+    listed = four_state.run("--dry-run", "--forcerun", "draw_kinetics")
+    assert all(f"results/four_state/figures/{name}.png" in listed for name in FIGURES)
 
 
 def test_another_confidence_is_analyzed_again_and_trains_nothing(four_state):

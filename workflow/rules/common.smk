@@ -5,6 +5,7 @@ KINETIC_FIGURES = (
     "free_energy",
     "timescales",
     "mfpt",
+    "mfpt_lag",
     "transitions",
     "chapman_kolmogorov",
 )

@@ -19,6 +19,7 @@ rule draw_kinetics:
             expand("results/{{system}}/figures/{figure}.png", figure=KINETIC_FIGURES),
             caption="../report/kinetics.rst",
             category="{system}",
+            subcategory="all models",
         ),
         table="results/{system}/figures/mfpt_table.csv",
         text="results/{system}/figures/mfpt_table.md",
