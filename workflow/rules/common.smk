@@ -48,8 +48,10 @@ TRAJECTORIES = [name for name in plan.kinetics() if name not in POTENTIALS]
 
 
 def needed_to_train(wildcards):
-    """Input function: what shows that training is worth its time: that codes give the frames back, or, of a system
-    whose kinetics are learned, that those of MD can be estimated."""
+    """Input function: what has to be well before anything is trained.
+
+    Codes must give the frames back; where kinetics are learned, those of MD must be such that they can be estimated.
+    """
     if wildcards.system in plan.structures():
         return provided(*wildcards, "tokenize", "tokens/fidelity.json")
     return provided(*wildcards, "md_kinetics", "md_kinetics/provenance.json")
