@@ -108,8 +108,10 @@ def write_exact(folder: Path, chain: Chain, lags: list[int]) -> Path:
 
 
 def analyze(inputs: KineticsInputs, output: Path, settings=SETTINGS, **about) -> Path:
+    """Results of a run; its MD is analyzed unless `inputs.md` is there, as variants of a system share it."""
     names = {"system": "chain", "variant": "nanogpt", "about": "a known chain, 300 K", **about}
     common = {"settings": settings, "confidence": 0.95, "seed": 0}
-    analyze_md(inputs.codes, inputs.codebook, output=inputs.md, **common)
+    if not inputs.md.exists():
+        analyze_md(inputs.codes, inputs.codebook, output=inputs.md, **common)
     analyze_kinetics(inputs, output=output, **common, **names)
     return output

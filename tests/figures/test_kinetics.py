@@ -40,7 +40,7 @@ def results(folder: Path, name: str) -> dict[str, Path]:
     }
     folders = {}
     for variant, (codes, training) in made.items():
-        inputs = write_inputs(folder / variant, chain, codes, training)
+        inputs = replace(write_inputs(folder / variant, chain, codes, training), md=folder / "md_kinetics")
         if name == "four_states":
             inputs = replace(inputs, exact=write_exact(folder / "exact", chain, SETTINGS.lags))
         folders[variant] = analyze(inputs, folder / variant / "results", variant=variant, about=ABOUT)
