@@ -18,7 +18,7 @@ class Estimate:
     Attributes:
         value: from all groups together.
         sd_runs: standard deviation over the runs that have a value; NaN where fewer than two have one.
-        standard_error: of `value`, by the jackknife over groups.
+        standard_error: of `value`, by the jackknife (see `estimate`).
         runs: number of runs that have a value.
     """
 

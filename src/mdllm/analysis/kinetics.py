@@ -22,7 +22,7 @@ from mdllm.core.kinetics_settings import KineticsSettings
 from mdllm.core.records import read_json, read_npz, write_json
 
 logger = logging.getLogger(__name__)
-EXACT_TABLES = ("populations", "timescales", "mfpt")
+_EXACT_TABLES = ("populations", "timescales", "mfpt")
 _UNITS = ("nm", "rad")
 _SYMBOLS = {"phi": "φ", "psi": "ψ"}
 
@@ -144,7 +144,7 @@ def _read_model(
 def _combine(name: str, own: pd.DataFrame, inputs: KineticsInputs) -> pd.DataFrame:
     """A table of MD, the model's, and the exact one where there is one."""
     found = [_read_csv(inputs.md / f"{name}.csv"), own]
-    if inputs.exact is not None and name in EXACT_TABLES:
+    if inputs.exact is not None and name in _EXACT_TABLES:
         found.append(_read_csv(inputs.exact / f"{name}.csv"))
     return pd.concat(found, ignore_index=True)
 
