@@ -14,12 +14,11 @@ from mdllm.models.causal_trace import Trace, chosen_windows
 SETTINGS = CausalTraceSettings(windows=20, frames=6)
 
 
-@pytest.fixture(scope="module")
-def model():
+@pytest.fixture(scope="module", params=["llama", "gpt2"])
+def model(request):
     torch.manual_seed(0)
-    network = build_model(
-        NanoGptModel(name="nanogpt", hidden_size=16, heads=2), Vocabulary.from_scratch(1, 5), 9
-    ).eval()
+    settings = NanoGptModel(name="nanogpt", decoder=request.param, hidden_size=16, heads=2)
+    network = build_model(settings, Vocabulary.from_scratch(1, 5), 9).eval()
     with torch.no_grad():  # sharper than at random, so that effects are seen
         for weights in network.parameters():
             weights.mul_(3 if weights.ndim == 2 else 1)

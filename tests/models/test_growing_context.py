@@ -17,7 +17,11 @@ from mdllm.models.sampling import FrameUniforms, frame_uniforms
 
 N, K = 6, 4
 VOCABULARY = Vocabulary.from_scratch(1, K)
-MODELS = [NanoGptModel(name="nanogpt", hidden_size=16, heads=2), LstmModel(name="lstm", hidden_size=16)]
+MODELS = {
+    "nanogpt": NanoGptModel(name="nanogpt", hidden_size=16, heads=2),
+    "nanogpt of gpt2": NanoGptModel(name="nanogpt", decoder="gpt2", hidden_size=16, heads=2),
+    "lstm": LstmModel(name="lstm", hidden_size=16),
+}
 
 
 def settings(**changes):
@@ -35,7 +39,7 @@ def sharp(chosen) -> torch.nn.Module:
     return network
 
 
-@pytest.fixture(params=MODELS, ids=["nanogpt", "lstm"])
+@pytest.fixture(params=MODELS.values(), ids=MODELS)
 def project(request, tmp_path):
     """Folder with codes and a model, and the arguments of a rollout in it."""
     codes = np.random.default_rng(0).integers(0, K, (40, 1)).astype(np.int32)
@@ -72,7 +76,7 @@ def test_replicas_do_not_depend_on_how_many_run_together(project):
     assert together["log_likelihood"] == pytest.approx(alone["log_likelihood"], abs=1e-5)
 
 
-@pytest.mark.parametrize("chosen", MODELS, ids=["nanogpt", "lstm"])
+@pytest.mark.parametrize("chosen", MODELS.values(), ids=MODELS)
 def test_each_frame_follows_the_context_that_the_schedule_says(chosen):
     """Log-likelihoods against plain forward passes over 3, 4, 5, 6, 3 ... frames of context."""
     network = sharp(chosen)
@@ -88,7 +92,7 @@ def test_each_frame_follows_the_context_that_the_schedule_says(chosen):
 
 
 def test_keeping_all_frames_is_the_usual_rollout():
-    network = sharp(MODELS[0])
+    network = sharp(MODELS["nanogpt"])
     context = np.random.default_rng(2).integers(0, K, (3, N, 1))
     uniforms = frame_uniforms(0, np.arange(3), 0, 1)
     growing = frame_generator(network, VOCABULARY, N, settings(keep_frames=N), 0).next_frame(context, uniforms)
@@ -99,7 +103,7 @@ def test_keeping_all_frames_is_the_usual_rollout():
 
 def test_more_frames_than_the_context_cannot_be_kept():
     with pytest.raises(InputError, match=r"rollout.keep_frames 7 is more than language.context_frames 6"):
-        frame_generator(sharp(MODELS[0]), VOCABULARY, N, settings(keep_frames=7), 0)
+        frame_generator(sharp(MODELS["nanogpt"]), VOCABULARY, N, settings(keep_frames=7), 0)
 
 
 def test_starts_are_spread_and_so_is_any_group_of_them():

@@ -15,6 +15,7 @@ from mdllm.models.training import finetune
 
 MODELS = {
     "nanogpt": NanoGptModel(name="nanogpt", hidden_size=16, heads=2),
+    "nanogpt of gpt2": NanoGptModel(name="nanogpt", decoder="gpt2", hidden_size=16, heads=2),
     "lstm": LstmModel(name="lstm", hidden_size=16),
     "markov": MarkovModel(name="markov"),
 }
@@ -56,7 +57,7 @@ def test_trained_saved_and_rolled_out_with_any_number_of_codes(name, codes_file,
     assert np.isfinite(made["entropy"]).all()
 
 
-@pytest.mark.parametrize("name", ["nanogpt", "lstm"])
+@pytest.mark.parametrize("name", ["nanogpt", "nanogpt of gpt2", "lstm"])
 def test_a_step_with_the_cache_is_the_forward_pass(name):
     torch.manual_seed(0)
     vocabulary = Vocabulary.from_scratch(2, 3)
@@ -112,6 +113,20 @@ def test_codes_that_are_not_connected_are_left_out_and_counted(tmp_path):
     assert load_model(tmp_path / "model").log_transition.exp()[0, :3, 3].tolist() == [0, 0, 0]
 
 
-def test_sizes_that_do_not_divide_are_named():
-    with pytest.raises(InputError, match=r"model.hidden_size 30 must be a multiple of model.heads 4"):
-        build_model(NanoGptModel(name="nanogpt", hidden_size=30), Vocabulary.from_scratch(1, 3), 6)
+@pytest.mark.parametrize(
+    ("decoder", "size", "multiple"), [("gpt2", 30, "a"), ("llama", 30, "an even"), ("llama", 12, "an even")]
+)
+def test_sizes_that_do_not_divide_are_named(decoder, size, multiple):
+    with pytest.raises(InputError, match=f"model.hidden_size {size} must be {multiple} multiple of model.heads 4"):
+        build_model(NanoGptModel(name="nanogpt", decoder=decoder, hidden_size=size), Vocabulary.from_scratch(1, 3), 6)
+
+
+def test_rotary_blocks_do_not_depend_on_where_the_window_stands():
+    """The first of all differences between the two kinds: what a frame depends on is relative to it."""
+    torch.manual_seed(0)
+    vocabulary, tokens = Vocabulary.from_scratch(1, 3), torch.tensor([[0, 2, 1, 1, 0]])
+    for name, same in (("nanogpt", True), ("nanogpt of gpt2", False)):
+        model = build_model(MODELS[name], vocabulary, 12).eval()
+        with torch.inference_mode():
+            here, later = (model(tokens, position_ids=torch.arange(first, first + 5)[None]).logits for first in (0, 7))
+        assert torch.allclose(here, later, atol=1e-5) == same

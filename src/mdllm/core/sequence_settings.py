@@ -71,10 +71,15 @@ class NanoGptModel(Section):
     """GPT with scheduled sampling in two passes (Zeng, Zhang & Yao, J. Chem. Theory Comput. 2025)."""
 
     name: Literal["nanogpt"]
+    decoder: Literal["llama", "gpt2"] = Field(
+        "llama", description="kind of blocks; llama: rotary positions; gpt2: learned ones, as in the nanoGPT code"
+    )
     blocks: PositiveInt = Field(3, description="decoder blocks")
     hidden_size: PositiveInt = 64
     heads: PositiveInt = 4
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="of attention; gpt2: of embeddings and residuals as well"
+    )
     scheduled_sampling: ScheduledSampling = ScheduledSampling()
 
 

@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 import torch
 from tqdm import tqdm
-from transformers import GPT2LMHeadModel
 
 from mdllm.core.errors import InputError
 from mdllm.core.sequence_settings import CausalTraceSettings
@@ -25,6 +24,7 @@ from mdllm.language.forms import load_language
 from mdllm.language.series import CodeSeries
 from mdllm.language.windows import window_starts
 from mdllm.models.base import load_model
+from mdllm.models.nanogpt import NanoGpt, layers
 
 Edit = Callable[[torch.Tensor], torch.Tensor]
 
@@ -52,9 +52,9 @@ def causal_trace(
     series, model = CodeSeries.load(codes_file), load_model(model_folder)
     if series.residues != 1:
         raise InputError("causal_trace: frames have several codes; it is made for one code per frame")
-    if settings.frames > model.config.n_positions:
+    if settings.frames > model.config.max_position_embeddings:
         raise InputError(
-            f"causal_trace.frames {settings.frames} is more than the {model.config.n_positions} positions of the model"
+            f"causal_trace.frames {settings.frames} is more than the {model.config.max_position_embeddings} positions of the model"
         )
     vocabulary = load_language(model_folder / "vocabulary.json")
     trace = Trace(model, settings, torch.Generator().manual_seed(seed))
@@ -91,9 +91,9 @@ class Trace:
         generator: of the noise.
     """
 
-    def __init__(self, model: GPT2LMHeadModel, settings: CausalTraceSettings, generator: torch.Generator):
+    def __init__(self, model: NanoGpt, settings: CausalTraceSettings, generator: torch.Generator):
         self.model, self.settings, self.generator = model, settings, generator
-        self.layers = [model.transformer.drop, *model.transformer.h]
+        self.layers = layers(model)
 
     @torch.inference_mode()
     def effects(self, context: torch.Tensor, following: torch.Tensor) -> pd.DataFrame:
@@ -114,7 +114,7 @@ class Trace:
 
     def noise(self, context: torch.Tensor) -> torch.Tensor:
         """Noise (R, T, H) on the first positions, zero on the others."""
-        weights = self.model.transformer.wte.weight
+        weights = self.model.get_input_embeddings().weight
         size = (*context.shape, weights.shape[1])
         drawn = torch.randn(size, generator=self.generator) * self.settings.noise * weights.std()
         drawn[:, round(self.settings.corrupted * context.shape[1]) :] = 0
