@@ -52,10 +52,9 @@ def causal_trace(
     series, model = CodeSeries.load(codes_file), load_model(model_folder)
     if series.residues != 1:
         raise InputError("causal_trace: frames have several codes; it is made for one code per frame")
-    if settings.frames > model.config.max_position_embeddings:
-        raise InputError(
-            f"causal_trace.frames {settings.frames} is more than the {model.config.max_position_embeddings} positions of the model"
-        )
+    positions = model.config.max_position_embeddings
+    if settings.frames > positions:
+        raise InputError(f"causal_trace.frames {settings.frames} is more than the {positions} positions of the model")
     vocabulary = load_language(model_folder / "vocabulary.json")
     trace = Trace(model, settings, torch.Generator().manual_seed(seed))
     tables, counts = [], {}
