@@ -63,7 +63,7 @@ class ScheduledSampling(Section):
     nano-GPT, Eq. 7 and 8. Its values of epsilon and k are not printed; these are ours.
     """
 
-    epsilon: UnitInterval = Field(0.999, description="share at t = 1 after many updates; 1: MD tokens only")
+    epsilon: UnitInterval = Field(0.9999, description="share at t = 1 after many updates; 1: MD tokens only")
     k: Annotated[float, Field(ge=0, lt=1)] = Field(0.99, description="pace at which replacement sets in")
 
 
