@@ -1,6 +1,6 @@
 # make demo   the whole workflow on Trp-cage, both directions, then a table of the results
 # make demo-kinetics   nano-GPT, LSTM and Markov model on a model potential and on alanine dipeptide
-# make test   all tests, file by file on WORKERS processes (default: one per core)
+# make test   all tests
 # make lint   ruff, snakefmt, snakemake --lint, config files against their JSON Schemas
 # make venv   only the environment that the others use
 # make bench, make bench-gpu, make bench-slurm   measurements; records in benchmarks/records/
@@ -9,7 +9,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SLURM_TESTS ?= slurm
-WORKERS ?= auto
 export OMP_NUM_THREADS ?= 1
 
 .PHONY: venv demo demo-kinetics test lint schemas bench bench-gpu bench-slurm test-slurm slurm-events
@@ -32,7 +31,7 @@ demo-kinetics: venv
 	PYTHONPATH=src $(BIN)/python -m mdllm.analysis.kinetics_report results/four_state results/alanine_psi
 
 test: venv
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest
 
 # Needs root, and the Debian packages slurm-wlm and munge: starts a SLURM of its own on this host.
 test-slurm: venv

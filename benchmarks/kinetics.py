@@ -23,6 +23,7 @@ REPLICAS = (1, 16, 64, 250, 500)
 SECONDS = 4.0
 MODELS = {
     "nanogpt": NanoGptModel(name="nanogpt", hidden_size=32, heads=2),
+    "nanogpt_gpt2": NanoGptModel(name="nanogpt", decoder="gpt2", hidden_size=32, heads=2),
     "lstm": LstmModel(name="lstm"),
     "lstm_1024": LstmModel(name="lstm", embedding_size=128, hidden_size=1024),
     "markov": MarkovModel(name="markov"),

@@ -13,7 +13,7 @@ from mdllm.core.config import merge, read_yaml
 from mdllm.core.errors import InputError
 from mdllm.core.settings import StageSettings
 from mdllm.language.text import TextLanguage
-from mdllm.models import text_generation
+from mdllm.models import sampling, text_generation
 from mdllm.models import training as training_module
 from mdllm.models.base import build_model
 from mdllm.models.sampling import frame_uniforms
@@ -116,10 +116,8 @@ def test_longest_window(trainer):
 def test_sampler(trainer, monkeypatch):
     language, network = trainer.train_dataset.language, trainer.model
     seen = []
-    original = text_generation.truncated_probabilities
-    monkeypatch.setattr(
-        text_generation, "truncated_probabilities", lambda *given: seen.append(given[1:]) or original(*given)
-    )
+    original = sampling.truncated_probabilities
+    monkeypatch.setattr(sampling, "truncated_probabilities", lambda *given: seen.append(given[1:]) or original(*given))
     generator = text_generation.TextFrameGenerator(network.eval(), language, 10, paper().rollout)
     generator.next_frame(np.zeros((1, 10, 4), int), frame_uniforms(0, np.arange(1), 0, generator.draws))
-    assert set(seen) == {(1.0, 100, 0.95)}
+    assert set(seen) == {(1.0, 100, 0.95, 0.0)}

@@ -4,14 +4,24 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import chisquare
-from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+from transformers import EpsilonLogitsWarper, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from mdllm.models.sampling import draw, frame_uniforms, truncated_probabilities
 
-SETTINGS = [(1.0, 100, 0.95), (1.0, 5, 1.0), (0.7, 12, 0.8), (1.6, 30, 0.5), (1.0, 1, 0.9), (1.0, 40, 1e-6)]
+SETTINGS = [
+    (1.0, 100, 0.95, 0.0),
+    (1.0, 5, 1.0, 0.0),
+    (0.7, 12, 0.8, 0.03),
+    (1.6, 30, 0.5, 0.0),
+    (1.0, 40, 1.0, 0.02),
+    (1.0, 40, 1.0, 0.9),
+    (1.0, 1, 0.9, 0.0),
+    (1.0, 40, 1e-6, 0.0),
+]
+NAMES = ("temperature", "top_k", "top_p", "epsilon_cutoff")
 
 
-def by_hand(log_p, temperature, top_k, top_p):
+def by_hand(log_p, temperature, top_k, top_p, epsilon_cutoff):
     """Code by code, in plain Python."""
     weights = {code: np.exp(value / temperature) for code, value in enumerate(log_p)}
     ranked = sorted(weights, key=lambda code: -weights[code])[:top_k]
@@ -23,32 +33,42 @@ def by_hand(log_p, temperature, top_k, top_p):
         kept.append(code)
         reached += weights[code] / total
     total = sum(weights[code] for code in kept)
+    kept = [code for code in kept if weights[code] / total >= epsilon_cutoff] or kept[:1]
+    total = sum(weights[code] for code in kept)
     return np.array([weights[code] / total if code in kept else 0.0 for code in range(len(log_p))])
 
 
-def by_transformers(log_p, temperature, top_k, top_p):
+def by_transformers(log_p, temperature, top_k, top_p, epsilon_cutoff):
     scores = TemperatureLogitsWarper(temperature)(None, log_p)
     scores = TopKLogitsWarper(top_k)(None, scores)
-    return TopPLogitsWarper(top_p)(None, scores).softmax(-1)
+    scores = TopPLogitsWarper(top_p)(None, scores)
+    if epsilon_cutoff:
+        scores = EpsilonLogitsWarper(epsilon_cutoff)(None, scores)
+    return scores.softmax(-1)
 
 
-@pytest.mark.parametrize(("temperature", "top_k", "top_p"), SETTINGS)
-def test_probabilities_agree_with_two_independent_implementations(temperature, top_k, top_p):
+@pytest.mark.parametrize(NAMES, SETTINGS)
+def test_probabilities_agree_with_two_independent_implementations(temperature, top_k, top_p, epsilon_cutoff):
     log_p = (3 * torch.randn(20, 40, generator=torch.Generator().manual_seed(0), dtype=torch.float64)).log_softmax(-1)
-    probabilities = truncated_probabilities(log_p, temperature, top_k, top_p)
+    probabilities = truncated_probabilities(log_p, temperature, top_k, top_p, epsilon_cutoff)
     np.testing.assert_allclose(
-        probabilities, [by_hand(row, temperature, top_k, top_p) for row in log_p.numpy()], atol=1e-12
+        probabilities, [by_hand(row, temperature, top_k, top_p, epsilon_cutoff) for row in log_p.numpy()], atol=1e-12
     )
-    torch.testing.assert_close(probabilities, by_transformers(log_p, temperature, top_k, top_p), atol=1e-12, rtol=0)
+    torch.testing.assert_close(
+        probabilities, by_transformers(log_p, temperature, top_k, top_p, epsilon_cutoff), atol=1e-12, rtol=0
+    )
 
 
-@pytest.mark.parametrize(("temperature", "top_k", "top_p"), SETTINGS[:4])
-def test_drawn_frequencies_follow_the_probabilities(temperature, top_k, top_p):
+@pytest.mark.parametrize(NAMES, SETTINGS[:5])
+def test_drawn_frequencies_follow_the_probabilities(temperature, top_k, top_p, epsilon_cutoff):
     log_p = (2 * torch.randn(1, 12, generator=torch.Generator().manual_seed(1), dtype=torch.float64)).log_softmax(-1)
     draws = 20_000
     uniforms = frame_uniforms(7, np.arange(draws), 3, 1)[:, 0]
-    codes = draw(truncated_probabilities(log_p, temperature, top_k, top_p).expand(draws, -1), torch.as_tensor(uniforms))
-    expected = by_transformers(log_p, temperature, top_k, top_p)[0].numpy() * draws
+    codes = draw(
+        truncated_probabilities(log_p, temperature, top_k, top_p, epsilon_cutoff).expand(draws, -1),
+        torch.as_tensor(uniforms),
+    )
+    expected = by_transformers(log_p, temperature, top_k, top_p, epsilon_cutoff)[0].numpy() * draws
     counts = np.bincount(codes.numpy(), minlength=12)
     possible = expected > 0
     assert counts[~possible].sum() == 0

@@ -8,7 +8,7 @@ from scipy.stats import chisquare
 from mdllm.core.settings import RolloutSettings
 from mdllm.language.text import TextLanguage
 from mdllm.language.windows import Windows
-from mdllm.models import text_generation
+from mdllm.models import sampling
 from mdllm.models.objective import objective
 from mdllm.models.sampling import frame_uniforms
 from mdllm.models.text_generation import TextFrameGenerator
@@ -94,11 +94,11 @@ def test_drawn_codes_follow_the_models_distribution(network):
 
 def test_the_papers_sampler_reaches_the_draws(network, monkeypatch):
     seen = []
-    original = text_generation.truncated_probabilities
-    monkeypatch.setattr(
-        text_generation, "truncated_probabilities", lambda *given: seen.append(given[1:]) or original(*given)
-    )
+    original = sampling.truncated_probabilities
+    monkeypatch.setattr(sampling, "truncated_probabilities", lambda *given: seen.append(given[1:]) or original(*given))
     text = language(2, 12)
-    generator = TextFrameGenerator(network, text, N, RolloutSettings(temperature=0.7, top_k=6, top_p=0.8))
+    generator = TextFrameGenerator(
+        network, text, N, RolloutSettings(temperature=0.7, top_k=6, top_p=0.8, epsilon_cutoff=0.01)
+    )
     generator.next_frame(contexts(2, text), frame_uniforms(0, np.arange(2), 0, generator.draws))
-    assert set(seen) == {(0.7, 6, 0.8)}
+    assert set(seen) == {(0.7, 6, 0.8, 0.01)}

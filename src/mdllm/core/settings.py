@@ -178,6 +178,9 @@ class RolloutSettings(Section):
     temperature: PositiveFloat = 1.0
     top_k: PositiveInt = 100
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
+    epsilon_cutoff: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="codes less probable than this are not drawn; 0: none is cut off"
+    )
     checkpoint_every: PositiveInt = Field(20, description="frames between two checkpoints")
 
 

@@ -14,7 +14,7 @@ from mdllm.core.settings import RolloutSettings
 from mdllm.language.vocabulary import Vocabulary
 from mdllm.models.base import new_cache
 from mdllm.models.likelihood import code_log_probabilities
-from mdllm.models.sampling import draw, truncated_probabilities
+from mdllm.models.sampling import draw, truncated
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class FrameGenerator:
                 logits = self.step(residue - 1, codes[-1])
             log_p = code_log_probabilities(logits, self.ids[residue]).double()
             chosen = draw(
-                truncated_probabilities(log_p, self.settings.temperature, self.settings.top_k, self.settings.top_p),
+                truncated(log_p, self.settings),
                 draws[:, residue],
             )
             codes.append(chosen)

@@ -12,7 +12,7 @@ from mdllm.language.grammar import END
 from mdllm.language.text import TextLanguage
 from mdllm.models.generation import GeneratedFrame
 from mdllm.models.likelihood import symbol_log_probabilities
-from mdllm.models.sampling import draw, truncated_probabilities
+from mdllm.models.sampling import draw, truncated
 
 
 class TextFrameGenerator:
@@ -43,7 +43,7 @@ class TextFrameGenerator:
             ends = self.ends[np.minimum(done, residues - 1)]
             log_p = symbol_log_probabilities(logits, state, ends, self.language)
             chosen = draw(
-                truncated_probabilities(log_p, self.settings.temperature, self.settings.top_k, self.settings.top_p),
+                truncated(log_p, self.settings),
                 torch.as_tensor(column, device=logits.device),
             )
             symbol = chosen.cpu().numpy()
