@@ -28,6 +28,9 @@ def draw(kinetics: Kinetics, stem: Path) -> None:
                 )  # fmt: skip
             ax.set_title(f"{start} → {end}", loc="center", pad=2)
         log_axis(axes[0, 0], "x")
+        axes[0, 0].set_yscale("log")
+        rarest = table.loc[table["count"] > 0, "per_ns"].min() / 3  # an error as large as its value has no lower end
+        axes[0, 0].set_ylim(bottom=max(axes[0, 0].get_ylim()[0], rarest))
         log_axis(axes[0, 0], "y")
         label_grid(axes, len(pairs), "commit time (ps)", "transitions / ns")
         kinetics.title(fig)
