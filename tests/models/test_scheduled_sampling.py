@@ -8,7 +8,7 @@ from mdllm.core.records import write_npz
 from mdllm.core.sequence_settings import NanoGptModel, ScheduledSampling
 from mdllm.core.settings import LanguageSettings, TrainingSettings
 from mdllm.language.vocabulary import Vocabulary
-from mdllm.models.scheduled_sampling import drawn_tokens, mixed, share_of_md
+from mdllm.models.scheduled_sampling import drawn_tokens, mixed, replaced, share_of_md
 from mdllm.models.training import finetune
 
 
@@ -23,9 +23,28 @@ def test_the_share_of_md_tokens_is_that_of_the_paper():
 
 def test_replaced_positions_come_as_often_as_the_share_says():
     torch.manual_seed(0)
-    tokens, predicted = torch.zeros(20_000, 4, dtype=int), torch.ones(20_000, 3, dtype=int)
-    share = torch.tensor([0.0, 1.0, 0.7, 0.2], dtype=torch.float64)
-    assert mixed(tokens, predicted, share).double().mean(0).tolist() == pytest.approx([0, 0, 0.3, 0.8], abs=0.01)
+    share = torch.tensor([1.0, 1.0, 0.7, 0.2], dtype=torch.float64)
+    chosen = replaced(20_000, share)
+    assert chosen.double().mean(0).tolist() == pytest.approx([0, 0, 0.3, 0.8], abs=0.01)
+
+
+def test_new_tokens_stand_where_they_are_chosen_and_only_such_windows_are_drawn():
+    tokens = torch.arange(12).view(3, 4)
+    chosen = torch.tensor([[0, 0, 1, 1], [1, 0, 0, 0], [1, 1, 0, 0]], dtype=bool)
+    seen = []
+
+    def draw(windows):
+        seen.append(windows.tolist())
+        return -windows[:, 1:]
+
+    assert mixed(tokens, chosen, draw).tolist() == [[0, 1, -2, -3], [4, 5, 6, 7], [8, -9, 10, 11]]
+    assert seen == [[[0, 1, 2, 3], [8, 9, 10, 11]]]
+    assert tokens.tolist() == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
+
+
+def test_nothing_chosen_draws_nothing():
+    tokens = torch.arange(8).view(2, 4)
+    assert mixed(tokens, torch.zeros(2, 4, dtype=bool), pytest.fail).tolist() == tokens.tolist()
 
 
 def test_drawn_tokens_may_stand_where_they_stand_and_follow_the_logits():

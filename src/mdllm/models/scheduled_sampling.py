@@ -7,8 +7,10 @@ window, against the MD tokens; both passes share all parameters, and at inferenc
 Source: nano-GPT (J. Chem. Theory Comput. 2025, 10.1021/acs.jctc.5c00180), Eq. 7 and 8; two passes as in Mihaylova &
 Martins, arXiv 1906.07651. Whether predictions are drawn or the most probable ones is not printed; here they are drawn.
 
-Axes: R windows, T tokens, V token ids.
+Axes: R windows, r of them in which a token is replaced, T tokens, V token ids.
 """
+
+from collections.abc import Callable
 
 import torch
 from transformers import Trainer
@@ -30,10 +32,25 @@ def drawn_tokens(logits: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
     return candidates.gather(-1, chosen.view(len(logits), -1, 1))[..., 0]
 
 
-def mixed(tokens: torch.Tensor, predicted: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
-    """Tokens (R, T), each but the first replaced by `predicted` (R, T - 1) with probability 1 - `share` (T,)."""
-    kept = torch.rand(predicted.shape, device=tokens.device, dtype=torch.float64) < share[1:].to(tokens.device)
-    return torch.cat([tokens[:, :1], torch.where(kept, tokens[:, 1:], predicted)], dim=1)
+def replaced(windows: int, share: torch.Tensor) -> torch.Tensor:
+    """Which tokens (R, T) of R windows are not MD's, each with probability 1 - `share` (T,)."""
+    return torch.rand(windows, len(share), device=share.device, dtype=torch.float64) >= share
+
+
+def mixed(tokens: torch.Tensor, chosen: torch.Tensor, draw: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+    """Tokens (R, T) with new ones where `chosen` (R, T) says so; never at position 0.
+
+    Args:
+        draw: windows (r, T) to tokens (r, T - 1) for positions 1 to T - 1. It sees only windows in which something is
+            chosen, few of them while the share of MD is high: most of a first pass is saved.
+    """
+    chosen = chosen[:, 1:]
+    affected = chosen.any(1)
+    mixture = tokens.clone()
+    if affected.any():
+        own = tokens[affected]
+        mixture[affected, 1:] = torch.where(chosen[affected], draw(own), own[:, 1:])
+    return mixture
 
 
 class ScheduledSamplingTrainer(Trainer):
@@ -45,9 +62,14 @@ class ScheduledSamplingTrainer(Trainer):
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         tokens = inputs["input_ids"]
-        share = share_of_md(self.state.global_step, tokens.shape[1], self.sampling)
+        share = share_of_md(self.state.global_step, tokens.shape[1], self.sampling).to(tokens.device)
         if model.training and share[-1] < 1:
-            with torch.no_grad():
-                predicted = drawn_tokens(model(input_ids=tokens).logits, self.ids)
-            inputs = {**inputs, "input_ids": mixed(tokens, predicted, share)}
+            # Without the wrapper of several processes, in which all would have to make this pass or none.
+            network = self.accelerator.unwrap_model(model)
+            chosen = replaced(len(tokens), share)
+            inputs = {**inputs, "input_ids": mixed(tokens, chosen, lambda own: self._draw(network, own))}
         return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+
+    @torch.no_grad()
+    def _draw(self, network: torch.nn.Module, tokens: torch.Tensor) -> torch.Tensor:
+        return drawn_tokens(network(input_ids=tokens).logits, self.ids)
