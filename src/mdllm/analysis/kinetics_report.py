@@ -1,4 +1,5 @@
-"""What `make demo-kinetics` prints: each system's table of passage times, and a sentence for each of its models.
+"""What `make demo-kinetics` prints: of each system the table of passage times, a sentence for each of its models, and
+how far each is from the reference beside the nearest one.
 
 ``python -m mdllm.analysis.kinetics_report results/SYSTEM ...``
 """
@@ -6,21 +7,22 @@
 import argparse
 from pathlib import Path
 
+from mdllm.analysis import nearest
 from mdllm.core.records import read_json
 
 
 def render(folder: Path) -> str:
-    """The table and the verdicts of one system, from `figures/mfpt_table.md` and each `summary.json`."""
+    """The tables and the verdicts of one system, from `figures/mfpt_table.md` and each `summary.json`."""
     lines = [(folder / "figures" / "mfpt_table.md").read_text()]
-    for path in sorted(folder.glob("*/summary.json")):
-        summary = read_json(path)
+    summaries = {path.parent.name: read_json(path) for path in sorted(folder.glob("*/summary.json"))}
+    for summary in summaries.values():
         training = summary["training"]
         lines.append(
             f"{summary['variant']}: {summary['comparisons']['model']['verdict']}; {training['validation_loss']:.4f} "
             f"nats per code (persistence {training['baseline_persistence']:.4f}), "
             f"{training['training_seconds']:.0f} s of training"
         )
-    return "\n".join([*lines, f"Figures: {folder / 'figures'}"])
+    return "\n".join([*lines, "", nearest.table(summaries), "", f"Figures: {folder / 'figures'}"])
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ SCHEMA_FILE = Path(__file__).resolve().parents[3] / "workflow" / "schemas" / "ki
 MD, MODEL, EXACT = "md", "model", "exact"
 # A distance of this many combined standard errors counts as agreement.
 WITHIN = 2
-_NAMES = {MD: "MD", EXACT: "exact"}
+NAMES = {MD: "MD", EXACT: "exact"}
 
 
 class _Section(BaseModel):
@@ -34,6 +34,7 @@ class Comparison(_Section):
     quantity: str = Field(description="name of the state; start -> end of a passage; or the process")
     value: float | None
     reference: float | None
+    standard_error: float | None = Field(description="of the value")
     combined_standard_error: float | None = Field(description="root of the sum of both squared standard errors")
     distance: float | None = Field(description="(value - reference) / combined_standard_error")
     relative_deviation: float | None = Field(description="value / reference - 1")
@@ -137,7 +138,7 @@ def _comparisons(source: str, description: dict, tables: dict[str, pd.DataFrame]
         "slowest_timescale_ps": _compare(slowest, "timescale_ps", source, reference)[0],
         "mfpt_ps": _compare(mfpt, "mfpt_ps", source, reference),
     }
-    return {**found, "verdict": _verdict(found, _NAMES[reference])}
+    return {**found, "verdict": _verdict(found, NAMES[reference])}
 
 
 def _compare(table: pd.DataFrame, column: str, source: str, reference: str) -> list[dict]:
@@ -145,11 +146,13 @@ def _compare(table: pd.DataFrame, column: str, source: str, reference: str) -> l
     own, other = (table[table["source"] == name].set_index("quantity") for name in (source, reference))
     error = 0.0 if reference == EXACT else other["standard_error"].astype(float)
     value, expected = own[column].astype(float), other[column].astype(float).reindex(own.index)
-    combined = np.sqrt(own["standard_error"].astype(float) ** 2 + error**2)
+    own_error = own["standard_error"].astype(float)
+    combined = np.sqrt(own_error**2 + error**2)
     rows = pd.DataFrame(
         {
             "value": value,
             "reference": expected,
+            "standard_error": own_error,
             "combined_standard_error": combined,
             "distance": (value - expected) / combined.where(combined > 0),
             "relative_deviation": value / expected - 1,
