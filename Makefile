@@ -30,8 +30,9 @@ demo-kinetics: venv
 	$(BIN)/snakemake --profile profiles/local --config only=four_state,alanine_psi
 	PYTHONPATH=src $(BIN)/python -m mdllm.analysis.kinetics_report results/four_state results/alanine_psi
 
+# Files of tests are shared among as many processes as there are cores.
 test: venv
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 # Needs root, and the Debian packages slurm-wlm and munge: starts a SLURM of its own on this host.
 test-slurm: venv

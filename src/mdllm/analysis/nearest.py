@@ -57,7 +57,7 @@ def table(summaries: Mapping[str, dict]) -> str:
         lines.append(_line([quantity, *(_cell(rows[name]["distance"], further[name]) for name in names)]))
     note = (
         f"Distances from {reference} in combined standard errors. In brackets: by how many of its standard errors the "
-        f"deviation exceeds that of the nearest model; up to {WITHIN} it is no further than by chance."
+        f"deviation exceeds that of the nearest model; up to {WITHIN} that may be chance."
     )
     return "\n".join([*lines, "", note])
 
