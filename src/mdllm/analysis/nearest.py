@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 
 from mdllm.analysis.kinetics_summary import NAMES, WITHIN
+from mdllm.core.markdown import table_row
 
 
 def excess(comparisons: Mapping[str, dict]) -> dict[str, float | None]:
@@ -51,10 +52,10 @@ def table(summaries: Mapping[str, dict]) -> str:
     names = list(summaries)
     found = {name: summary["comparisons"]["model"] for name, summary in summaries.items()}
     reference = NAMES[next(iter(summaries.values()))["reference"]]
-    lines = [_line(["quantity", *names]), _line(["---", *["---:"] * len(names)])]
+    lines = [table_row(["quantity", *names]), table_row(["---", *["---:"] * len(names)])]
     for quantity, rows in _quantities(found).items():
         further = excess(rows)
-        lines.append(_line([quantity, *(_cell(rows[name]["distance"], further[name]) for name in names)]))
+        lines.append(table_row([quantity, *(_cell(rows[name]["distance"], further[name]) for name in names)]))
     note = (
         f"Distances from {reference} in combined standard errors. In brackets: by how many of its standard errors the "
         f"deviation exceeds that of the nearest model; up to {WITHIN} that may be chance."
@@ -78,7 +79,3 @@ def _cell(distance: float | None, further: float | None) -> str:
     if distance is None:
         return "none"
     return f"{abs(distance):.2f} ({'nearest' if further == 0 else f'{further:.1f}'})"
-
-
-def _line(cells: list[str]) -> str:
-    return "| " + " | ".join(cells) + " |"

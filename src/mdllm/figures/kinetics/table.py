@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from mdllm.core.markdown import table_row
 from mdllm.figures.kinetics.data import EXACT, MD, Kinetics
 
 
@@ -21,7 +22,7 @@ def write(kinetics: Kinetics, stem: Path) -> None:
         own = by_source[source].reindex(columns=columns).loc[kinetics.pairs]
         numbers[[f"{source}_{name}" for name in columns]] = own.to_numpy(float)
     header = ["pair", *(look.label for look in kinetics.looks.values())]
-    text = [kinetics.about, "", _line(header), _line(["---"] + ["---:"] * len(kinetics.looks))]
+    text = [kinetics.about, "", table_row(header), table_row(["---"] + ["---:"] * len(kinetics.looks))]
     notes = []
     for pair in kinetics.pairs:
         cells = [" → ".join(pair)]
@@ -31,7 +32,7 @@ def write(kinetics: Kinetics, stem: Path) -> None:
             notes += [note for note in own if note not in notes]
             marks = ", ".join(str(notes.index(note) + 1) for note in own)
             cells.append(_cell(row, source) + (f" [{marks}]" if own else ""))
-        text.append(_line(cells))
+        text.append(table_row(cells))
     several = {kinetics.looks[name].label: n for name, n in kinetics.trainings.items() if n > 1}
     runs = ", ".join(f"of {label} {count} trainings" for label, count in several.items())
     runs += "; else " if several else ""
@@ -50,7 +51,3 @@ def _cell(row: pd.Series, source: str) -> str:
     if source == EXACT:
         return f"{value:.{digits}f}"
     return f"{value:.{digits}f} ± " + ("?" if pd.isna(spread) else f"{spread:.{digits}f}")
-
-
-def _line(cells: list[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
