@@ -33,7 +33,7 @@ def write_run(folder: Path, prepared) -> AnalysisInputs:
         backbone = read_backbone(universe, rows.ravel())
         backbone += rng.normal(scale=NOISE_NM, size=backbone.shape)
         name = "ensemble" if source == "model" else source
-        with TrajectoryWriter(folder / f"{name}.xtc", universe) as writer:
+        with TrajectoryWriter(folder / f"{name}.xtc") as writer:
             writer.write(backbone, np.arange(len(backbone)))
         frame = prepared.frames["frame"].to_numpy()[index] if source == "roundtrip" else np.arange(FRAMES)
         tables.append(

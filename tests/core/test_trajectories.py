@@ -23,7 +23,7 @@ def test_residues_and_coordinates_survive(tmp_path, structures):
     frames = np.stack([first, first + 1.0, first - 2.5])
     universe = backbone_universe(atoms.residues)
     write_topology(tmp_path / "t.pdb", universe, frames[0])
-    with TrajectoryWriter(tmp_path / "t.xtc", universe) as writer:
+    with TrajectoryWriter(tmp_path / "t.xtc") as writer:
         writer.write(frames[:2], np.array([0.0, 2.0]))
         writer.write(frames[2:], np.array([4.0]))
 
@@ -42,7 +42,7 @@ def test_chunks_cover_all_frames_once(tmp_path, trp_cage_files):
     universe = backbone_universe(atoms.residues)
     frames = np.stack([atoms.cut(ts.positions, None) for ts in raw.trajectory[:25]])
     write_topology(tmp_path / "t.pdb", universe, frames[0])
-    with TrajectoryWriter(tmp_path / "t.xtc", universe) as writer:
+    with TrajectoryWriter(tmp_path / "t.xtc") as writer:
         writer.write(frames, np.arange(25.0))
     again = open_backbone(tmp_path / "t.pdb", tmp_path / "t.xtc")
     chunks = list(iterate_backbone(again, chunk=10))

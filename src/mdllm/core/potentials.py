@@ -40,17 +40,19 @@ class Potential:
 # The barrier first, then the wells.
 _CENTRES = np.array([(0.0, 0.0), *_FOUR_WELLS.values()])  # (5, 2)
 _SIGNS = np.array([1.0] + [-1.0] * len(_FOUR_WELLS))
+# Exponents of the gaussians (5,) = _EXPONENTS (5, 4) times x, y, x^2 + y^2 and 1, from |r - c|^2 = r^2 - 2 r c + c^2:
+# the only large operation left is the exponential.
+_EXPONENTS = np.column_stack([_CENTRES, np.full(5, -0.5), -0.5 * (_CENTRES**2).sum(1)]) / _WIDTH**2
+# The gaussians' part of the gradient = r times the first row of (3, 5) times the gaussians, minus the other two.
+_PULL = np.column_stack([_SIGNS, _SIGNS[:, None] * _CENTRES]).T / _WIDTH**2
 
 
 def _gaussians(points: np.ndarray, squares: np.ndarray) -> np.ndarray:
-    """Gaussians of the barrier and the wells (5, ...), from coordinates (2, ...) and their squares.
-
-    With |r - c|^2 = r^2 - 2 r c + c^2 the only large operation but the exponential is a product of matrices.
-    """
-    exponents = _product(_CENTRES, points)
-    exponents -= 0.5 * squares.sum(0)
-    exponents -= _like(0.5 * (_CENTRES**2).sum(1), points).reshape(-1, *[1] * (points.ndim - 1))
-    exponents /= _like(_WIDTH**2, points)
+    """Gaussians of the barrier and the wells (5, ...), from coordinates (2, ...) and their squares."""
+    features = np.empty((4, *points.shape[1:]), points.dtype)
+    features[:2], features[3] = points, 1
+    np.add(*squares, out=features[2, ...])
+    exponents = _product(_EXPONENTS, features)
     return np.exp(exponents, out=exponents)
 
 
@@ -61,13 +63,16 @@ def _four_state_energy(points: np.ndarray) -> np.ndarray:
 
 def _four_state_force(points: np.ndarray) -> np.ndarray:
     squares = points * points
-    weights = np.column_stack([_SIGNS, _SIGNS[:, None] * _CENTRES]).T / _WIDTH**2  # (3, 5)
-    pull, *towards = _product(weights, _gaussians(points, squares))
-    return points * (pull - _like(4 * _CONFINEMENT, points) * squares) - np.stack(towards)
+    pulls = _product(_PULL, _gaussians(points, squares))
+    squares *= _like(-4 * _CONFINEMENT, points)
+    squares += pulls[0]
+    squares *= points
+    squares -= pulls[1:]
+    return squares
 
 
 def _product(matrix: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """(m, n) and (n, ...) -> (m, ...), in the precision of `values`."""
+    """(..., n) and (n, ...) -> (..., ...), in the precision of `values`."""
     return np.tensordot(_like(matrix, values), values, axes=1)
 
 

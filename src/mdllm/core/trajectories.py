@@ -10,12 +10,15 @@ from pathlib import Path
 
 import MDAnalysis as mda
 import numpy as np
+from MDAnalysis.lib.formats.libmdaxdr import XTCFile
 from tqdm import tqdm
 
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import BACKBONE_ATOMS
 
 ANGSTROM_PER_NM = 10.0
+_NO_BOX = np.zeros((3, 3), np.float32)
+_PER_NM = 1000.0  # precision of an XTC file
 _ATOMS = len(BACKBONE_ATOMS)
 
 
@@ -60,26 +63,25 @@ def write_topology(path: Path, universe: mda.Universe, backbone: np.ndarray) -> 
 
 
 class TrajectoryWriter:
-    """Appends chunks (F, ..., 3) in nm to an XTC file (coordinates rounded to 0.001 nm)."""
+    """Appends chunks (F, ..., 3) in nm to an XTC file (coordinates rounded to 0.001 nm), without a box.
 
-    def __init__(self, path: Path, universe: mda.Universe):
-        self._universe = universe
-        self._universe.dimensions = None
-        self._writer = mda.Writer(str(path), n_atoms=len(universe.atoms))
+    The file object of MDAnalysis, not its writer of atom groups, which takes longer for a frame of a few atoms than
+    compressing it does.
+    """
+
+    def __init__(self, path: Path):
+        self._file, self._step = XTCFile(str(path), "w"), 0
 
     def write(self, coordinates: np.ndarray, times_ps: np.ndarray) -> None:
-        timestep = self._universe.trajectory.ts
         for frame, time_ps in zip(coordinates, times_ps, strict=True):
-            timestep.positions = frame.reshape(-1, 3) * ANGSTROM_PER_NM
-            timestep.data["step"] = timestep.data.get("step", -1) + 1
-            timestep.time = float(time_ps)
-            self._writer.write(self._universe.atoms)
+            self._file.write(frame.reshape(-1, 3), _NO_BOX, self._step, float(time_ps), _PER_NM)
+            self._step += 1
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self._writer.close()
+        self._file.close()
 
 
 def open_backbone(topology: Path, trajectory: Path | None = None) -> mda.Universe:

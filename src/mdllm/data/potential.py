@@ -27,17 +27,22 @@ def simulate_walkers(source: PotentialSource, columns: dict[str, str]) -> pd.Dat
     points = np.resize(list(potential.wells.values()), (source.walkers, 2)).T.astype(np.float32)
     drift = np.float32(source.time_step / source.friction)
     spread = np.float32(np.sqrt(source.time_step / (2 * source.beta * source.friction)))
-    noise = rng.standard_normal(points.shape, dtype=np.float32)
+    noise, following = rng.standard_normal((2, *points.shape), dtype=np.float32)
     steps = round(source.save_interval / source.time_step)
     before = round(source.equilibration / source.time_step)
     saved = np.empty((source.frames, 2, source.walkers), np.float32)
 
     def advance(count: int) -> None:
-        nonlocal points, noise
+        nonlocal points, noise, following
         for _ in range(count):
-            following = rng.standard_normal(points.shape, dtype=np.float32)
-            points = points + drift * potential.force(points) + spread * (noise + following)
-            noise = following
+            rng.standard_normal(out=following, dtype=np.float32)
+            step = potential.force(points)
+            step *= drift
+            points += step
+            noise += following
+            noise *= spread
+            points += noise
+            noise, following = following, noise
 
     advance(before)
     for frame in tqdm(range(source.frames), desc="simulate", unit="frame", mininterval=1):

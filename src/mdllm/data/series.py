@@ -90,7 +90,7 @@ def prepare_series(
     total = sum(file["frames"] for file in sources["trajectories"])
     segments = 0
     with (
-        TrajectoryWriter(output / "atoms.xtc", mda.Merge(chosen.atoms)) as writer,
+        TrajectoryWriter(output / "atoms.xtc") as writer,
         FrameTable(output / "frames.parquet") as table,
         tqdm(total=total, desc="prepare", unit="frame", mininterval=1) as progress,
     ):

@@ -52,7 +52,7 @@ def prepare(
     counts = dict.fromkeys([*observables.states, OUTSIDE], 0)
     total = sum(file["frames"] for file in sources["trajectories"])
     with (
-        TrajectoryWriter(output / "backbone.xtc", universe) as writer,
+        TrajectoryWriter(output / "backbone.xtc") as writer,
         FrameTable(output / "frames.parquet") as table,
         tqdm(total=total, desc="prepare", unit="frame", mininterval=1) as progress,
     ):

@@ -61,6 +61,8 @@ def figure(
 def save(fig: Figure, stem: Path, data: pd.DataFrame) -> None:
     """Write `stem`.pdf, .png (300 dpi) and .csv, the data shown; the same input gives the same bytes."""
     stem.parent.mkdir(parents=True, exist_ok=True)
+    fig.get_layout_engine().execute(fig)
+    fig.set_layout_engine("none")  # or the layout would be made again, twice for each file
     fig.savefig(stem.with_suffix(".pdf"), metadata={"CreationDate": None, "ModDate": None})
     fig.savefig(stem.with_suffix(".png"))
     data.to_csv(stem.with_suffix(".csv"), index=False)

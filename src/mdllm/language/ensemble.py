@@ -59,12 +59,11 @@ def decode_ensembles(
     fitted = load_tokenizer(tokenizer)
     tables = []
     for number, (source, part) in enumerate(_ensembles(rollout, codes, seed).items()):
-        universe = open_backbone(topology)
         flat = part.codes.reshape(-1, part.codes.shape[-1])
         rng = np.random.default_rng([seed, number]) if samples > 1 else None
         times = np.repeat(np.tile(part.frame * part.interval_ps, len(part.codes)), samples)
         with (
-            TrajectoryWriter(output / _FILES[source], universe) as writer,
+            TrajectoryWriter(output / _FILES[source]) as writer,
             tqdm(total=len(flat) * samples, desc=f"decode {source}", unit="frame", mininterval=1) as progress,
         ):
             for first, backbone in _structures(fitted, flat, samples, rng):

@@ -233,14 +233,12 @@ def _trainer(
 
 def collate(windows: list[dict[str, np.ndarray]]) -> dict[str, torch.Tensor]:
     """A batch of windows (R, T); shorter ones are filled up at the end, which no token of the window attends to."""
-    longest = max(len(window["input_ids"]) for window in windows)
-    fill = {"input_ids": 0, "labels": IGNORED}
-    return {
-        key: torch.as_tensor(
-            np.stack([np.pad(w[key], (0, longest - len(w[key])), constant_values=value) for w in windows])
-        )
-        for key, value in fill.items()
-    }
+    shape = len(windows), max(len(window["input_ids"]) for window in windows)
+    batch = {"input_ids": torch.zeros(shape, dtype=torch.int64), "labels": torch.full(shape, IGNORED)}
+    for key, rows in batch.items():
+        for row, window in zip(rows.numpy(), windows, strict=True):
+            row[: len(window[key])] = window[key]
+    return batch
 
 
 def _train(trainer: Trainer, training: TrainingSettings, work_folder: Path) -> tuple[TrainerState, int]:
