@@ -1,14 +1,14 @@
 """Exact kinetics of overdamped Langevin dynamics in a model potential, as its codes show them.
 
-The Fokker-Planck operator is discretized on a square grid of M cells of width h: the rate from cell i to each of its
-four neighbours j is D / h^2 exp(-beta (U_j - U_i) / 2), D = 1 / (beta friction) (square-root approximation: Lie,
-Fackeldey and Weber, SIAM J. Matrix Anal. Appl. 34, 738, 2013). Detailed balance holds exactly; the error is of order
-h^2. With S = sqrt(p) Q / sqrt(p), symmetric, the propagator is exp(Q t) = sqrt(p)^-1 V exp(-rates t) V^T sqrt(p), and
-modes that are gone after one saving interval are never computed.
+The Fokker-Planck operator is discretized by finite volumes on a square grid of M cells of width h. With the flux
+written as -D exp(-beta U) grad(p exp(beta U)), D = 1 / (beta friction), and the gradient as the difference across a
+face, the rate from cell i to each of its four neighbours j is D / h^2 exp(-beta (U_face - U_i)). Detailed balance holds
+exactly; the error is of order h^2. With S = sqrt(p) Q / sqrt(p), symmetric, the propagator is
+exp(Q t) = sqrt(p)^-1 V exp(-rates t) V^T sqrt(p), and modes that are gone after one saving interval are never computed.
 
-What is exact: everything but the grid. Halving the width of 0.125 moves times of the 4-state model by 0.6 %. The box
-must hold the plateau around the wells too: walkers that have left a pair of wells cross it, and a box of half width 4
-in place of 8 makes the slowest timescale 4 % longer.
+What is exact: everything but the grid. Halving the width of 0.125 moves timescales of the 4-state model by 0.01 %. The
+box must hold the plateau around the wells too: walkers that have left a pair of wells cross it, and a box of half width
+4 in place of 8 makes the slowest timescale 4 % longer.
 """
 
 from collections.abc import Callable
@@ -116,9 +116,10 @@ def solve(source: PotentialSource, shortest: float) -> tuple[np.ndarray, Propaga
     i = np.r_[number[1:].ravel(), number[:, 1:].ravel()]
     j = np.r_[number[:-1].ravel(), number[:, :-1].ravel()]
     rate = 1 / (source.beta * source.friction * (2 * potential.box / side) ** 2)
-    forth, back = (rate * np.exp(-source.beta * (energy[b] - energy[a]) / 2) for a, b in ((i, j), (j, i)))
+    face = potential.energy((cells[i] + cells[j]).T / 2)
+    forth, back = (rate * np.exp(-source.beta * (face - energy[cell])) for cell in (i, j))
     leaving = np.bincount(i, forth, side**2) + np.bincount(j, back, side**2)
-    every, pairs = np.arange(side**2), np.full(len(i), rate)
+    every, pairs = np.arange(side**2), np.sqrt(forth * back)
     entries = np.r_[pairs, pairs, -leaving], (np.r_[i, j, every], np.r_[j, i, every])
     boltzmann = np.exp(-source.beta * (energy - energy.min()))
     return cells, Propagator.of_generator(coo_array(entries).tocsc(), boltzmann / boltzmann.sum(), shortest)

@@ -103,12 +103,12 @@ class SimulationSource(Section):
 
     @model_validator(mode="after")
     def _whole_multiples(self):
-        _require_multiple(self.save_interval_ps, "save_interval_ps", self.time_step_ps, "time_step_ps")
+        require_multiple(self.save_interval_ps, "save_interval_ps", self.time_step_ps, "time_step_ps")
         lengths = {key: getattr(self, key) for key in ("nvt_ps", "production_ps", "checkpoint_interval_ps")}
         if isinstance(self.solvent, ExplicitSolvent):
             lengths["solvent.npt_ps"] = self.solvent.npt_ps
         for key, length in lengths.items():
-            _require_multiple(length, key, self.save_interval_ps, "save_interval_ps")
+            require_multiple(length, key, self.save_interval_ps, "save_interval_ps")
         return self
 
     @property
@@ -125,7 +125,7 @@ class SimulationSource(Section):
         return round(length_ps / self.save_interval_ps)
 
 
-def _require_multiple(length: float, key: str, unit: float, unit_key: str) -> None:
+def require_multiple(length: float, key: str, unit: float, unit_key: str) -> None:
     count = length / unit
     if abs(count - round(count)) > 1e-6 * max(1.0, count) or 0 < length < unit / 2:
         below, above = unit * int(count), unit * (int(count) + 1)
