@@ -7,7 +7,7 @@ Each stage has one section. Units stand in the key (`_nm`, `_rad`, `_ps`); a key
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from mdllm.core.kinetics_settings import KineticsSettings
 from mdllm.core.section import Name, Section
@@ -161,6 +161,9 @@ class TrainingSettings(Section):
     validation_windows: PositiveInt | None = Field(
         None, description="validation windows at most, evenly spread; null: all of them"
     )
+    output_refit: NonNegativeInt = Field(
+        0, description="steps of L-BFGS that fit the output layer to all training frames at the end; 0: none"
+    )
 
 
 class RolloutSettings(Section):
@@ -210,6 +213,12 @@ class StageSettings(Section):
     analysis: AnalysisSettings = AnalysisSettings()
     kinetics: KineticsSettings = KineticsSettings()
     causal_trace: CausalTraceSettings = CausalTraceSettings()
+
+    @model_validator(mode="after")
+    def _own_output_layer(self):
+        if self.training.output_refit and isinstance(self.model, PretrainedModel):
+            raise ValueError("training.output_refit: a pretrained model keeps its output layer; set it to 0")
+        return self
 
 
 class RunSettings(Section):

@@ -50,6 +50,9 @@ class LstmForCausalLM(PreTrainedModel):
     def _init_weights(self, module) -> None:
         """The defaults of torch, which the layers have already."""
 
+    def get_output_embeddings(self) -> nn.Linear:
+        return self.output
+
     def new_cache(self, tokens: int) -> RecurrentState:
         """What `past_key_values` takes; its size does not depend on the number of tokens."""
         return RecurrentState()

@@ -29,6 +29,7 @@ from mdllm.models.callbacks import ProgressBar, StopWhenPreempted, StopWithoutIm
 from mdllm.models.checkpoints import KeepBestAndNewest, best_checkpoint, newest_checkpoint, read_state
 from mdllm.models.estimation import estimate
 from mdllm.models.objective import Objective, objective
+from mdllm.models.output_layer import refit_saved
 from mdllm.models.scheduled_sampling import ScheduledSamplingTrainer
 
 logger = logging.getLogger(__name__)
@@ -129,6 +130,9 @@ def finetune(
     if arguments.process_index == 0:
         kind.keep(best_checkpoint(work_folder, state), model, folder)
         form.save(folder / "vocabulary.json")
+        if training.output_refit:
+            report |= refit_saved(folder, series, parts, language, form, training.output_refit)
+            report["training_seconds"] = round(time.monotonic() - started, 1)
         training_log(state, tokens_per_code).to_csv(output_folder / "training_log.csv", index=False)
         write_json(folder / "training.json", report)
     PartialState().wait_for_everyone()
