@@ -68,8 +68,8 @@ def test_the_loss_falls_and_only_the_output_layer_changes(name, residues):
     tokens = torch.as_tensor(vocabulary.encode(codes))
     output = model.get_output_embeddings()
     others = {key: value.clone() for key, value in model.state_dict().items()}
-    found = refit(model, vocabulary, tokens, JUDGED, 50)
-    assert found.after < found.before
+    before, after = refit(model, vocabulary, tokens, JUDGED, 50)
+    assert after < before
     changed = {key for key, value in model.state_dict().items() if not torch.equal(value, others[key])}
     own = {key for key, value in model.state_dict().items() if value.data_ptr() == output.weight.data_ptr()}
     assert own <= changed <= own | {"output.bias"}
@@ -80,7 +80,7 @@ def test_the_loss_falls_and_only_the_output_layer_changes(name, residues):
         ).mean()
         for r in range(residues)
     ]
-    assert found.after == pytest.approx(np.mean(nats), abs=1e-5)
+    assert after == pytest.approx(np.mean(nats), abs=1e-5)
 
 
 def test_codes_are_expected_as_often_as_they_follow():

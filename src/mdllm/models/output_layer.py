@@ -9,7 +9,6 @@ states, and it is these that shift the populations of a rollout.
 Axes: W windows, n judged frames, H hidden features (one of them constant where the layer has a bias), K codes.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -27,15 +26,6 @@ from mdllm.models.objective import CodeObjective
 _BATCH = 512
 
 
-@dataclass(frozen=True)
-class Refit:
-    """Loss of the judged training frames in nats per code, before and after, and evaluations of it."""
-
-    before: float
-    after: float
-    evaluations: int
-
-
 def refit_saved(
     folder: Path, series: CodeSeries, parts: Split, language: LanguageSettings, vocabulary: Vocabulary, steps: int
 ) -> dict:
@@ -49,7 +39,7 @@ def refit_saved(
     starts = window_starts(series.stretches()[: parts.training_frames], length, language.judged_frames)
     shared = (series.codes, vocabulary, language.context_frames)
     training = Windows(*shared, starts, "all", language.time_reversed)
-    found = refit(model, vocabulary, _tokens(training), language.judged_frames, steps)
+    before, after = refit(model, vocabulary, _tokens(training), language.judged_frames, steps)
     model.save_pretrained(folder)
     validation = _tokens(Windows(*shared, parts.validation, "all", time_reversed=False))
     aim = CodeObjective(vocabulary, model.device, language.judged_frames)
@@ -57,8 +47,8 @@ def refit_saved(
         judged = [aim.judged(model(batch).logits, batch) for batch in validation.to(model.device).split(_BATCH)]
     return {
         "validation_loss": -torch.cat(judged).double().mean().item(),
-        "training_loss_before_refit": found.before,
-        "training_loss_after_refit": found.after,
+        "training_loss_before_refit": before,
+        "training_loss_after_refit": after,
         "parameters": model.num_parameters(),
     }
 
@@ -70,7 +60,7 @@ def _tokens(windows: Windows) -> torch.Tensor:
 
 def refit(
     model: PreTrainedModel, vocabulary: Vocabulary, tokens: torch.Tensor, judged_frames: int, steps: int
-) -> Refit:
+) -> tuple[float, float]:
     """Fit the output layer of `model` to the last `judged_frames` frames of each window, in place.
 
     Steps are those of L-BFGS (Liu & Nocedal, Math. Program. 45, 503, 1989), from the weights that are there, in
@@ -81,17 +71,20 @@ def refit(
     Args:
         tokens: windows (W, T).
         steps: at most; fewer if the gradient vanishes first.
+
+    Returns:
+        losses of these frames before and after, in nats per code.
     """
     layer = _own_output_layer(model)
     hidden = _hidden_states(model, layer, tokens, judged_frames * vocabulary.residues)
     following = tokens[:, -hidden.shape[1] :].to(hidden.device)
-    found = []
+    losses = []
     for residue, ids in enumerate(torch.as_tensor(vocabulary.ids, device=hidden.device)):
         features = hidden[:, residue :: vocabulary.residues].flatten(0, 1)
         codes = (following[:, residue :: vocabulary.residues].flatten()[:, None] == ids).int().argmax(1)
-        found.append(_fit_rows(layer, ids, features, codes, steps))
-    before, after, evaluations = zip(*found, strict=True)
-    return Refit(sum(before) / len(found), sum(after) / len(found), max(evaluations))
+        losses.append(_fit_rows(layer, ids, features, codes, steps))
+    before, after = torch.tensor(losses, dtype=torch.float64).mean(0).tolist()
+    return before, after
 
 
 def _own_output_layer(model: PreTrainedModel) -> nn.Linear:
@@ -117,8 +110,8 @@ def _hidden_states(model: PreTrainedModel, layer: nn.Linear, tokens: torch.Tenso
 
 def _fit_rows(
     layer: nn.Linear, ids: torch.Tensor, features: torch.Tensor, codes: torch.Tensor, steps: int
-) -> tuple[float, float, int]:
-    """Fit the rows `ids` (K,) of the layer to `codes` (n,) after `features` (n, H): losses, and evaluations of them."""
+) -> tuple[float, float]:
+    """Fit the rows `ids` (K,) of the layer to `codes` (n,) after `features` (n, H): loss before and after."""
     count, size = features.shape
     moments = features.double().T @ features.double() / count
     factor = torch.linalg.cholesky(moments + 1e-6 * moments.diagonal().mean() * torch.eye(size, device=moments.device))
@@ -152,4 +145,4 @@ def _fit_rows(
         layer.weight[ids] = fitted[:, : layer.in_features]
         if layer.bias is not None:
             layer.bias[ids] = fitted[:, -1]
-    return losses[0], after, len(losses)
+    return losses[0], after
