@@ -50,15 +50,19 @@ def _excess(name: str, nearest: str, judged: Mapping[str, dict], deviations: Map
 def table(summaries: Mapping[str, dict]) -> str:
     """Markdown: quantities in rows, variants in columns, from the content of each `summary.json` by variant."""
     names = list(summaries)
-    found = {name: summary["comparisons"]["model"] for name, summary in summaries.items()}
+    found = _quantities({name: summary["comparisons"]["model"] for name, summary in summaries.items()})
     reference = NAMES[next(iter(summaries.values()))["reference"]]
     lines = [table_row(["quantity", *names]), table_row(["---", *["---:"] * len(names)])]
-    for quantity, rows in _quantities(found).items():
+    for quantity, rows in found.items():
         further = excess(rows)
         lines.append(table_row([quantity, *(_cell(rows[name]["distance"], further[name]) for name in names)]))
+    for title, kind in (("MFPTs together", "MFPT"), ("all together", "")):
+        rows = [rows for quantity, rows in found.items() if quantity.startswith(kind)]
+        lines.append(table_row([title, *(_together([row[name]["distance"] for row in rows]) for name in names)]))
     note = (
-        f"Distances from {reference} in combined standard errors. In brackets: by how many of its standard errors the "
-        f"deviation exceeds that of the nearest model; up to {WITHIN} that may be chance."
+        f"Distances from {reference} in combined standard errors; together: their root mean square. In brackets: by "
+        "how many of its standard errors the deviation exceeds that of the nearest model; up to "
+        f"{WITHIN} that may be chance."
     )
     return "\n".join([*lines, "", note])
 
@@ -73,6 +77,13 @@ def _quantities(found: Mapping[str, dict]) -> dict[str, dict[str, dict]]:
         for quantity, row in rows.items():
             quantities.setdefault(quantity, {})[variant] = row
     return quantities
+
+
+def _together(distances: list[float | None]) -> str:
+    """Their root mean square; none where one of them does not exist."""
+    if None in distances:
+        return "none"
+    return f"{math.sqrt(sum(distance**2 for distance in distances) / len(distances)):.2f}"
 
 
 def _cell(distance: float | None, further: float | None) -> str:
