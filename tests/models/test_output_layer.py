@@ -12,6 +12,7 @@ from mdllm.core.records import read_json, write_npz
 from mdllm.core.sequence_settings import LstmModel, NanoGptModel
 from mdllm.core.settings import LanguageSettings, ScratchModel, StageSettings, TrainingSettings
 from mdllm.language.vocabulary import Vocabulary
+from mdllm.models import output_layer
 from mdllm.models.base import build_model, load_model
 from mdllm.models.likelihood import code_log_probabilities
 from mdllm.models.output_layer import refit
@@ -126,7 +127,17 @@ def test_a_code_that_never_follows_keeps_finite_weights():
 
 
 @pytest.mark.parametrize("name", ["nanogpt", "lstm"])
-def test_what_is_saved_is_what_is_reported(name, tmp_path):
+@pytest.mark.parametrize("most_windows", [None, 20])
+def test_what_is_saved_is_what_is_reported(name, most_windows, tmp_path, monkeypatch):
+    windows_seen = []
+    monkeypatch.setattr(
+        output_layer,
+        "refit",
+        lambda m, v, tokens, *rest: windows_seen.append(len(tokens)) or refit(m, v, tokens, *rest),
+    )
+    if most_windows:
+        hidden_size = MODELS[name].hidden_size
+        monkeypatch.setattr(output_layer, "_MOST_VALUES", most_windows * JUDGED * 2 * hidden_size)
     codes = chains(60, 2).reshape(-1, 2)
     write_npz(
         tmp_path / "codes.npz",
@@ -140,6 +151,8 @@ def test_what_is_saved_is_what_is_reported(name, tmp_path):
     report = finetune(tmp_path / "codes.npz", language, MODELS[name], training, 0, tmp_path, tmp_path / "work", 1)
     assert report == read_json(tmp_path / "model" / "training.json")
     assert report["training_loss_after_refit"] < report["training_loss_before_refit"]
+    every = 2 * len(range(0, report["training_frames"] - FRAMES + 1, JUDGED))  # both directions of time
+    assert windows_seen == [every] if most_windows is None else 10 <= windows_seen[0] <= most_windows < every
     model, vocabulary = load_model(tmp_path / "model"), Vocabulary.load(tmp_path / "model" / "vocabulary.json")
     assert report["parameters"] == model.num_parameters()
     first = len(codes) - round(0.15 * len(codes))

@@ -23,7 +23,8 @@ from mdllm.language.windows import Split, Windows, window_starts
 from mdllm.models.base import load_model
 from mdllm.models.objective import CodeObjective
 
-_BATCH = 512
+_BATCH, _ROWS = 512, 100_000
+_MOST_VALUES = 2**27
 
 
 def refit_saved(
@@ -31,12 +32,17 @@ def refit_saved(
 ) -> dict:
     """Fit the output layer of the model in `folder` to windows that judge every training frame once, and write it.
 
+    Where their hidden states would take more than half a gigabyte, every n-th window does.
+
     Returns:
         what becomes of `training.json`: the validation loss, and both losses of the judged training frames.
     """
     model = load_model(folder)
     length = language.context_frames + 1
     starts = window_starts(series.stretches()[: parts.training_frames], length, language.judged_frames)
+    directions = 2 if language.time_reversed else 1
+    values = directions * len(starts) * language.judged_frames * series.residues
+    starts = starts[:: -(-values * model.get_output_embeddings().in_features // _MOST_VALUES)]
     shared = (series.codes, vocabulary, language.context_frames)
     training = Windows(*shared, starts, "all", language.time_reversed)
     before, after = refit(model, vocabulary, _tokens(training), language.judged_frames, steps)
@@ -113,7 +119,7 @@ def _fit_rows(
 ) -> tuple[float, float]:
     """Fit the rows `ids` (K,) of the layer to `codes` (n,) after `features` (n, H): loss before and after."""
     count, size = features.shape
-    moments = features.double().T @ features.double() / count
+    moments = sum(part.double().T @ part.double() for part in features.split(_ROWS)) / count
     factor = torch.linalg.cholesky(moments + 1e-6 * moments.diagonal().mean() * torch.eye(size, device=moments.device))
     features = torch.linalg.solve_triangular(factor.to(features.dtype), features.T, upper=False).T
     rows = layer.weight.detach()[ids]
