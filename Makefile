@@ -24,11 +24,11 @@ venv: .venv/complete
 
 demo: venv
 	$(BIN)/snakemake --profile profiles/local --config only=trp_cage
-	PYTHONPATH=src $(BIN)/python -m mdllm.analysis.table results/trp_cage
+	PYTHONPATH=src $(BIN)/python -m mdllm.report.table results/trp_cage
 
 demo-kinetics: venv
 	$(BIN)/snakemake --profile profiles/local --config only=four_state,alanine_psi
-	PYTHONPATH=src $(BIN)/python -m mdllm.analysis.kinetics_report results/four_state results/alanine_psi
+	PYTHONPATH=src $(BIN)/python -m mdllm.report.kinetics_report results/four_state results/alanine_psi
 
 # Files of tests are shared among as many processes as there are cores.
 test: venv
@@ -46,10 +46,10 @@ lint: venv
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
-	PYTHONPATH=src $(BIN)/python -m mdllm.core.schemas --check
+	PYTHONPATH=src $(BIN)/python -m mdllm.config.schemas --check
 
 schemas: venv
-	PYTHONPATH=src $(BIN)/python -m mdllm.core.schemas
+	PYTHONPATH=src $(BIN)/python -m mdllm.config.schemas
 
 bench: venv
 	PYTHONPATH=src $(BIN)/python benchmarks/tokenizer.py

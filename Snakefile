@@ -14,7 +14,7 @@ os.environ.update(
 
 from snakemake.exceptions import WorkflowError
 
-from mdllm.core.config import Plan
+from mdllm.config.plan import Plan
 from mdllm.core.errors import InputError
 
 

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from record import write_record
 
-from mdllm.core.sequence_settings import LstmModel, MarkovModel, NanoGptModel
-from mdllm.core.settings import RolloutSettings
+from mdllm.config.settings.sequence import LstmModel, MarkovModel, NanoGptModel
+from mdllm.config.settings.stages import RolloutSettings
 from mdllm.language.vocabulary import Vocabulary
 from mdllm.models.base import build_model
-from mdllm.models.generation import frame_generator
-from mdllm.models.sampling import FrameUniforms
+from mdllm.models.rollout.generation import frame_generator
+from mdllm.models.rollout.sampling import FrameUniforms
 
 CODES, CONTEXT, KEEP = 4, 32, 16
 REPLICAS = (1, 16, 64, 250, 500)

@@ -23,16 +23,16 @@ import torch
 from record import write_record
 from transformers import MistralConfig, MistralForCausalLM
 
-from mdllm.core.settings import PretrainedModel, RolloutSettings
-from mdllm.language.text import TextLanguage
+from mdllm.config.settings.stages import PretrainedModel, RolloutSettings
+from mdllm.language.text.language import TextLanguage
 from mdllm.language.vocabulary import Vocabulary
 from mdllm.language.windows import Windows
-from mdllm.models.generation import FrameGenerator
-from mdllm.models.objective import objective
 from mdllm.models.pretrained import build
-from mdllm.models.sampling import frame_uniforms
-from mdllm.models.text_generation import TextFrameGenerator
-from mdllm.models.training import collate
+from mdllm.models.rollout.generation import FrameGenerator
+from mdllm.models.rollout.sampling import frame_uniforms
+from mdllm.models.rollout.text_generation import TextFrameGenerator
+from mdllm.models.training.objective import objective
+from mdllm.models.training.train import collate
 
 CONTEXT_FRAMES, CODEBOOK_SIZE, BATCH, ROUNDS, SEED = 10, 256, 2, 3, 0
 TEXT_RESIDUES, CODE_RESIDUES = 226, 164  # 11 frames: about 9000 text tokens, 1804 code tokens

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from record import write_record
 
-from mdllm.core.settings import StageSettings
+from mdllm.config.settings.stages import StageSettings
 from mdllm.language.vocabulary import Vocabulary
 from mdllm.models.base import build_model
-from mdllm.models.generation import FrameGenerator
-from mdllm.models.sampling import frame_uniforms
+from mdllm.models.rollout.generation import FrameGenerator
+from mdllm.models.rollout.sampling import frame_uniforms
 
 RESIDUES, CODEBOOK_SIZE = 20, 128
 FRAMES, ROUNDS, THREADS, SEED = 4, 5, 1, 0

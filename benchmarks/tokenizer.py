@@ -20,9 +20,9 @@ import numpy as np
 from MDAnalysisTests.datafiles import DCD, DCD2, PSF
 from record import ROOT, write_record
 
+from mdllm.config.settings.stages import MultiscaleSettings
 from mdllm.core.geometry import backbone_torsions, circular_difference, rmsd
-from mdllm.core.settings import MultiscaleSettings
-from mdllm.tokenizers.multiscale import Multiscale
+from mdllm.tokenizers.multiscale.tokenizer import Multiscale
 
 CACHE = Path(os.environ.get("MDLLM_CACHE", ROOT / ".cache" / "mdllm"))
 TRP_CAGE = CACHE / "packages" / "fastmdanalysis-1.1.2"

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from mdllm.core.config import read_yaml
+from mdllm.config.plan import read_yaml
+from mdllm.config.settings.system import PackageSource
 from mdllm.core.errors import InputError
-from mdllm.core.system_settings import PackageSource
-from mdllm.data.acquire import fetch_package
+from mdllm.sources.acquire import fetch_package
 from prepared import Prepared, prepare_trp_cage
 
 ROOT = Path(__file__).resolve().parents[1]

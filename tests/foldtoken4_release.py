@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mdllm.core.settings import FoldToken4Settings
-from mdllm.tokenizers.foldtoken4 import FoldToken4
+from mdllm.config.settings.stages import FoldToken4Settings
+from mdllm.tokenizers.foldtoken4.tokenizer import FoldToken4
 
 LEVEL = 5
 CONFIG = {

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from mdllm.core.config import read_yaml
-from mdllm.core.observables import BoundObservables, bind
-from mdllm.core.system_settings import FilesSource, Observables, SystemSettings, TrainingSet
+from mdllm.config.plan import read_yaml
+from mdllm.config.settings.system import FilesSource, Observables, SystemSettings, TrainingSet
 from mdllm.core.trajectories import open_backbone
-from mdllm.data.acquire import acquire
-from mdllm.data.training_set import TrainingFrames, select_training_frames
-from mdllm.data.trajectory import prepare
+from mdllm.observables.bound import BoundObservables, bind
+from mdllm.prepare.training_set import TrainingFrames, select_training_frames
+from mdllm.prepare.trajectory import prepare
+from mdllm.sources.acquire import acquire
 
 ROOT = Path(__file__).resolve().parents[1]
 

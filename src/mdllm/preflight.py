@@ -6,16 +6,16 @@ It stands above all stages, so that a run of days does not stop at its last one 
 from collections.abc import Callable
 from pathlib import Path
 
-from mdllm.core.config import Plan
+from mdllm.config.plan import Plan
+from mdllm.config.settings.stages import FoldToken4Settings, PretrainedModel, StageSettings
+from mdllm.config.settings.system import FilesSource, PackageSource
+from mdllm.config.systems import KineticSystem, System
 from mdllm.core.errors import InputError
-from mdllm.core.settings import FoldToken4Settings, PretrainedModel, StageSettings
-from mdllm.core.system_settings import FilesSource, PackageSource
-from mdllm.core.systems import KineticSystem, System
-from mdllm.data.acquire import fetch_package
-from mdllm.data.structures import fetch_structure
 from mdllm.models.base_folder import find_base
 from mdllm.models.quantization import require_bitsandbytes
-from mdllm.tokenizers.foldtoken4_files import FoldToken4Files
+from mdllm.sources.acquire import fetch_package
+from mdllm.sources.structures import fetch_structure
+from mdllm.tokenizers.foldtoken4.files import FoldToken4Files
 
 
 def missing(plan: Plan, cache: Path) -> list[str]:

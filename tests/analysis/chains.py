@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mdllm.analysis.discrete import DiscreteTrajectories
+from mdllm.analysis.kinetics.discrete import DiscreteTrajectories
 
 # Four states in two pairs: fast within a pair, slow between the pairs.
 HIERARCHY = np.array(

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from analysis.chains import HIERARCHY, double_well, sample
-from mdllm.analysis import kinetics_tables as tables
-from mdllm.analysis.kinetics import KineticsInputs, analyze_kinetics, analyze_md
-from mdllm.analysis.markov_models import MarkovModel
-from mdllm.core.kinetics_settings import KineticsSettings
+from mdllm.analysis.kinetics import tables
+from mdllm.analysis.kinetics.analyze import KineticsInputs, analyze_kinetics, analyze_md
+from mdllm.analysis.kinetics.markov_models import MarkovModel
+from mdllm.config.settings.kinetics import KineticsSettings
 from mdllm.core.records import write_json, write_npz
 
 SETTINGS = KineticsSettings(
@@ -90,7 +90,7 @@ def write_inputs(
 
 
 def write_exact(folder: Path, chain: Chain, lags: list[int]) -> Path:
-    """The tables of `mdllm.analysis.exact` for a chain that is known; its own kinetics are those of each lag."""
+    """The tables of `analysis.kinetics.exact` for a chain that is known; its own kinetics are those of each lag."""
     masks = tables.state_masks(chain.codebook)
     model = MarkovModel.of_matrix(chain.matrix, chain.interval_ps)
     kinds = [("exact", np.nan), *(("msm", lag * chain.interval_ps) for lag in lags)]

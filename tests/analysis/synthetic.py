@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mdllm.analysis.analyze import AnalysisInputs, analyze
+from mdllm.analysis.discovery.analyze import AnalysisInputs, analyze
+from mdllm.config.settings.stages import AnalysisSettings
 from mdllm.core.records import write_json, write_npz
-from mdllm.core.settings import AnalysisSettings
 from mdllm.core.trajectories import TrajectoryWriter, read_backbone
 
 REPLICAS, FRAMES = 8, 40

@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 
 from analysis.synthetic import FRAMES, REPLICAS, write_run
-from mdllm.analysis.ensembles import open_ensembles
-from mdllm.analysis.quality import METRICS
-from mdllm.analysis.summary import SCHEMA_FILE, render_schema
+from mdllm.analysis.discovery.ensembles import open_ensembles
+from mdllm.analysis.quality.geometry import METRICS
 from mdllm.core.errors import InputError
 from mdllm.core.records import read_json, read_npz
+from mdllm.report.summary import SCHEMA_FILE, render_schema
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_discovery_tells_the_truth_that_was_put_in(analyzed):
 
 def test_the_summary_follows_its_schema_and_the_tables(analyzed):
     summary = read_json(analyzed / "summary.json")
-    assert SCHEMA_FILE.read_text() == render_schema(), "run `python -m mdllm.analysis.summary`"
+    assert SCHEMA_FILE.read_text() == render_schema(), "run `python -m mdllm.report.summary`"
     jsonschema.validate(summary, read_json(SCHEMA_FILE))
     table = pd.read_csv(analyzed / "analysis" / "discovery.csv").set_index(["state", "source"])
     assert summary["discovery"]["B"]["model"]["share"]["value"] == table.loc[("B", "model"), "share"]

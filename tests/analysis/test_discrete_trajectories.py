@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from analysis.chains import discrete
-from mdllm.analysis.discrete import of_md, of_rollouts
-from mdllm.analysis.groups import estimate, standard_deviation
+from mdllm.analysis.kinetics.discrete import of_md, of_rollouts
+from mdllm.analysis.kinetics.groups import estimate, standard_deviation
 from mdllm.core.errors import InputError
 
 

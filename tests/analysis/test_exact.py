@@ -8,9 +8,9 @@ import pytest
 from scipy.linalg import expm
 from scipy.sparse import csc_array
 
-from mdllm.analysis.exact import Propagator, exact_tables, solve
-from mdllm.core.kinetics_settings import KineticsSettings, PotentialSource
-from mdllm.core.potentials import POTENTIALS
+from mdllm.analysis.kinetics.exact import Propagator, exact_tables, solve
+from mdllm.config.settings.kinetics import KineticsSettings, PotentialSource
+from mdllm.simulation.potentials.potentials import POTENTIALS
 
 SOURCE = PotentialSource(type="potential", grid=0.2, save_interval=20.0)
 NAMES = ["D", "C", "B", "A"]

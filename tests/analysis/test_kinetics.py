@@ -9,9 +9,9 @@ import pytest
 
 from analysis.chains import sample
 from analysis.kinetics_run import SETTINGS, TRAINING, analyze, four_states, lazier, psi_bins, write_exact, write_inputs
-from mdllm.analysis.kinetics_summary import SCHEMA_FILE, render_schema
-from mdllm.analysis.markov_models import MarkovModel
+from mdllm.analysis.kinetics.markov_models import MarkovModel
 from mdllm.core.errors import InputError
+from mdllm.report.kinetics_summary import SCHEMA_FILE, render_schema
 
 CHAIN = four_states()
 TABLES = ("populations", "timescales", "mfpt", "transitions", "chapman_kolmogorov")
@@ -117,7 +117,7 @@ def test_transitions_fall_with_the_commit_time(same):
 
 
 def test_the_schema_is_what_is_written(same):
-    assert SCHEMA_FILE.read_text() == render_schema(), "run `python -m mdllm.analysis.kinetics_summary`"
+    assert SCHEMA_FILE.read_text() == render_schema(), "run `python -m mdllm.report.kinetics_summary`"
     summary = json.loads((same / "summary.json").read_text())
     assert summary["reference"] == "md"
     assert summary["nanoseconds"] == {"md": 200.0, "model": 100.0}

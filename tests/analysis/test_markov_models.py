@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from analysis.chains import HIERARCHY, discrete, double_well, masks, sample, two_state
-from mdllm.analysis.lag_models import fit_lags
-from mdllm.analysis.markov_models import MarkovModel, fit, interval, posterior
+from mdllm.analysis.kinetics.lag_models import fit_lags
+from mdllm.analysis.kinetics.markov_models import MarkovModel, fit, interval, posterior
 from mdllm.core.errors import InputError
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mdllm.analysis.ensembles import spread
-from mdllm.analysis.measure import KnownStructures, _nearest_model, _nearest_training
+from mdllm.analysis.discovery.ensembles import spread
+from mdllm.analysis.discovery.measure import KnownStructures, _nearest_model, _nearest_training
 from mdllm.core.geometry import pairwise_rmsd, rmsd, rmsd_of_present
 
 

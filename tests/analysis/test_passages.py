@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from analysis.chains import HIERARCHY, discrete, double_well, masks, sample, two_state
-from mdllm.analysis.markov_models import MarkovModel
-from mdllm.analysis.passages import NONE, mean_passage_times, passage_times, state_numbers, transition_counts
+from mdllm.analysis.kinetics.markov_models import MarkovModel
+from mdllm.analysis.kinetics.passages import NONE, mean_passage_times, passage_times, state_numbers, transition_counts
 
 
 def passage(trajectories, start: int = 0, end: int = 1, state=None):

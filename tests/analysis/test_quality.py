@@ -6,13 +6,13 @@ import pandas as pd
 import pytest
 from MDAnalysis.lib.distances import self_distance_array
 
-from mdllm.analysis.quality import METRICS, bonded_neighbours, clashes, geometry_of_frames
-from mdllm.analysis.quality_table import quality_table
-from mdllm.analysis.ramachandran import is_outlier
+from mdllm.analysis.quality.geometry import METRICS, bonded_neighbours, clashes, geometry_of_frames
+from mdllm.analysis.quality.ramachandran import is_outlier
+from mdllm.analysis.quality.table import quality_table
+from mdllm.config.settings.system import Reference
 from mdllm.core.geometry import with_oxygen
-from mdllm.core.references import load_references
-from mdllm.core.system_settings import Reference
 from mdllm.core.trajectories import backbone_universe, read_backbone
+from mdllm.observables.references import load_references
 
 
 @pytest.fixture(scope="module")

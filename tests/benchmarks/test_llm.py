@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import MistralConfig, MistralForCausalLM
 
-from mdllm.core.settings import PretrainedModel
+from mdllm.config.settings.stages import PretrainedModel
 from project import ROOT
 
 

@@ -5,11 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mdllm.config.settings.stages import MultiscaleSettings
 from mdllm.core.geometry import rmsd
 from mdllm.core.records import read_npz, write_npz
-from mdllm.core.settings import MultiscaleSettings
 from mdllm.core.trajectories import open_backbone, read_backbone
-from mdllm.language.ensemble import decode_ensembles
+from mdllm.language.decode import decode_ensembles
 from mdllm.tokenizers.base import load_tokenizer
 from mdllm.tokenizers.tokenize import tokenize
 

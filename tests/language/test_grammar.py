@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from mdllm.language.grammar import END, START, Grammar
+from mdllm.language.text.grammar import END, START, Grammar
 
 
 @pytest.mark.parametrize("codebook_size", [1, 2, 9, 10, 11, 26, 100, 256])

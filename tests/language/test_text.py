@@ -5,13 +5,13 @@ import re
 import numpy as np
 import pytest
 
+from mdllm.config.settings.stages import LanguageSettings
 from mdllm.core.errors import InputError
-from mdllm.core.settings import LanguageSettings
 from mdllm.language.code_tokens import code_vocabulary, reserved_ids
 from mdllm.language.forms import load_language
-from mdllm.language.prompt import frame_line, instruction
 from mdllm.language.series import CodeSeries
-from mdllm.language.text import TextLanguage
+from mdllm.language.text.language import TextLanguage
+from mdllm.language.text.prompt import frame_line, instruction
 from mdllm.language.windows import IGNORED, Windows
 from models import base_model
 

@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from mdllm.core.settings import LanguageSettings, PretrainedModel, RolloutSettings, TrainingSettings
+from mdllm.config.settings.stages import LanguageSettings, PretrainedModel, RolloutSettings, TrainingSettings
 from models.small import interrupt
 
 TRAINING = TrainingSettings(
@@ -33,7 +33,7 @@ def model(folder: Path, **changes) -> PretrainedModel:
 
 
 def run_finetune(form: str, folder: Path, training: TrainingSettings = TRAINING, **changes) -> dict:
-    from mdllm.models.training import finetune
+    from mdllm.models.training.train import finetune
 
     return finetune(
         folder / "codes.npz",
@@ -53,7 +53,7 @@ def interrupt_finetune(form: str, folder: Path, number: signal.Signals) -> tuple
 
 
 def run_rollout(form: str, folder: Path) -> dict:
-    from mdllm.models.rollout import rollout
+    from mdllm.models.rollout.run import rollout
 
     return rollout(
         folder / "codes.npz",

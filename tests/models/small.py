@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from mdllm.config.settings.stages import LanguageSettings, RolloutSettings, ScratchModel, TrainingSettings
 from mdllm.core.records import write_npz
-from mdllm.core.settings import LanguageSettings, RolloutSettings, ScratchModel, TrainingSettings
 
 LANGUAGE = LanguageSettings(context_frames=3)
 MODEL = ScratchModel(layers=2, hidden_size=32, heads=2, key_value_heads=1, intermediate_size=48, dropout=0.1)
@@ -55,7 +55,7 @@ def random_network(size: int):
 
 
 def run_finetune(folder: Path) -> dict:
-    from mdllm.models.training import finetune
+    from mdllm.models.training.train import finetune
 
     return finetune(
         folder / "codes.npz", LANGUAGE, MODEL, TRAINING, SEED, folder / "out", folder / "work_finetune", threads=1
@@ -63,7 +63,7 @@ def run_finetune(folder: Path) -> dict:
 
 
 def run_rollout(folder: Path) -> dict:
-    from mdllm.models.rollout import rollout
+    from mdllm.models.rollout.run import rollout
 
     return rollout(
         folder / "codes.npz",

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from mdllm.config.settings.sequence import CausalTraceSettings, NanoGptModel
 from mdllm.core.errors import InputError
-from mdllm.core.sequence_settings import CausalTraceSettings, NanoGptModel
 from mdllm.language.series import CodeSeries
 from mdllm.language.vocabulary import Vocabulary
 from mdllm.models.base import build_model
-from mdllm.models.causal_trace import Trace, chosen_windows
+from mdllm.models.diagnostics.causal_trace import Trace, chosen_windows
 
 SETTINGS = CausalTraceSettings(windows=20, frames=6)
 

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 import torch
 
+from mdllm.config.settings.sequence import LstmModel, NanoGptModel
+from mdllm.config.settings.stages import LanguageSettings, RolloutSettings
 from mdllm.core.errors import InputError
 from mdllm.core.records import write_npz
-from mdllm.core.sequence_settings import LstmModel, NanoGptModel
-from mdllm.core.settings import LanguageSettings, RolloutSettings
 from mdllm.language.series import CodeSeries
 from mdllm.language.vocabulary import Vocabulary
 from mdllm.models.base import build_model
-from mdllm.models.generation import FrameGenerator, frame_generator
-from mdllm.models.rollout import rollout, start_frames
-from mdllm.models.sampling import FrameUniforms, frame_uniforms
+from mdllm.models.rollout.generation import FrameGenerator, frame_generator
+from mdllm.models.rollout.run import rollout, start_frames
+from mdllm.models.rollout.sampling import FrameUniforms, frame_uniforms
 
 N, K = 6, 4
 VOCABULARY = Vocabulary.from_scratch(1, K)

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from mdllm.config.settings.sequence import MarkovModel
+from mdllm.config.settings.stages import LanguageSettings, TrainingSettings
 from mdllm.core.errors import InputError
 from mdllm.core.records import write_npz
-from mdllm.core.sequence_settings import MarkovModel
-from mdllm.core.settings import LanguageSettings, TrainingSettings
 from mdllm.models.base import load_model
-from mdllm.models.improbable import improbable
-from mdllm.models.training import finetune
+from mdllm.models.diagnostics.improbable import improbable
+from mdllm.models.training.train import finetune
 
 STEPS, SHARES = (-1, 0, 1), (0.04, 0.92, 0.04)  # around a ring of four codes: to the opposite one none goes
 LANGUAGE = LanguageSettings(context_frames=4, time_reversed=False)

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from mdllm.language.text import TextLanguage
+from mdllm.language.text.language import TextLanguage
 from mdllm.language.vocabulary import Vocabulary
 from mdllm.language.windows import IGNORED, Windows
-from mdllm.models.objective import objective
-from mdllm.models.training import collate
+from mdllm.models.training.objective import objective
+from mdllm.models.training.train import collate
 from models.small import random_network
 
 CPU = torch.device("cpu")

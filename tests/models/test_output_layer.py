@@ -6,17 +6,17 @@ import torch
 from scipy.optimize import minimize
 from scipy.special import softmax
 
-from mdllm.core.config import validate
+from mdllm.config.plan import validate
+from mdllm.config.settings.sequence import LstmModel, NanoGptModel
+from mdllm.config.settings.stages import LanguageSettings, ScratchModel, StageSettings, TrainingSettings
 from mdllm.core.errors import InputError
 from mdllm.core.records import read_json, write_npz
-from mdllm.core.sequence_settings import LstmModel, NanoGptModel
-from mdllm.core.settings import LanguageSettings, ScratchModel, StageSettings, TrainingSettings
 from mdllm.language.vocabulary import Vocabulary
-from mdllm.models import output_layer
 from mdllm.models.base import build_model, load_model
 from mdllm.models.likelihood import code_log_probabilities
-from mdllm.models.output_layer import refit
-from mdllm.models.training import finetune
+from mdllm.models.training import output_layer
+from mdllm.models.training.output_layer import refit
+from mdllm.models.training.train import finetune
 
 MODELS = {
     "nanogpt": NanoGptModel(name="nanogpt", hidden_size=16, heads=2),

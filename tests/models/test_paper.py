@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from mdllm.core.config import merge, read_yaml
+from mdllm.config.plan import merge, read_yaml
+from mdllm.config.settings.stages import StageSettings
 from mdllm.core.errors import InputError
-from mdllm.core.settings import StageSettings
-from mdllm.language.text import TextLanguage
-from mdllm.models import sampling, text_generation
-from mdllm.models import training as training_module
+from mdllm.language.text.language import TextLanguage
 from mdllm.models.base import build_model
-from mdllm.models.sampling import frame_uniforms
+from mdllm.models.rollout import sampling, text_generation
+from mdllm.models.rollout.sampling import frame_uniforms
+from mdllm.models.training import train as training_module
 from models.small import write_codes
 
 bitsandbytes = pytest.importorskip("bitsandbytes", reason="NF4 and 8-bit AdamW are those of bitsandbytes")

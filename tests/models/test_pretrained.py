@@ -11,19 +11,19 @@ from accelerate.utils import extract_model_from_parallel
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, MistralConfig
 
+from mdllm.config.settings.stages import LoraSettings
 from mdllm.core.errors import InputError
 from mdllm.core.records import read_npz
-from mdllm.core.settings import LoraSettings
 from mdllm.language.forms import load_language
 from mdllm.language.series import CodeSeries
-from mdllm.language.text import TextLanguage
+from mdllm.language.text.language import TextLanguage
 from mdllm.language.windows import Windows, split
 from mdllm.models import pretrained
-from mdllm.models import training as training_module
 from mdllm.models.base import build_model, load_model, model_kind
-from mdllm.models.objective import objective
 from mdllm.models.quantization import keep_weights_as_stored, quantization_arguments
-from mdllm.models.training import collate
+from mdllm.models.training import train as training_module
+from mdllm.models.training.objective import objective
+from mdllm.models.training.train import collate
 from models.pretrained_small import ROLLOUT, TRAINING, interrupt_finetune, model, run_finetune, run_rollout
 from models.small import MODEL
 

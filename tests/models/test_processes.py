@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from mdllm.core.errors import InputError
-from mdllm.models.training import share_of_update
+from mdllm.models.training.train import share_of_update
 from models.pretrained_small import TRAINING, run_finetune
 from models.small import environment
 

@@ -8,15 +8,15 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from mdllm.core.preemption import EXIT_CODE
+from mdllm.config.settings.stages import RolloutSettings
 from mdllm.core.records import read_npz
-from mdllm.core.settings import RolloutSettings
 from mdllm.language.series import CodeSeries
 from mdllm.language.vocabulary import Vocabulary
 from mdllm.models.base import load_model
-from mdllm.models.generation import FrameGenerator
-from mdllm.models.rollout import run_batches
-from mdllm.models.sampling import frame_uniforms
+from mdllm.models.rollout.generation import FrameGenerator
+from mdllm.models.rollout.run import run_batches
+from mdllm.models.rollout.sampling import frame_uniforms
+from mdllm.run.preemption import EXIT_CODE
 from models.small import LANGUAGE, ROLLOUT, SEED, interrupt, run_rollout
 
 N = LANGUAGE.context_frames

@@ -6,7 +6,7 @@ import torch
 from scipy.stats import chisquare
 from transformers import EpsilonLogitsWarper, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
-from mdllm.models.sampling import draw, frame_uniforms, truncated_probabilities
+from mdllm.models.rollout.sampling import draw, frame_uniforms, truncated_probabilities
 
 SETTINGS = [
     (1.0, 100, 0.95, 0.0),

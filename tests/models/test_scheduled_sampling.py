@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from mdllm.config.settings.sequence import NanoGptModel, ScheduledSampling
+from mdllm.config.settings.stages import LanguageSettings, TrainingSettings
 from mdllm.core.records import write_npz
-from mdllm.core.sequence_settings import NanoGptModel, ScheduledSampling
-from mdllm.core.settings import LanguageSettings, TrainingSettings
 from mdllm.language.vocabulary import Vocabulary
-from mdllm.models.scheduled_sampling import drawn_tokens, mixed, replaced, share_of_md
-from mdllm.models.training import finetune
+from mdllm.models.training.scheduled_sampling import drawn_tokens, mixed, replaced, share_of_md
+from mdllm.models.training.train import finetune
 
 
 def test_the_share_of_md_tokens_is_that_of_the_paper():

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+from mdllm.config.settings.sequence import LstmModel, MarkovModel, NanoGptModel
+from mdllm.config.settings.stages import LanguageSettings, RolloutSettings, TrainingSettings
 from mdllm.core.errors import InputError
 from mdllm.core.records import write_npz
-from mdllm.core.sequence_settings import LstmModel, MarkovModel, NanoGptModel
-from mdllm.core.settings import LanguageSettings, RolloutSettings, TrainingSettings
 from mdllm.language.vocabulary import Vocabulary
 from mdllm.models.base import build_model, load_model, new_cache
-from mdllm.models.rollout import rollout
-from mdllm.models.training import finetune
+from mdllm.models.rollout.run import rollout
+from mdllm.models.training.train import finetune
 
 MODELS = {
     "nanogpt": NanoGptModel(name="nanogpt", hidden_size=16, heads=2),

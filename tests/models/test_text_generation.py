@@ -5,14 +5,14 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from mdllm.core.settings import RolloutSettings
-from mdllm.language.text import TextLanguage
+from mdllm.config.settings.stages import RolloutSettings
+from mdllm.language.text.language import TextLanguage
 from mdllm.language.windows import Windows
-from mdllm.models import sampling
-from mdllm.models.objective import objective
-from mdllm.models.sampling import frame_uniforms
-from mdllm.models.text_generation import TextFrameGenerator
-from mdllm.models.training import collate
+from mdllm.models.rollout import sampling
+from mdllm.models.rollout.sampling import frame_uniforms
+from mdllm.models.rollout.text_generation import TextFrameGenerator
+from mdllm.models.training.objective import objective
+from mdllm.models.training.train import collate
 from models.small import random_network
 
 OPEN = RolloutSettings(top_k=100, top_p=1.0)

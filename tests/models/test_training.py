@@ -11,17 +11,17 @@ import torch
 from safetensors.numpy import load_file
 from transformers import TrainerState
 
+from mdllm.config.settings.stages import LanguageSettings
 from mdllm.core.errors import InputError
-from mdllm.core.preemption import EXIT_CODE
-from mdllm.core.settings import LanguageSettings
 from mdllm.language import baselines
 from mdllm.language.series import CodeSeries
 from mdllm.language.vocabulary import Vocabulary
 from mdllm.language.windows import split
 from mdllm.models.base import build_model, load_model
-from mdllm.models.callbacks import out_of_patience
-from mdllm.models.checkpoints import best_checkpoint, newest_checkpoint, read_state
-from mdllm.models.training import finetune, training_arguments
+from mdllm.models.training.callbacks import out_of_patience
+from mdllm.models.training.checkpoints import best_checkpoint, newest_checkpoint, read_state
+from mdllm.models.training.train import finetune, training_arguments
+from mdllm.run.preemption import EXIT_CODE
 from models.small import LANGUAGE, MODEL, SEED, TRAINING, interrupt, run_finetune, write_codes
 
 

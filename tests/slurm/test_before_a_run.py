@@ -3,8 +3,8 @@
 import pytest
 import yaml
 
-from mdllm.core.node import advice, inspect_node
-from mdllm.core.resources import jobs_of_dry_run, table
+from mdllm.run.node import advice, inspect_node
+from mdllm.run.resources import jobs_of_dry_run, table
 from project import ROOT, SMALL, Project
 
 HEALTHY = {

@@ -15,8 +15,8 @@ import torch
 import yaml
 
 from foldtoken4_release import CONFIG, LEVEL, fit
-from mdllm.tokenizers import foldtoken4_check
-from mdllm.tokenizers.foldtoken4 import FoldToken4
+from mdllm.tokenizers.foldtoken4 import check as foldtoken4_check
+from mdllm.tokenizers.foldtoken4.tokenizer import FoldToken4
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ import yaml
 from foldtoken4_release import CONFIG, LEVEL, Interrupted, fit, protein
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import rmsd
-from mdllm.tokenizers import foldtoken4_check
 from mdllm.tokenizers.base import load_tokenizer
-from mdllm.tokenizers.foldtoken4 import central_frame
-from mdllm.tokenizers.foldtoken4_network import choose_device
+from mdllm.tokenizers.foldtoken4 import check as foldtoken4_check
+from mdllm.tokenizers.foldtoken4.network import choose_device
+from mdllm.tokenizers.foldtoken4.tokenizer import central_frame
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from foldtoken4_release import protein
-from mdllm.tokenizers import foldtoken4_check
+from mdllm.tokenizers.foldtoken4 import check as foldtoken4_check
 
 
 def options(release: dict, structure: Path, *more: str) -> list[str]:

@@ -9,9 +9,9 @@ import yaml
 
 from foldtoken4_release import CONFIG, Interrupted
 from mdllm.core.errors import InputError
-from mdllm.tokenizers.foldtoken4_chains import chain_numbers
-from mdllm.tokenizers.foldtoken4_files import FoldToken4Files
-from mdllm.tokenizers.foldtoken4_resume import ChunkedWork
+from mdllm.tokenizers.foldtoken4.chains import chain_numbers
+from mdllm.tokenizers.foldtoken4.files import FoldToken4Files
+from mdllm.tokenizers.foldtoken4.resume import ChunkedWork
 
 
 def test_complete_files_are_found(empty_release):

@@ -13,9 +13,9 @@ from scipy.spatial.transform import Rotation
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import backbone_torsions, rmsd
 from mdllm.tokenizers.base import load_tokenizer
-from mdllm.tokenizers.multiscale import Multiscale
-from mdllm.tokenizers.multiscale_peptide import ideal_residue, ideal_steps
-from mdllm.tokenizers.multiscale_poses import best_rotation, torsion_direction
+from mdllm.tokenizers.multiscale.peptide import ideal_residue, ideal_steps
+from mdllm.tokenizers.multiscale.poses import best_rotation, torsion_direction
+from mdllm.tokenizers.multiscale.tokenizer import Multiscale
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 import tokenizer as benchmark

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from mdllm.config.settings.sequence import BinsSettings, KCentersSettings, NearestCenterSettings
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import pairwise_rmsd
-from mdllm.core.sequence_settings import BinsSettings, KCentersSettings, NearestCenterSettings
 from mdllm.tokenizers.base import load_tokenizer
-from mdllm.tokenizers.one_dimensional import Bins, KCenters, NearestCenter
+from mdllm.tokenizers.discretizers.discretizers import Bins, KCenters, NearestCenter
 
 ANGLE = BinsSettings(name="bins", variable="psi", bins=4)
 LENGTH = BinsSettings(name="bins", variable="d", bins=4, low=0, high=2)

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mdllm.config.settings.kinetics import KineticSystemSettings
+from mdllm.config.settings.sequence import BinsSettings
 from mdllm.core.errors import InputError
-from mdllm.core.kinetics_settings import KineticSystemSettings
 from mdllm.core.records import read_npz
-from mdllm.core.sequence_settings import BinsSettings
-from mdllm.tokenizers.tokenize_series import tokenize_series
+from mdllm.tokenizers.discretizers.tokenize_series import tokenize_series
 
 FRAMES = pd.DataFrame(
     {

@@ -7,7 +7,7 @@ import pytest
 import torch
 import yaml
 
-from mdllm.core.config import Plan, read_yaml
+from mdllm.config.plan import Plan, read_yaml
 from mdllm.preflight import missing, remarks
 from project import ROOT, SMALL, Project
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from mdllm.config.settings.system import Source
 from mdllm.core.records import write_json
-from mdllm.core.stage import stage
-from mdllm.core.system_settings import Source
-from mdllm.data.acquire import acquire
+from mdllm.run.stage import stage
+from mdllm.sources.acquire import acquire
 
 settings = {"source": snakemake.params.source}
 with stage("acquire", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs={}):

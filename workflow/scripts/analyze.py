@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from mdllm.analysis.analyze import AnalysisInputs, analyze
-from mdllm.core.settings import StageSettings
-from mdllm.core.stage import stage
-from mdllm.core.system_settings import Observables
+from mdllm.analysis.discovery.analyze import AnalysisInputs, analyze
+from mdllm.config.settings.stages import StageSettings
+from mdllm.config.settings.system import Observables
+from mdllm.run.stage import stage
 
 system, training_set = snakemake.params.system, snakemake.params.training_set
 settings = {**snakemake.params.settings, "system": system, "training_set": training_set}

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from mdllm.core.settings import StageSettings
-from mdllm.core.stage import stage
-from mdllm.models.causal_trace import causal_trace
+from mdllm.config.settings.stages import StageSettings
+from mdllm.models.diagnostics.causal_trace import causal_trace
+from mdllm.run.stage import stage
 
 settings = snakemake.params.settings
 model = Path(snakemake.input.model)

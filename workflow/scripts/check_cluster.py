@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from mdllm.core.node import table
 from mdllm.core.records import read_json
+from mdllm.run.node import table
 
 reports = {Path(path).stem: read_json(path) for path in snakemake.input}
 problems = [f"{name}: {problem}" for name, report in reports.items() for problem in report["problems"]]

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from mdllm.core.node import inspect_node
 from mdllm.core.records import write_json
+from mdllm.run.node import inspect_node
 
 report = Path(snakemake.output.report)
 write_json(report, inspect_node(gpu=snakemake.params.gpu, shared_folder=report.parent))

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from mdllm.core.settings import StageSettings
-from mdllm.core.stage import stage
-from mdllm.language.ensemble import decode_ensembles
+from mdllm.config.settings.stages import StageSettings
+from mdllm.language.decode import decode_ensembles
+from mdllm.run.stage import stage
 
 settings = snakemake.params.settings
 inputs = {key: snakemake.input[key] for key in ("rollout", "codes", "topology")}

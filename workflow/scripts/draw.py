@@ -3,9 +3,9 @@
 from dataclasses import fields
 from pathlib import Path
 
-from mdllm.core.stage import stage
 from mdllm.figures.draw import draw_all
 from mdllm.figures.tables import FigureInputs
+from mdllm.run.stage import stage
 
 tables = {field.name: Path(snakemake.input[field.name]) for field in fields(FigureInputs)}
 inputs = {**tables, "style": snakemake.input.style}

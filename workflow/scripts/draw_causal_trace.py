@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from mdllm.core.stage import stage
 from mdllm.figures.kinetics import causal_trace
+from mdllm.run.stage import stage
 
 inputs = {"effects": snakemake.input.table, "style": snakemake.input.style}
 with stage("draw", output=snakemake.output.provenance, log=snakemake.log[0], settings={}, inputs=inputs):

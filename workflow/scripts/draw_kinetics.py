@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from mdllm.core.stage import stage
 from mdllm.figures.kinetics.draw import draw_kinetics
+from mdllm.run.stage import stage
 
 inputs = {str(Path(path).relative_to("results")): path for path in snakemake.input.tables}
 inputs["style"] = snakemake.input.style

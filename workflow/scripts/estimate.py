@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from mdllm.core.resources import jobs_of_dry_run, table
+from mdllm.run.resources import jobs_of_dry_run, table
 
 result = subprocess.run(snakemake.params.command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 text = table(jobs_of_dry_run(result.stdout)) if result.returncode == 0 else result.stdout

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from mdllm.analysis.exact import exact_tables
-from mdllm.core.kinetics_settings import KineticSystemSettings
-from mdllm.core.settings import StageSettings
-from mdllm.core.stage import stage
+from mdllm.analysis.kinetics.exact import exact_tables
+from mdllm.config.settings.kinetics import KineticSystemSettings
+from mdllm.config.settings.stages import StageSettings
+from mdllm.run.stage import stage
 from mdllm.tokenizers.base import load_tokenizer
 
 settings = {**snakemake.params.settings, "system": snakemake.params.system}

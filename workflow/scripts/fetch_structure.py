@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from mdllm.core.records import sha256
-from mdllm.core.stage import stage
-from mdllm.data.structures import fetch_structure, write_as_pdb
+from mdllm.run.stage import stage
+from mdllm.sources.structures import fetch_structure, write_as_pdb
 
 settings = {"pdb": snakemake.wildcards.pdb_id}
 with stage(

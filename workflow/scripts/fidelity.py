@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from mdllm.core.observables import bind
+from mdllm.config.settings.stages import StageSettings
+from mdllm.config.settings.system import Observables
 from mdllm.core.records import read_npz, write_json
-from mdllm.core.settings import StageSettings
-from mdllm.core.stage import stage
-from mdllm.core.system_settings import Observables
 from mdllm.core.trajectories import open_backbone, read_backbone
+from mdllm.observables.bound import bind
+from mdllm.run.stage import stage
 from mdllm.tokenizers.base import load_tokenizer
 from mdllm.tokenizers.fidelity import check, measure, summarize
 

@@ -1,6 +1,6 @@
 """Fine-tune: a model on the codes of the training frames, on as many GPUs as the resource `gpu` says."""
 
-from mdllm.models.finetuning import Finetuning
+from mdllm.models.training.processes import Finetuning
 
 Finetuning(
     codes=snakemake.input.codes,

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from mdllm.analysis.kinetics import KineticsInputs, analyze_kinetics
-from mdllm.core.settings import StageSettings
-from mdllm.core.stage import stage
+from mdllm.analysis.kinetics.analyze import KineticsInputs, analyze_kinetics
+from mdllm.config.settings.stages import StageSettings
+from mdllm.run.stage import stage
 
 settings = {**snakemake.params.settings, "about": snakemake.params.about}
 files = {name: Path(snakemake.input[name]) for name in ("codes", "codebook")}

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from mdllm.analysis.kinetics import analyze_md
-from mdllm.core.settings import StageSettings
-from mdllm.core.stage import stage
+from mdllm.analysis.kinetics.analyze import analyze_md
+from mdllm.config.settings.stages import StageSettings
+from mdllm.run.stage import stage
 
 settings = snakemake.params.settings
 files = {name: Path(snakemake.input[name]) for name in ("codes", "codebook")}

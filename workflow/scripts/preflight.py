@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from mdllm.core.config import Plan
+from mdllm.config.plan import Plan
 from mdllm.preflight import missing, remarks
 
 plan = Plan(snakemake.params.run, Path("config"))

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from mdllm.config.settings.system import Observables
 from mdllm.core.records import read_json
-from mdllm.core.stage import stage
-from mdllm.core.system_settings import Observables
-from mdllm.data.trajectory import prepare
+from mdllm.prepare.trajectory import prepare
+from mdllm.run.stage import stage
 
 settings = snakemake.params.settings
 inputs = {"sources": snakemake.input.sources}

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from mdllm.config.settings.system import CollectiveVariable
 from mdllm.core.records import read_json
-from mdllm.core.stage import stage
-from mdllm.core.system_settings import CollectiveVariable
-from mdllm.data.series import prepare_series
+from mdllm.prepare.series import prepare_series
+from mdllm.run.stage import stage
 
 settings = snakemake.params.settings
 inputs = {"sources": snakemake.input.sources}

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from mdllm.core.settings import StageSettings
-from mdllm.core.stage import stage
+from mdllm.config.settings.stages import StageSettings
 from mdllm.models.base import weights_file
-from mdllm.models.rollout import rollout
+from mdllm.models.rollout.run import rollout
+from mdllm.run.stage import stage
 
 settings = snakemake.params.settings
 model = Path(snakemake.input.model)

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from mdllm.core.settings import StageSettings
-from mdllm.core.stage import stage
+from mdllm.config.settings.stages import StageSettings
 from mdllm.models.base import weights_file
-from mdllm.models.rollout_parts import merge_batches
+from mdllm.models.rollout.parts import merge_batches
+from mdllm.run.stage import stage
 
 settings = snakemake.params.settings
 inputs = {"codes": snakemake.input.codes, "weights": weights_file(Path(snakemake.input.model))}

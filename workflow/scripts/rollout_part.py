@@ -3,11 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
-from mdllm.core.settings import StageSettings
-from mdllm.core.stage import stage
+from mdllm.config.settings.stages import StageSettings
 from mdllm.models.base import weights_file
-from mdllm.models.rollout import run_batches
-from mdllm.models.rollout_parts import batches_of
+from mdllm.models.rollout.parts import batches_of
+from mdllm.models.rollout.run import run_batches
+from mdllm.run.stage import stage
 
 settings = snakemake.params.settings
 model = Path(snakemake.input.model)

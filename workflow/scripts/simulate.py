@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from mdllm.core.preemption import watch_for_preemption
-from mdllm.core.simulation_settings import SimulationSource
-from mdllm.core.stage import stage
-from mdllm.data.simulate import simulate
+from mdllm.config.settings.simulation import SimulationSource
+from mdllm.run.preemption import watch_for_preemption
+from mdllm.run.stage import stage
+from mdllm.simulation.simulate import simulate
 
 settings = snakemake.params.source
 inputs = {"structure": snakemake.input.structure}

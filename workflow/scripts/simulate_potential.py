@@ -1,8 +1,8 @@
 """Simulate: walkers in a model potential."""
 
-from mdllm.core.kinetics_settings import PotentialSource
-from mdllm.core.stage import stage
-from mdllm.data.potential import simulate_walkers
+from mdllm.config.settings.kinetics import PotentialSource
+from mdllm.run.stage import stage
+from mdllm.simulation.potentials.walkers import simulate_walkers
 
 settings = {"source": snakemake.params.source, "axes": snakemake.params.axes}
 with stage("simulate", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs={}):

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from mdllm.core.settings import StageSettings
-from mdllm.core.stage import stage
-from mdllm.core.system_settings import TrainingSet
-from mdllm.data.training_set import select_training_frames
+from mdllm.config.settings.stages import StageSettings
+from mdllm.config.settings.system import TrainingSet
+from mdllm.prepare.training_set import select_training_frames
+from mdllm.run.stage import stage
 from mdllm.tokenizers.tokenize import tokenize
 
 settings = {**snakemake.params.settings, "training_set": snakemake.params.training_set}

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from mdllm.core.kinetics_settings import KineticSystemSettings
-from mdllm.core.settings import StageSettings
-from mdllm.core.stage import stage
-from mdllm.tokenizers.tokenize_series import tokenize_series
+from mdllm.config.settings.kinetics import KineticSystemSettings
+from mdllm.config.settings.stages import StageSettings
+from mdllm.run.stage import stage
+from mdllm.tokenizers.discretizers.tokenize_series import tokenize_series
 
 settings = {**snakemake.params.settings, "system": snakemake.params.system}
 atoms = [Path(path) for path in snakemake.input.atoms]

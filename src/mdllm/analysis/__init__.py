@@ -1,1 +1,1 @@
-"""What the ensembles show: collective variables, quality and discovery of every frame, beside two null models."""
+"""What the ensembles show: discovery beside nulls, quality, kinetics."""

@@ -1,1 +1,1 @@
-"""What every stage stands on: units, geometry, collective variables, file records, provenance, configuration."""
+"""What every room stands on: geometry, backbone trajectories, small files, errors."""

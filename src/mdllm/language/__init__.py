@@ -1,1 +1,1 @@
-"""The language of codes: a vocabulary of token ids, windows to learn from, and the baselines that a model must beat."""
+"""Codes as a language: vocabulary, windows to learn from, and the baselines that a model must beat."""

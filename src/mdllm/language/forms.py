@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from mdllm.core.records import read_json
-from mdllm.language.text import TextLanguage
+from mdllm.language.text.language import TextLanguage
 from mdllm.language.vocabulary import Vocabulary
 
 

@@ -2,7 +2,7 @@
 
 A model is a causal language model of transformers: token ids (B, T) to logits (B, T, V), with a cache of keys and
 values. To add one, write a module that calls ``register("name", ModelKind(...))``, give it a settings class in
-`mdllm.core.settings`, and name the module in `_MODULES`.
+`mdllm.config.settings.stages`, and name the module in `_MODULES`.
 """
 
 import importlib
@@ -36,7 +36,7 @@ class ModelKind:
         keep: (checkpoint of the Trainer, settings, folder) writes the trained model for `load_model`.
 
     A model whose cache is not one of keys and values has a method ``new_cache(tokens)``; one that is estimated rather
-    than trained by gradients has a method ``estimate(codes, stretches)`` (see `mdllm.models.training`).
+    than trained by gradients has a method ``estimate(codes, stretches)`` (see `mdllm.models.training.train`).
     """
 
     language: Callable[..., Language]

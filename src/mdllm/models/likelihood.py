@@ -6,7 +6,7 @@ Axes: R replicas or windows, L residues, K codebook size, V token ids.
 import numpy as np
 import torch
 
-from mdllm.language.text import TextLanguage
+from mdllm.language.text.language import TextLanguage
 from mdllm.language.windows import IGNORED
 
 

@@ -14,7 +14,7 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
-from mdllm.core.sequence_settings import LstmModel
+from mdllm.config.settings.sequence import LstmModel
 from mdllm.language.vocabulary import Vocabulary
 from mdllm.models.base import ModelKind, keep_weights, language_of_codes, register
 

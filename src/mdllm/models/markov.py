@@ -16,8 +16,8 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
+from mdllm.config.settings.sequence import MarkovModel
 from mdllm.core.errors import InputError
-from mdllm.core.sequence_settings import MarkovModel
 from mdllm.language.vocabulary import Vocabulary
 from mdllm.models.base import ModelKind, keep_weights, language_of_codes, register
 

@@ -6,8 +6,8 @@ Axes: L residues, K codebook size, V token ids, H hidden size.
 import torch
 from transformers import MistralConfig, MistralForCausalLM
 
+from mdllm.config.settings.stages import ScratchModel
 from mdllm.core.errors import InputError
-from mdllm.core.settings import ScratchModel
 from mdllm.language.vocabulary import Vocabulary
 from mdllm.models.base import ATTENTION, ModelKind, keep_weights, language_of_codes, register
 

@@ -12,8 +12,8 @@ Source: Zeng, Zhang & Yao, J. Chem. Theory Comput. 2025, 10.1021/acs.jctc.5c0018
 from torch import nn
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
+from mdllm.config.settings.sequence import NanoGptModel
 from mdllm.core.errors import InputError
-from mdllm.core.sequence_settings import NanoGptModel
 from mdllm.language.vocabulary import Vocabulary
 from mdllm.models.base import ATTENTION, ModelKind, keep_weights, language_of_codes, register
 

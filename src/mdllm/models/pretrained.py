@@ -13,12 +13,12 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers.utils import is_flash_attn_2_available
 
+from mdllm.config.settings.stages import PretrainedModel
 from mdllm.core.errors import InputError
 from mdllm.core.records import read_json, write_json
-from mdllm.core.settings import PretrainedModel
 from mdllm.language.code_tokens import code_vocabulary
 from mdllm.language.forms import Language, load_language
-from mdllm.language.text import TextLanguage
+from mdllm.language.text.language import TextLanguage
 from mdllm.language.vocabulary import Vocabulary
 from mdllm.models.base import ADAPTER, ATTENTION, ModelKind, chosen_device, register
 from mdllm.models.base_folder import checksum, find_base

@@ -1,1 +1,1 @@
-"""Tokenizers: frames to codes and back. Choose one by name from the registry in `base`."""
+"""Backbones to codes, one per residue, and back; what the codes lose."""

@@ -1,7 +1,7 @@
 """The contract of a tokenizer, and the registry by which the config names one.
 
 Axes: F frames, L residues, K codebook size. To add a tokenizer, write a module with a subclass of `Tokenizer`
-decorated with ``@register("name")``, give it a settings class in `mdllm.core.config`, and name the module in
+decorated with ``@register("name")``, give it a settings class in `mdllm.config.plan`, and name the module in
 `_MODULES`.
 """
 
@@ -17,12 +17,12 @@ from mdllm.core.errors import InputError
 
 _REGISTRY: dict[str, type["Tokenizer"]] = {}
 _MODULES = {
-    "multiscale": "mdllm.tokenizers.multiscale",
+    "multiscale": "mdllm.tokenizers.multiscale.tokenizer",
     "torsion_grid": "mdllm.tokenizers.torsion_grid",
-    "foldtoken4": "mdllm.tokenizers.foldtoken4",
-    "bins": "mdllm.tokenizers.one_dimensional",
-    "nearest_center": "mdllm.tokenizers.one_dimensional",
-    "k_centers": "mdllm.tokenizers.one_dimensional",
+    "foldtoken4": "mdllm.tokenizers.foldtoken4.tokenizer",
+    "bins": "mdllm.tokenizers.discretizers.discretizers",
+    "nearest_center": "mdllm.tokenizers.discretizers.discretizers",
+    "k_centers": "mdllm.tokenizers.discretizers.discretizers",
 }
 
 

@@ -9,11 +9,11 @@ import logging
 import numpy as np
 import pandas as pd
 
+from mdllm.config.settings.stages import FidelitySettings
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import circular_difference, rmsd, with_oxygen
-from mdllm.core.observables import BoundObservables
-from mdllm.core.settings import FidelitySettings
 from mdllm.core.trajectories import iterate_backbone
+from mdllm.observables.bound import BoundObservables
 from mdllm.tokenizers.base import Tokenizer
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from mdllm.core.records import write_npz
 from mdllm.core.trajectories import iterate_backbone, open_backbone, read_backbone
-from mdllm.data.training_set import TrainingFrames
+from mdllm.prepare.training_set import TrainingFrames
 from mdllm.tokenizers.base import tokenizer_class
 
 logger = logging.getLogger(__name__)

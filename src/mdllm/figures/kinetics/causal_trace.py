@@ -16,7 +16,7 @@ def draw(effects: pd.DataFrame, about: str, stem: Path) -> None:
     """Write the figure and its data.
 
     Args:
-        effects: the table of `mdllm.models.causal_trace.causal_trace`.
+        effects: the table of `mdllm.models.diagnostics.causal_trace.causal_trace`.
         about: what the figure says on top.
     """
     kinds = [kind for kind in _WORDS if (effects["kind"] == kind).any()]

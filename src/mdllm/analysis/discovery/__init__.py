@@ -1,0 +1,1 @@
+"""Which states the generated frames reach, beside what the nulls reach."""

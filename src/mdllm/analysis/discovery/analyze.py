@@ -1,0 +1,113 @@
+"""Analyze: from trajectories of MD, model and nulls to the tables that figures and summary stand on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from mdllm.analysis.discovery.description import describe, reference_table
+from mdllm.analysis.discovery.ensembles import FREQUENCIES, MD, MODEL, ROUNDTRIP, open_ensembles
+from mdllm.analysis.discovery.measure import known_structures, measure
+from mdllm.analysis.discovery.table import discovery_table, doubts_about
+from mdllm.analysis.quality.table import quality_table
+from mdllm.config.settings.stages import AnalysisSettings
+from mdllm.config.settings.system import Observables
+from mdllm.core.records import read_json, read_npz, write_json
+from mdllm.observables.bound import bind
+from mdllm.report.summary import summarize
+
+
+@dataclass(frozen=True)
+class AnalysisInputs:
+    """Files of the stages before.
+
+    Attributes:
+        topology, trajectory, frames: `frames/backbone.pdb`, `backbone.xtc` and `frames.parquet`.
+        codes: `tokens/codes.npz`, for the raw numbers (`frame`) of the training frames.
+        fidelity, training: `tokens/fidelity.json` and `model/training.json`.
+        rollout: `rollout/codes.npz`.
+        ensemble, roundtrip, frequencies, index: the decoded trajectories and `ensemble/frames.parquet`.
+    """
+
+    topology: Path
+    trajectory: Path
+    frames: Path
+    codes: Path
+    fidelity: Path
+    training: Path
+    rollout: Path
+    ensemble: Path
+    roundtrip: Path
+    frequencies: Path
+    index: Path
+
+
+def analyze(
+    inputs: AnalysisInputs,
+    *,
+    system: str,
+    variant: str,
+    about: str,
+    plane: tuple[str, str],
+    observables: Observables,
+    training_state: str,
+    settings: AnalysisSettings,
+    seed: int,
+    output: Path,
+) -> dict:
+    """Write `analysis/` and `summary.json` into `output`.
+
+    Args:
+        system, variant, about: names and description, for figures.
+        plane: keys of the two collective variables of the plane.
+        training_state: the state that the model was trained on.
+        seed: of the bootstrap.
+
+    Tables: `cvs.parquet`, `quality_frames.parquet` (see `measure`), `references.csv` (see `reference_table`),
+    `quality.csv` (see `quality_table`), `discovery.csv` (see `discovery_table`), `description.json` (see `describe`).
+
+    Returns:
+        counts for the provenance record.
+
+    Raises:
+        InputError: a trajectory and its table differ, a selection is empty, a frame lies in two states, or a
+            reference does not align.
+    """
+    ensembles = open_ensembles(
+        inputs.topology,
+        (inputs.trajectory, inputs.frames),
+        inputs.index,
+        {MODEL: inputs.ensemble, ROUNDTRIP: inputs.roundtrip, FREQUENCIES: inputs.frequencies},
+        read_npz(inputs.codes)["frame"],
+    )
+    md = ensembles[MD]
+    first_training = md.table.index[md.table["training"]][:1].to_numpy()
+    bound = bind(md.universe, observables, md.pick(first_training)[0])
+    known = known_structures(md, bound)
+    measured = [measure(ensemble, bound, known) for ensemble in ensembles.values()]
+    cvs, quality_frames = (pd.concat(tables, ignore_index=True) for tables in zip(*measured, strict=True))
+    quality = quality_table(quality_frames)
+    training = read_json(inputs.training)
+    doubts = doubts_about(training, quality)
+    discovery = discovery_table(cvs, bound.states.names, training_state, doubts, settings, seed)
+    description = describe(
+        system=system,
+        variant=variant,
+        about=about,
+        plane=plane,
+        observables=observables,
+        bound=bound,
+        training_state=training_state,
+        confidence=settings.confidence,
+    )
+    folder = output / "analysis"
+    folder.mkdir(parents=True, exist_ok=True)
+    cvs.to_parquet(folder / "cvs.parquet", index=False)
+    quality_frames.to_parquet(folder / "quality_frames.parquet", index=False)
+    reference_table(bound).to_csv(folder / "references.csv", index=False)
+    quality.to_csv(folder / "quality.csv", index=False)
+    discovery.to_csv(folder / "discovery.csv", index=False)
+    write_json(folder / "description.json", description)
+    fidelity, rollout = read_json(inputs.fidelity), read_npz(inputs.rollout)
+    write_json(output / "summary.json", summarize(description, fidelity, training, rollout, quality, discovery))
+    return {"frames": cvs["source"].value_counts().to_dict()}

@@ -1,0 +1,75 @@
+"""What figures need besides tables: names, labels, units, regions. No figure reads a config file."""
+
+import pandas as pd
+
+from mdllm.config.settings.system import Observables, is_periodic
+from mdllm.observables.bound import BoundObservables
+from mdllm.observables.collective_variables import column, unit
+
+
+def describe(
+    *,
+    system: str,
+    variant: str,
+    about: str,
+    plane: tuple[str, str],
+    observables: Observables,
+    bound: BoundObservables,
+    training_state: str,
+    confidence: float,
+) -> dict:
+    """The content of `description.json`.
+
+    Keys: `system`, `variant`, `about`; `columns` {column: {label, unit, periodic}} of every collective variable;
+    `plane`, the two columns of the plane; `states` {state: [{column: [low, high]}, ...]}, low > high through pi;
+    `training_state`; `references` {key: {label, state}}; `confidence` of every interval.
+    """
+    variables = observables.collective_variables
+    return {
+        "system": system,
+        "variant": variant,
+        "about": about,
+        "columns": {
+            column(key, cv): {
+                "label": bound.variables.labels[column(key, cv)],
+                "unit": unit(cv),
+                "periodic": is_periodic(cv),
+            }
+            for key, cv in variables.items()
+        },
+        "plane": [column(key, variables[key]) for key in plane],
+        "states": {
+            state: [{name: list(bounds) for name, bounds in box.items()} for box in boxes]
+            for state, boxes in bound.states.boxes.items()
+        },
+        "training_state": training_state,
+        "references": {
+            key: {"label": reference.label, "state": reference.state} for key, reference in bound.references.items()
+        },
+        "confidence": confidence,
+    }
+
+
+def reference_table(bound: BoundObservables) -> pd.DataFrame:
+    """One row per model of each reference.
+
+    Columns: reference, label, model (from 1, as in the file), state (that it stands for), identity (share of aligned
+    residues that are the same), matched_residues, and every collective variable; NaN where the model lacks atoms.
+    """
+    parts = []
+    for key, reference in bound.references.items():
+        parts.append(
+            pd.DataFrame(
+                {
+                    "reference": key,
+                    "label": reference.label,
+                    "model": range(1, len(reference.coordinates) + 1),
+                    "state": reference.state,
+                    "identity": reference.identity,
+                    "matched_residues": reference.matched,
+                    **bound.variables.compute(reference.coordinates),
+                }
+            )
+        )
+    columns = ["reference", "label", "model", "state", "identity", "matched_residues", *bound.variables.columns]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)

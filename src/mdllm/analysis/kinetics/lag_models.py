@@ -1,0 +1,60 @@
+"""Markov models of one set of trajectories at several lags, each with its posterior and with one model per run."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from mdllm.analysis.kinetics.discrete import DiscreteTrajectories
+from mdllm.analysis.kinetics.groups import standard_deviation
+from mdllm.analysis.kinetics.markov_models import MarkovModel, fit, interval, posterior
+from mdllm.core.errors import InputError
+
+Function = Callable[[MarkovModel], np.ndarray]
+
+
+@dataclass(frozen=True)
+class LagModels:
+    """Models at one lag.
+
+    Attributes:
+        model: from all trajectories.
+        samples: drawn from its posterior.
+        runs: one model per run; None where a run alone connects no two codes.
+    """
+
+    model: MarkovModel
+    samples: list[MarkovModel]
+    runs: list[MarkovModel | None]
+
+    def interval(self, function: Function, confidence: float) -> tuple[np.ndarray, np.ndarray]:
+        """Bounds of the posterior interval of a function of the model."""
+        return interval(self.samples, function, confidence)
+
+    def sd_runs(self, function: Function) -> np.ndarray:
+        """Standard deviation over the runs of a function of the model, over those that have a value."""
+        missing = np.full(np.shape(function(self.model)), np.nan)
+        return standard_deviation([missing if model is None else function(model) for model in self.runs])
+
+
+def fit_lags(trajectories: DiscreteTrajectories, lags: Iterable[int], samples: int, seed: int) -> dict[int, LagModels]:
+    """Models by lag, in frames of these trajectories.
+
+    Raises:
+        InputError: a lag is longer than every trajectory, or no two codes are connected.
+    """
+    return {lag: _fit_lag(trajectories, lag, samples, seed) for lag in sorted(set(lags))}
+
+
+def _fit_lag(trajectories: DiscreteTrajectories, lag: int, samples: int, seed: int) -> LagModels:
+    trajectories.require(lag)
+    about = (lag, trajectories.interval_ps, trajectories.codebook_size)
+    runs = []
+    for run in range(trajectories.runs):
+        try:
+            runs.append(fit(trajectories.of_run(run), *about))
+        except InputError:
+            runs.append(None)
+    of_lag = int(np.random.SeedSequence([seed, lag]).generate_state(1)[0] >> 1)
+    drawn = posterior(trajectories.codes, *about, samples, of_lag)
+    return LagModels(fit(trajectories.codes, *about), drawn, runs)

@@ -1,0 +1,1 @@
+"""Whether generated frames are proteins: bonds, angles, clashes, Ramachandran."""

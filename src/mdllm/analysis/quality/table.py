@@ -1,0 +1,45 @@
+"""The table of quality, one row per source and metric, with a verdict on the model."""
+
+import pandas as pd
+
+from mdllm.analysis.discovery.ensembles import MD, MODEL, ROUNDTRIP
+from mdllm.analysis.quality.geometry import METRICS
+
+COLUMNS = [
+    *("source", "metric", "unit", "frames", "mean", "median", "p05", "p95", "max"),
+    *("tolerance", "limit", "no_worse", "within_limit", "meaning"),
+]
+
+
+def quality_table(frames: pd.DataFrame) -> pd.DataFrame:
+    """Rows (source, metric) with COLUMNS.
+
+    `no_worse` (model only): the mean is at most that of `roundtrip` plus `tolerance`. `within_limit` (model only): no
+    frame exceeds `limit`. Both are empty where the metric is only described.
+
+    Args:
+        frames: `source` and every metric, one row per frame; of MD the training frames only.
+    """
+    rows = []
+    for metric, about in METRICS.items():
+        groups = frames.groupby("source", sort=False)[metric]
+        mean = groups.mean()
+        for source, values in groups:
+            judged, bounded = (source == MODEL and x is not None for x in (about.tolerance, about.limit))
+            rows.append(
+                {
+                    "source": "md training" if source == MD else source,
+                    "metric": metric,
+                    "unit": about.unit,
+                    "frames": len(values),
+                    "mean": mean[source],
+                    **dict(zip(("p05", "median", "p95"), values.quantile([0.05, 0.5, 0.95]), strict=True)),
+                    "max": values.max(),
+                    "tolerance": about.tolerance,
+                    "limit": about.limit,
+                    "no_worse": bool(mean[MODEL] <= mean[ROUNDTRIP] + about.tolerance) if judged else None,
+                    "within_limit": bool(values.max() <= about.limit) if bounded else None,
+                    "meaning": about.meaning,
+                }
+            )
+    return pd.DataFrame(rows, columns=COLUMNS)

@@ -1,1 +1,0 @@
-"""Raw data: fetching or checking the files of a system, and turning them into backbone frames with states."""

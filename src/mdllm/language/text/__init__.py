@@ -1,0 +1,1 @@
+"""Frames written as numbers in a text with an instruction, for pretrained models."""

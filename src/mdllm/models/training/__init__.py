@@ -1,0 +1,1 @@
+"""Training: objective, checkpoints, and losses that stand beside their baselines."""

@@ -1,0 +1,84 @@
+"""The stage `finetune`: in this process, or in one process per GPU under ``accelerate launch``.
+
+``python -m mdllm.models.training.processes JSON`` is one of these processes; `JSON` holds the fields of `Finetuning`.
+"""
+
+import json
+import os
+import sys
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from mdllm.config.settings.stages import StageSettings
+from mdllm.run.stage import stage
+
+# Once one process has failed or SIGTERM has come, the others have so long to write a checkpoint and leave.
+GRACE_S = 110
+
+
+@dataclass(frozen=True)
+class Finetuning:
+    """What the stage needs, in a form that can be handed to other processes.
+
+    Attributes:
+        codes: npz with the codes of the training frames.
+        model: folder of the trained model; `training_log.csv` is written beside it.
+        log: log file of the stage.
+        settings: the config slice that the stage reads.
+        threads: CPU threads, of all processes together.
+    """
+
+    codes: str
+    model: str
+    log: str
+    settings: dict
+    threads: int
+
+    def run(self, process: int | None = None) -> None:
+        """The stage, in this process.
+
+        Args:
+            process: the number of this process; None: no other trains with it.
+        """
+        from mdllm.models.training.train import finetune  # takes seconds, and the launching process has no use for it
+
+        record = Path(self.model) / "provenance.json"
+        inputs = {"codes": Path(self.codes)}
+        with stage(
+            "finetune", output=record, log=Path(self.log), settings=self.settings, inputs=inputs, process=process
+        ) as running:
+            chosen = StageSettings.model_validate(self.settings)
+            report = finetune(
+                codes_file=Path(self.codes),
+                language=chosen.language,
+                model=chosen.model,
+                training=chosen.training,
+                seed=chosen.seed,
+                output_folder=record.parents[1],
+                work_folder=running.work_folder(),
+                threads=self.threads,
+            )
+            running.note(device=report["device"], processes=report["processes"], threads=self.threads)
+
+    def run_on(self, gpus: int) -> None:
+        """The stage with one process per GPU; on the CPU where there is no GPU, which takes longer and is the same.
+
+        With more than one this process becomes `accelerate launch`: it passes SIGTERM on, and ends with an error as
+        soon as one of its processes has.
+        """
+        if gpus < 2:
+            self.run()
+            return
+        Path(self.log).parent.mkdir(parents=True, exist_ok=True)
+        Path(self.log).write_text("")  # all processes add to it
+        share = replace(self, threads=max(1, self.threads // gpus))
+        launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", f"--num_processes={gpus}"]
+        # Nothing of the user's own `accelerate config`; any free port, since another job may train on the same node.
+        launch += ["--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0"]
+        os.environ["TORCH_ELASTIC_SHUTDOWN_TIMEOUT"] = str(GRACE_S)
+        sys.stderr.flush()
+        os.execv(sys.executable, [*launch, "-m", "mdllm.models.training.processes", json.dumps(asdict(share))])
+
+
+if __name__ == "__main__":
+    Finetuning(**json.loads(sys.argv[1])).run(process=int(os.environ["RANK"]))

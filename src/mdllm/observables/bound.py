@@ -1,0 +1,46 @@
+"""Collective variables, states and references of a system, bound to its topology: made once, asked for every frame."""
+
+from dataclasses import dataclass
+
+import MDAnalysis as mda
+import numpy as np
+
+from mdllm.config.settings.system import TRAINING_START, Observables
+from mdllm.observables.collective_variables import CollectiveVariables
+from mdllm.observables.references import ReferenceEnsemble, load_references
+from mdllm.observables.states import States
+
+
+@dataclass(frozen=True)
+class BoundObservables:
+    """Asked for values by column and for states by name; references by key."""
+
+    variables: CollectiveVariables
+    states: States
+    references: dict[str, ReferenceEnsemble]
+
+    def measure(self, backbone: np.ndarray, frames: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Values {column: (F,)} and states (F,) of backbones (F, L, 4, 3) in nm; `frames` (F,) are for messages."""
+        values = self.variables.compute(backbone)
+        return values, self.states.label(values, frames)
+
+
+def bind(
+    universe: mda.Universe, observables: Observables, training_start: np.ndarray | None = None
+) -> BoundObservables:
+    """Resolve every selection, load and match every reference.
+
+    Args:
+        universe: the system's backbone.
+        observables: the config sections.
+        training_start: first training frame (L, 4, 3) in nm, for RMSDs to it; not needed where no variable asks.
+
+    Raises:
+        InputError: a selection is empty, a reference cannot be read or does not align.
+    """
+    references = load_references(observables.references, universe)
+    coordinates = {key: reference.coordinates for key, reference in references.items()}
+    if training_start is not None:
+        coordinates[TRAINING_START] = training_start.reshape(1, -1, 3)
+    variables = CollectiveVariables(universe, observables.collective_variables, coordinates)
+    return BoundObservables(variables, States(observables.states, observables.collective_variables), references)

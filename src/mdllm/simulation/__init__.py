@@ -1,0 +1,1 @@
+"""Frames that are simulated here: molecules with OpenMM, walkers in model potentials."""

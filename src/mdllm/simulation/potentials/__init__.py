@@ -1,0 +1,1 @@
+"""Model potentials in the plane, and walkers in them."""

@@ -1,0 +1,149 @@
+"""From a protonated solute to a system that can be integrated: solvent, ions, force field, minimization."""
+
+import logging
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import openmm
+from openmm import app, unit
+
+from mdllm.config.settings.simulation import ExplicitSolvent, SimulationSource
+from mdllm.core.errors import InputError
+from mdllm.simulation.platform import Device, derive_seed
+
+logger = logging.getLogger(__name__)
+_BORN_FORCES = (openmm.GBSAOBCForce, openmm.CustomGBForce, openmm.AmoebaGeneralizedKirkwoodForce)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What is simulated.
+
+    Attributes:
+        system: masses, constraints and forces of all A atoms, the solute first.
+        solute: topology of the first S atoms, which are saved.
+        positions_nm: (A, 3), minimized.
+        box_nm: (3, 3) rows are box vectors; None without periodic boundaries.
+    """
+
+    system: openmm.System
+    solute: app.Topology
+    positions_nm: np.ndarray
+    box_nm: np.ndarray | None
+
+
+def build_system(solute: app.Modeller, source: SimulationSource, device: Device) -> Prepared:
+    """Solvate, assign the force field, and minimize the energy.
+
+    Bonds to hydrogen are constrained, water is rigid, and hydrogens take mass from the atoms they are bound to
+    (Hopkins et al., JCTC 2015, 10.1021/ct5010406), which is what a time step of 4 fs needs.
+
+    Raises:
+        InputError: a force field file that does not exist, lacks a residue, or does not fit the solvent; a box that is
+            too small for the cutoff; an energy that is not finite.
+    """
+    force_field = _force_field(source.solvent.force_field)
+    whole = app.Modeller(solute.topology, solute.positions)
+    if isinstance(source.solvent, ExplicitSolvent):
+        _solvate(whole, force_field, source.solvent, derive_seed(source.seed, 2))
+    system = _system(whole.topology, force_field, source)
+    minimized = _minimize(system, whole.positions, source.minimize_steps, device)
+    box = whole.topology.getPeriodicBoxVectors()
+    solute.topology.setPeriodicBoxVectors(box)
+    return Prepared(
+        system,
+        solute.topology,
+        minimized,
+        None if box is None else np.array(box.value_in_unit(unit.nanometer)),
+    )
+
+
+def degrees_of_freedom(system: openmm.System) -> int:
+    """3 per atom with mass, less one per constraint, less 3 where the motion of the centre of mass is removed."""
+    atoms = sum(system.getParticleMass(i) > 0 * unit.dalton for i in range(system.getNumParticles()))
+    still = any(isinstance(force, openmm.CMMotionRemover) for force in system.getForces())
+    return 3 * atoms - system.getNumConstraints() - 3 * still
+
+
+def _force_field(files: list[str]) -> app.ForceField:
+    try:
+        return app.ForceField(*files)
+    except ValueError as error:
+        raise InputError(
+            f"solvent.force_field: {error}; name files that come with OpenMM (openmm/app/data), or paths"
+        ) from error
+
+
+def _solvate(whole: app.Modeller, force_field: app.ForceField, solvent: ExplicitSolvent, seed: int) -> None:
+    random.seed(seed)  # which waters become ions
+    with _parameters_known(solvent.force_field):
+        whole.addSolvent(
+            force_field,
+            model=solvent.water_geometry,
+            padding=solvent.padding_nm * unit.nanometer,
+            boxShape=solvent.box_shape,
+            ionicStrength=solvent.salt_molar * unit.molar,
+        )
+    names = [residue.name for residue in whole.topology.residues()]
+    shortest = min(np.diag(whole.topology.getPeriodicBoxVectors().value_in_unit(unit.nanometer)))
+    logger.info("%d water, %d Na+, %d Cl-, box %.2f nm", *map(names.count, ("HOH", "NA", "CL")), shortest)
+    if shortest < 2 * solvent.cutoff_nm:
+        raise InputError(
+            f"solvent.padding_nm: the box is {shortest:.2f} nm high, less than twice the cutoff "
+            f"({solvent.cutoff_nm:g} nm); enlarge padding_nm, or lower cutoff_nm"
+        )
+
+
+def _system(topology: app.Topology, force_field: app.ForceField, source: SimulationSource) -> openmm.System:
+    explicit = isinstance(source.solvent, ExplicitSolvent)
+    method = {"nonbondedMethod": app.NoCutoff}
+    if explicit:
+        method = {"nonbondedMethod": app.PME, "nonbondedCutoff": source.solvent.cutoff_nm * unit.nanometer}
+    with _parameters_known(source.solvent.force_field):
+        system = force_field.createSystem(
+            topology, constraints=app.HBonds, hydrogenMass=source.hydrogen_mass_da * unit.dalton, **method
+        )
+    born = any(isinstance(force, _BORN_FORCES) for force in system.getForces())
+    if born == explicit:
+        files = ", ".join(source.solvent.force_field)
+        raise InputError(
+            f"solvent.force_field: {files} {'holds an' if born else 'holds no'} implicit solvent model, but "
+            f"solvent.type is {source.solvent.type}; "
+            + ("leave that file out" if born else "add one, for instance amber99_obc.xml")
+        )
+    return system
+
+
+@contextmanager
+def _parameters_known(files: list[str]) -> Iterator[None]:
+    """Turn OpenMM's complaint about a residue or an atom type without parameters into an InputError."""
+    try:
+        yield
+    except (ValueError, KeyError) as error:
+        raise InputError(
+            f"solvent.force_field: {', '.join(files)} does not cover the system: {error}. Add the file that holds it, "
+            "or choose another water_geometry"
+        ) from error
+
+
+def _minimize(system: openmm.System, positions, steps: int, device: Device) -> np.ndarray:
+    """Positions (A, 3) in nm after at most `steps` steps of L-BFGS."""
+    context = device.context(system, openmm.VerletIntegrator(0.001))
+    context.setPositions(positions)
+    before = _energy(context)
+    openmm.LocalEnergyMinimizer.minimize(context, maxIterations=steps)
+    after = _energy(context)
+    logger.info("energy %.6g -> %.6g kJ/mol in at most %d steps of minimization", before, after, steps)
+    if not np.isfinite(after):
+        raise InputError(
+            f"the energy after minimization is {after} kJ/mol: atoms of the structure lie on each other; "
+            "repair the structure, or start from another one"
+        )
+    return context.getState(positions=True).getPositions(asNumpy=True).value_in_unit(unit.nanometer)
+
+
+def _energy(context: openmm.Context) -> float:
+    return context.getState(energy=True).getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole)

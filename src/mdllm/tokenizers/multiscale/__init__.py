@@ -1,0 +1,1 @@
+"""The default tokenizer: residues as rigid frames, predicted from those already decoded, the residual coded."""

@@ -1,0 +1,190 @@
+"""Config files: what is accepted, what is shared between variants, and what an error says."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mdllm.config.plan import Plan, merge, read_yaml
+from mdllm.config.schemas import problems
+from mdllm.config.settings.stages import StageSettings
+from mdllm.core.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A config folder with one system, which a test may spoil."""
+    (tmp_path / "systems").mkdir()
+    (tmp_path / "presets").mkdir()
+    (tmp_path / "presets" / "cpu.yaml").write_text((ROOT / "config" / "presets" / "cpu.yaml").read_text())
+    write(tmp_path, system())
+    return tmp_path
+
+
+def system() -> dict:
+    return {
+        "description": "test",
+        "source": {"type": "files", "topology": "a.pdb", "trajectories": ["a.xtc"]},
+        "collective_variables": {
+            "d": {"type": "distance", "a": "resid 1", "b": "resid 2"},
+            "psi2": {"type": "psi", "residue": 2},
+        },
+        "states": {"A": {"d": [0, 1]}, "B": {"d": [1, 2]}},
+        "training_set": {"state": "A"},
+        "plane": ["d", "psi2"],
+    }
+
+
+def write(folder, content, name="x"):
+    (folder / "systems" / f"{name}.yaml").write_text(yaml.safe_dump(content))
+
+
+def plan(folder, **run):
+    return Plan({"systems": ["x"], **run}, folder)
+
+
+def test_the_configuration_of_this_repository_is_valid():
+    assert problems() == []
+    assert Plan(read_yaml(ROOT / "config" / "config.yaml"), ROOT / "config").runs() == [
+        ("trp_cage", "main"),
+        ("trp_cage", "from_b"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"traning_set": {}}, r"x\.yaml:\n  traning_set: unknown key; did you mean 'training_set'\?"),
+        ({"plane": ["d", "phi3"]}, r"plane names 'phi3', which is not defined; defined are d, psi2"),
+        ({"training_set": {"state": "C"}}, r"training_set\.state names 'C'.*defined are A, B"),
+        ({"states": {"A": {"q": [0, 1]}}}, r"states\.A names 'q'"),
+        ({"states": {"A": {"d": [0, 1]}, "B": {"d": [2, 1]}}}, r"states\.B\.d: low 2.0 is not below high 1.0; only"),
+        ({"states": {"A": {"d": [0, 1]}, "B": [{"psi2": [2, 2]}]}}, r"states\.B\.psi2: low 2.0 is not below high 2.0"),
+        ({"states": {"A": {"d": [0, 1]}, "none": {"d": [1, 2]}}}, r"states\.none: this name marks frames outside"),
+        ({"collective_variables": {"d": {"a": "x", "b": "y"}}}, r"variables\.d: the key 'type' is required"),
+        ({"collective_variables": {"d": {"type": "dist"}}}, r"variables\.d: 'type' 'dist' is unknown.*'distance'"),
+        ({"frame_interval_ps": -1}, r"frame_interval_ps: Input should be greater than 0, not -1"),
+        ({"source": {"type": "files", "topology": "a.pdb"}}, r"source\.trajectories: this key is required"),
+        ({"references": {"r": {"file": "r.pdb", "state": "Z"}}}, r"references\.r\.state names 'Z'"),
+        ({"variants": {"main": {}}}, "choose another name"),
+        ({"variants": {"raw": {}}}, r"variants\.raw: this name is taken"),
+        ({"variants": {"v": {"rollot": {}}}}, r"variants\.v:\n  rollot: unknown key; did you mean 'rollout'\?"),
+        ({"variants": {"v": {"prepare": {"stride": 2}}}}, "write a second system file"),
+        ({"variants": {"v": {"training_set": {"state": "C"}}}}, r"variants\.v\.training_set\.state: 'C'"),
+        ({"variants": {"v": {"rollout": {"top_p": 2}}}}, r"rollout\.top_p: Input should be less than or equal to 1"),
+    ],
+)
+def test_a_wrong_key_of_a_system_is_named(folder, change, message):
+    write(folder, {**system(), **change})
+    with pytest.raises(InputError, match=message):
+        plan(folder)
+
+
+def test_a_mistyped_key_deep_inside_is_named(folder):
+    content = system()
+    content["collective_variables"]["psi2"]["residu"] = 3
+    write(folder, content)
+    with pytest.raises(InputError, match=r"collective_variables\.psi2\.residu: unknown key; did you mean 'residue'"):
+        plan(folder)
+
+
+def test_a_state_cannot_depend_on_the_training_set(folder):
+    content = system()
+    content["collective_variables"]["r"] = {"type": "rmsd", "reference": "training_start"}
+    content["states"]["A"] = {"r": [0, 0.1]}
+    write(folder, content)
+    with pytest.raises(InputError, match=r"states\.A: 'r' depends on the training set"):
+        plan(folder)
+
+
+def test_wrong_names_and_files(folder):
+    with pytest.raises(InputError, match="preset"):
+        Plan({"systems": ["x"], "presets": "cpu"}, folder)
+    with pytest.raises(InputError, match=r"xx\.yaml does not exist; did you mean 'x'\?"):
+        plan(folder, only="xx")
+    with pytest.raises(InputError, match=r"overrides` of config\.yaml:\n  rollout\.temperatur: unknown key"):
+        plan(folder, overrides={"rollout": {"temperatur": 1}})
+    (folder / "systems" / "x.yaml").write_text("description: a\ndescription: b\n")
+    with pytest.raises(InputError, match="key 'description' is given twice"):
+        plan(folder)
+    (folder / "systems" / "x.yaml").write_text("states: [1,")
+    with pytest.raises(InputError, match="not valid YAML"):
+        plan(folder)
+
+
+def test_only_selects_by_name_list_or_comma(folder):
+    write(folder, system(), "y")
+    both = {"systems": ["x", "y"]}
+    assert list(Plan(both, folder).systems) == ["x", "y"]
+    assert list(Plan({**both, "only": "y"}, folder).systems) == ["y"]
+    assert list(Plan({**both, "only": "y, x"}, folder).systems) == ["y", "x"]
+    assert list(Plan({**both, "only": ["y"]}, folder).systems) == ["y"]
+
+
+def test_a_variant_shares_what_its_overrides_do_not_touch(folder):
+    variants = {
+        "hot": {"rollout": {"temperature": 2.0}},
+        "hotter": {"rollout": {"temperature": 2.0}, "decode": {"samples": 4}},
+        "other": {"training_set": {"state": "B"}},
+        "strict": {"fidelity": {"training_rmsd_nm": 0.01}},
+    }
+    write(folder, {**system(), "variants": variants})
+    found = plan(folder).systems["x"]
+    stages = ("tokenize", "fidelity", "finetune", "rollout", "decode", "analyze")
+    provided = {name: [found.provider(name, stage) for stage in stages] for name in found.variants}
+    assert provided["hot"] == ["main", "main", "main", "hot", "hot", "hot"]
+    assert provided["hotter"] == ["main", "main", "main", "hot", "hotter", "hotter"]
+    assert provided["other"] == ["other"] * 6
+    assert provided["strict"] == ["main", "strict", "main", "main", "main", "main"]
+
+
+def kinetic_system(**variants):
+    variables = {"type": "coordinate", "axis": "x"}
+    stages = {"tokenizer": {"name": "bins", "variable": "x", "bins": 4}}
+    states = {"left": {"x": [-9, 0]}, "right": {"x": [0, 9]}}
+    about = {"kind": "kinetics", "description": "a potential", "source": {"type": "potential", "name": "four_state"}}
+    return {**about, "collective_variables": {"x": variables}, "states": states, "stages": stages, "variants": variants}
+
+
+def test_trainings_differ_in_the_seed_and_share_the_tokens(folder):
+    model = {"model": {"name": "lstm"}, "seed": 3}
+    write(folder, kinetic_system(lstm=model, markov={"model": {"name": "markov"}, "seed": 3}))
+    found = plan(folder, overrides={"kinetics": {"trainings": 3}}).systems["x"]
+    names = ["lstm", "lstm_training2", "lstm_training3"]
+    assert list(found.trainings("lstm")) == names
+    assert [found.stage(name, "finetune")["seed"] for name in names] == [3, 4, 5]
+    assert [found.stage(name, "rollout")["seed"] for name in names] == [3, 4, 5]
+    assert [found.provider(name, "tokenize") for name in names] == ["lstm"] * 3
+    assert [found.provider(name, "finetune") for name in names] == names
+    assert list(found.variants) == ["lstm", "markov"]
+
+
+def test_a_variant_may_not_have_the_name_of_a_training(folder):
+    model = {"model": {"name": "lstm"}}
+    write(folder, kinetic_system(lstm=model, lstm_training2=model))
+    assert len(plan(folder).systems["x"].variants) == 2
+    with pytest.raises(InputError, match=r"variants\.lstm_training2: this name is taken by a training of 'lstm'"):
+        plan(folder, overrides={"kinetics": {"trainings": 2}})
+
+
+def test_prepare_reads_only_the_variables_that_states_use(folder):
+    before = plan(folder).systems["x"].prepare()
+    content = system()
+    content["collective_variables"]["g"] = {"type": "radius_of_gyration"}
+    write(folder, content)
+    assert plan(folder).systems["x"].prepare() == before
+    assert list(before["observables"]["collective_variables"]) == ["d"]
+
+
+def test_merge_replaces_a_section_of_another_kind():
+    base = {"tokenizer": {"name": "multiscale", "codebook_size": 64}, "rollout": {"top_k": 1, "top_p": 0.5}}
+    assert merge(base, {"rollout": {"top_k": 2}})["rollout"] == {"top_k": 2, "top_p": 0.5}
+    assert merge(base, {"tokenizer": {"name": "torsion_grid"}})["tokenizer"] == {"name": "torsion_grid"}
+    assert merge(base, {"tokenizer": {"codebook_size": 8}})["tokenizer"]["name"] == "multiscale"
+
+
+def test_the_preset_cpu_shows_every_default():
+    preset = read_yaml(ROOT / "config" / "presets" / "cpu.yaml")
+    assert preset == StageSettings().model_dump(mode="json")

@@ -1,0 +1,56 @@
+"""Which frames a model is trained on."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mdllm.config.settings.system import TrainingSet
+from mdllm.core.errors import InputError
+from mdllm.prepare.training_set import select_training_frames
+
+
+def table(states, segment=None, stride=1):
+    number = np.arange(len(states)) * stride
+    return pd.DataFrame(
+        {
+            "frame": number,
+            "time_ps": number * 0.5,
+            "segment": np.zeros(len(states), int) if segment is None else segment,
+            "state": list(states),
+        }
+    )
+
+
+def choose(frames, state="A", ranges=None):
+    return select_training_frames(frames, TrainingSet(state=state, frames=ranges))
+
+
+def test_frames_of_a_state_form_contiguous_segments():
+    found = choose(table("AABBAAA"))
+    assert found.index.tolist() == [0, 1, 4, 5, 6]
+    assert found.segment.tolist() == [0, 0, 1, 1, 1]
+    assert found.interval_ps == 0.5
+
+
+def test_ranges_are_inclusive_and_count_raw_frames():
+    assert choose(table("AAAAAAAA"), ranges=[(1, 2), (5, 6)]).frame.tolist() == [1, 2, 5, 6]
+    thinned = choose(table("AAAA", stride=10), ranges=[(10, 25)])
+    assert (thinned.frame.tolist(), thinned.index.tolist()) == ([10, 20], [1, 2])
+    assert thinned.segment.tolist() == [0, 0]
+
+
+def test_a_segment_of_the_trajectory_is_never_crossed():
+    assert choose(table("AAAA", segment=[0, 0, 1, 1])).segment.tolist() == [0, 0, 1, 1]
+
+
+def test_a_state_that_no_frame_is_in():
+    with pytest.raises(InputError, match=r"no frame is in state 'A' within all frames.*\{'B': 3\}"):
+        choose(table("BBB"))
+    with pytest.raises(InputError, match=r"no frame is in state 'B' within \[\(0, 1\)\]"):
+        choose(table("AAB"), "B", [(0, 1)])
+
+
+@pytest.mark.parametrize("ranges", [[(5, 2)], [(9, 12)]])
+def test_ranges_that_hold_nothing(ranges):
+    with pytest.raises(InputError, match=r"is empty; the trajectory has frames 0 to 3"):
+        choose(table("AAAA"), ranges=ranges)

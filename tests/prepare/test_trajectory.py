@@ -1,0 +1,114 @@
+"""Prepare: frames, times, segments and states, in one pass over the raw files."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import MDAnalysis as mda
+import numpy as np
+import pandas as pd
+import pytest
+from MDAnalysis.analysis.dihedrals import Ramachandran
+from MDAnalysisTests.datafiles import DCD, PSF
+
+from mdllm.config.settings.system import FilesSource, Observables
+from mdllm.core.errors import InputError
+from mdllm.core.trajectories import open_backbone, read_backbone
+from mdllm.prepare.trajectory import prepare
+from mdllm.sources.acquire import acquire
+
+STATES = Observables.model_validate(
+    {
+        "collective_variables": {"phi11": {"type": "phi", "residue": 11}},
+        "states": {"A": {"phi11": [0, 3.1416]}, "B": {"phi11": [-3.1416, 0]}},
+    }
+)
+ADK = Observables.model_validate(
+    {
+        "collective_variables": {"d": {"type": "distance", "a": "resid 30", "b": "resid 130"}},
+        "states": {"any": {"d": [0, 100]}},
+    }
+)
+
+
+def run(output, topology, *trajectories, observables=STATES, selection="protein", interval=None, stride=1):
+    source = FilesSource(type="files", topology=str(topology), trajectories=[str(path) for path in trajectories])
+    output.mkdir(exist_ok=True)
+    counts = prepare(
+        acquire(source, output),
+        selection=selection,
+        frame_interval_ps=interval,
+        stride=stride,
+        observables=observables,
+        output=output,
+    )
+    return counts, pd.read_parquet(output / "frames.parquet")
+
+
+def test_frames_and_states_equal_an_independent_reading(tmp_path, trp_cage_files):
+    counts, frames = run(tmp_path, *trp_cage_files)
+    universe = mda.Universe(*map(str, trp_cage_files))
+    phi11 = np.radians(Ramachandran(universe.select_atoms("resid 11")).run().results.angles[:, 0, 0])
+    assert (frames["state"] == np.where(phi11 >= 0, "A", "B")).all()
+    assert counts["frames_per_state"] == {"A": 2313, "B": 2686, "none": 0}
+    prepared = open_backbone(tmp_path / "backbone.pdb", tmp_path / "backbone.xtc")
+    universe.trajectory[1234]
+    expected = universe.select_atoms("name CA").positions / 10
+    np.testing.assert_allclose(read_backbone(prepared, np.array([1234]))[0, :, 1], expected, atol=0.0006)
+
+
+def test_several_files_are_segments_and_numbered_through(tmp_path):
+    _, frames = run(tmp_path, PSF, DCD, DCD, observables=ADK, interval=2.0, stride=10)
+    assert frames["frame"].tolist() == list(range(0, 196, 10))
+    assert frames["time_ps"].tolist() == [2.0 * number for number in range(0, 196, 10)]
+    assert frames["segment"].tolist() == [0] * 10 + [1] * 10
+
+
+def test_a_gap_in_time_starts_a_segment(tmp_path):
+    universe = mda.Universe(PSF, DCD)
+    with mda.Writer(str(tmp_path / "gap.xtc"), n_atoms=len(universe.atoms)) as writer:
+        for time in (0, 1, 2, 10, 11, 5, 6):
+            universe.trajectory.ts.time = time
+            writer.write(universe.atoms)
+    _, frames = run(tmp_path / "out", PSF, tmp_path / "gap.xtc", observables=ADK)
+    assert frames["segment"].tolist() == [0, 0, 0, 1, 1, 2, 2]
+
+
+def test_nan_names_file_frame_and_residue(tmp_path, trp_cage_files):
+    universe = mda.Universe(*map(str, trp_cage_files))
+    with mda.Writer(str(tmp_path / "nan.dcd"), n_atoms=len(universe.atoms)) as writer:
+        for ts in universe.trajectory[:12]:
+            if ts.frame == 7:
+                universe.select_atoms("resid 3 and name C").positions = [np.nan] * 3
+            writer.write(universe.atoms)
+    with pytest.raises(InputError, match=r"nan\.dcd, frame 7: coordinates of TYR 3 are not finite"):
+        run(tmp_path / "out", trp_cage_files[0], tmp_path / "nan.dcd")
+
+
+def test_a_file_that_changed_after_acquire_is_noticed(tmp_path, trp_cage_files):
+    source = FilesSource(type="files", topology=str(trp_cage_files[0]), trajectories=[str(trp_cage_files[1])])
+    sources = acquire(source, tmp_path)
+    sources["trajectories"][0]["frames"] = 6000
+    with pytest.raises(InputError, match=r"trp_cage\.dcd ends after 4999 of 6000 frames"):
+        prepare(sources, selection="protein", frame_interval_ps=None, stride=1, observables=STATES, output=tmp_path)
+
+
+def test_memory_stays_flat(tmp_path, trp_cage_files):
+    """Five times the frames may not take more memory, measured in processes of their own."""
+    code = (
+        "import resource, sys; from pathlib import Path; from test_trajectory import run\n"
+        "run(Path(sys.argv[1]), *sys.argv[2:])\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+
+    def peak(name, files):
+        command = [sys.executable, "-W", "ignore", "-c", code, str(tmp_path / name), str(trp_cage_files[0])]
+        path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+        result = subprocess.run(
+            [*command, *[str(trp_cage_files[1])] * files], env={"PYTHONPATH": path}, capture_output=True, text=True
+        )
+        assert result.returncode == 0, result.stderr
+        return int(result.stdout.split()[-1])
+
+    assert peak("five", 5) < 1.1 * peak("one", 1)
