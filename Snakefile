@@ -51,7 +51,7 @@ if "figures" not in sys.argv or "all" in sys.argv:
     include: "workflow/rules/acquire.smk"
     include: "workflow/rules/prepare.smk"
     include: "workflow/rules/tokenize.smk"
-    include: "workflow/rules/finetune.smk"
+    include: "workflow/rules/train.smk"
     include: "workflow/rules/rollout.smk"
     include: "workflow/rules/decode.smk"
     include: "workflow/rules/analyze.smk"

@@ -20,8 +20,8 @@ import numpy as np
 from MDAnalysisTests.datafiles import DCD, DCD2, PSF
 from record import ROOT, write_record
 
-from mdllm.config.settings.stages import MultiscaleSettings
 from mdllm.core.geometry import backbone_torsions, circular_difference, rmsd
+from mdllm.tokenizers.multiscale.settings import MultiscaleSettings
 from mdllm.tokenizers.multiscale.tokenizer import Multiscale
 
 CACHE = Path(os.environ.get("MDLLM_CACHE", ROOT / ".cache" / "mdllm"))

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from mdllm.config.plan import read_yaml
-from mdllm.config.settings.system import PackageSource
+from mdllm.config.reading import read_yaml
 from mdllm.core.errors import InputError
-from mdllm.sources.acquire import fetch_package
+from mdllm.sources.package import PackageSource, fetch_package
 from prepared import Prepared, prepare_trp_cage
 
 ROOT = Path(__file__).resolve().parents[1]

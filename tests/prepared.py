@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from mdllm.config.plan import read_yaml
-from mdllm.config.settings.system import FilesSource, Observables, SystemSettings, TrainingSet
+from mdllm.config.reading import read_yaml
+from mdllm.config.settings.system import Observables, SystemSettings, TrainingSet
 from mdllm.core.trajectories import open_backbone
 from mdllm.observables.bound import BoundObservables, bind
+from mdllm.prepare.run import prepare
 from mdllm.prepare.training_set import TrainingFrames, select_training_frames
-from mdllm.prepare.trajectory import prepare
 from mdllm.sources.acquire import acquire
+from mdllm.sources.files import FilesSource
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mdllm.config.plan import Plan, merge, read_yaml
+from mdllm.config.plan import Plan
+from mdllm.config.reading import merge, read_yaml
 from mdllm.config.schemas import problems
 from mdllm.config.settings.stages import StageSettings
 from mdllm.core.errors import InputError
@@ -132,7 +133,7 @@ def test_a_variant_shares_what_its_overrides_do_not_touch(folder):
     }
     write(folder, {**system(), "variants": variants})
     found = plan(folder).systems["x"]
-    stages = ("tokenize", "fidelity", "finetune", "rollout", "decode", "analyze")
+    stages = ("tokenize", "fidelity", "train", "rollout", "decode", "analyze")
     provided = {name: [found.provider(name, stage) for stage in stages] for name in found.variants}
     assert provided["hot"] == ["main", "main", "main", "hot", "hot", "hot"]
     assert provided["hotter"] == ["main", "main", "main", "hot", "hotter", "hotter"]
@@ -154,10 +155,10 @@ def test_trainings_differ_in_the_seed_and_share_the_tokens(folder):
     found = plan(folder, overrides={"kinetics": {"trainings": 3}}).systems["x"]
     names = ["lstm", "lstm_training2", "lstm_training3"]
     assert list(found.trainings("lstm")) == names
-    assert [found.stage(name, "finetune")["seed"] for name in names] == [3, 4, 5]
+    assert [found.stage(name, "train")["seed"] for name in names] == [3, 4, 5]
     assert [found.stage(name, "rollout")["seed"] for name in names] == [3, 4, 5]
     assert [found.provider(name, "tokenize") for name in names] == ["lstm"] * 3
-    assert [found.provider(name, "finetune") for name in names] == names
+    assert [found.provider(name, "train") for name in names] == names
     assert list(found.variants) == ["lstm", "markov"]
 
 

@@ -21,6 +21,6 @@ def test_fewer_frames_than_a_window_are_counted(tmp_path, cache):
     system["training_set"]["frames"] = [[442, 500]]
     project.write("config/systems/trp_cage.yaml", system)
     out = project.run("results/trp_cage/main/model", ok=False)
-    assert "finetune: of 59 training frames in 1 contiguous stretches" in out
+    assert "train: of 59 training frames in 1 contiguous stretches" in out
     assert "lower language.context_frames" in out
     assert "Traceback" not in out

@@ -82,7 +82,7 @@ def test_a_second_run_has_nothing_to_do(finished):
         ({"rollout": {"temperature": 1.3}}, {"rollout", "decode", "analyze", "draw"}),
         ({"decode": {"samples": 2}}, {"decode", "analyze", "draw"}),
         ({"analysis": {"confidence": 0.9}}, {"analyze", "draw"}),
-        ({"training": {"learning_rate": 0.01}}, {"finetune", "rollout", "decode", "analyze", "draw"}),
+        ({"training": {"learning_rate": 0.01}}, {"train", "rollout", "decode", "analyze", "draw"}),
         ({"fidelity": {"training_rmsd_nm": 0.5}}, {"fidelity", "analyze", "draw"}),
     ],
 )

@@ -4,11 +4,12 @@ import MDAnalysis as mda
 import numpy as np
 import pandas as pd
 import pytest
-
-from mdllm.config.settings.system import CoordinateCV, DistanceCV, FilesSource, TorsionCV
-from mdllm.core.errors import InputError
 from mdllm.prepare.series import prepare_series
+
+from mdllm.core.errors import InputError
+from mdllm.observables.settings import CoordinateCV, DistanceCV, TorsionCV
 from mdllm.sources.acquire import acquire
+from mdllm.sources.files import FilesSource
 from project import ROOT
 
 STRUCTURE = ROOT / "config" / "structures" / "alanine_dipeptide.pdb"

@@ -12,11 +12,12 @@ import pytest
 from MDAnalysis.analysis.dihedrals import Ramachandran
 from MDAnalysisTests.datafiles import DCD, PSF
 
-from mdllm.config.settings.system import FilesSource, Observables
+from mdllm.config.settings.system import Observables
 from mdllm.core.errors import InputError
 from mdllm.core.trajectories import open_backbone, read_backbone
-from mdllm.prepare.trajectory import prepare
+from mdllm.prepare.run import prepare
 from mdllm.sources.acquire import acquire
+from mdllm.sources.files import FilesSource
 
 STATES = Observables.model_validate(
     {

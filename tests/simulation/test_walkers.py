@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from mdllm.config.settings.kinetics import PotentialSource
 from mdllm.simulation.potentials.potentials import POTENTIALS, Potential
+from mdllm.simulation.potentials.settings import PotentialSource
 from mdllm.simulation.potentials.walkers import simulate_walkers
 
 AXES = {"x": "x", "height": "y"}

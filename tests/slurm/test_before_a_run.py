@@ -24,7 +24,7 @@ def test_the_dry_run_of_the_demo_becomes_seven_jobs(tmp_path, cache):
     project = Project(tmp_path / "p", cache, SMALL)
     text = project.run("--profile", str(ROOT / "profiles" / "slurm"), "--dry-run")
     jobs = jobs_of_dry_run(text)
-    assert [job.name for job in jobs] == ["before_gpu", *["finetune"] * 2, *["rollout"] * 2, *["after_gpu"] * 2]
+    assert [job.name for job in jobs] == ["before_gpu", *["train"] * 2, *["rollout"] * 2, *["after_gpu"] * 2]
     assert [job.gpus for job in jobs] == [0, 1, 1, 1, 1, 0, 0]
     assert sum(job.gpu_hours for job in jobs) == 2 * (8 + 4)
     assert sorted(jobs[0].stages) == ["acquire", "fidelity", "fidelity", "prepare", "tokenize", "tokenize"]
@@ -35,7 +35,7 @@ def test_more_gpus_for_the_fine_tuning_are_not_held_by_others():
     text = (ROOT / "profiles" / "slurm" / "config.yaml").read_text().replace("    gpu: 1  ", "    gpu: 2  ")
     resources = yaml.safe_load(text)["set-resources"]
     gpus = {rule: chosen["gpu"] for rule, chosen in resources.items() if "gpu" in chosen}
-    assert gpus == {"finetune": 2, "rollout": 1, "rollout_part": 1, "simulate": 1, "check_gpu": 1}
+    assert gpus == {"train": 2, "rollout": 1, "rollout_part": 1, "simulate": 1, "check_gpu": 1}
 
 
 def test_a_healthy_node_needs_no_advice():

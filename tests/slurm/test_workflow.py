@@ -33,7 +33,7 @@ def test_the_demo(cluster, tmp_path, cache, trp_cage_files):
     ],
 )
 def test_a_refused_submission_shows_the_reason_of_the_scheduler(project, change, reason):
-    project.profile["set-resources"]["finetune"].update(change)
+    project.profile["set-resources"]["train"].update(change)
     project.profile["retries"] = 0
     project.save_profile()
     out = project.run("results/trp_cage/main/training_log.csv", ok=False)
@@ -49,7 +49,7 @@ def test_kinetics_are_one_job_before_the_gpu_and_one_per_model_after_it(cluster,
     project.run()
     assert {job["state"] for job in project.jobs()} == {"COMPLETED"}
     rules = [re.sub("_wildcards.*", "", job["rule"]) for job in project.jobs()]
-    names = ("rule_before_gpu", "rule_finetune", "rule_rollout", "rule_after_gpu", "rule_draw_kinetics")
+    names = ("rule_before_gpu", "rule_train", "rule_rollout", "rule_after_gpu", "rule_draw_kinetics")
     counts = [sum(rule.startswith(name) for rule in rules) for name in names]
     assert counts == [1, 3, 3, 4, 1], rules
     assert len(rules) == sum(counts)
@@ -78,7 +78,7 @@ def test_the_resource_gpu_alone_puts_the_training_on_two_gpus(project):
     content = project.read("config/config.yaml")
     content["overrides"]["training"]["max_steps"] = 10
     project.write("config/config.yaml", content)
-    project.profile["set-resources"]["finetune"]["gpu"] = 2
+    project.profile["set-resources"]["train"]["gpu"] = 2
     project.save_profile()
     project.run("results/trp_cage/main/training_log.csv")
     (job,) = project.jobs()
@@ -101,7 +101,7 @@ def test_check_cluster_reports_both_partitions_and_advises(project):
 def test_the_estimate_counts_jobs_and_gpu_hours(cluster, tmp_path, cache):
     out = SlurmProject(tmp_path / "p", cache, SMALL, cluster).run("estimate")
     assert re.search(r"^before_gpu\s+1\s+6\s+0\s+0.0", out, re.MULTILINE)
-    assert re.search(r"^finetune\s+2\s+2\s+1\s+16.0", out, re.MULTILINE)
+    assert re.search(r"^train\s+2\s+2\s+1\s+16.0", out, re.MULTILINE)
     assert re.search(r"^total\s+7\s+16\s+24.0", out, re.MULTILINE)
 
 

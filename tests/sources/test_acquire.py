@@ -6,12 +6,13 @@ import MDAnalysis as mda
 import numpy as np
 import pytest
 from MDAnalysisTests.datafiles import DCD, GRO, PSF, TRR, XTC
-
-from mdllm.config.settings.system import FilesSource, PackageSource
 from mdllm.config.source_files import source_files
+
 from mdllm.core.errors import InputError
 from mdllm.core.records import sha256
-from mdllm.sources.acquire import acquire, fetch_package
+from mdllm.sources.acquire import acquire
+from mdllm.sources.files import FilesSource
+from mdllm.sources.package import PackageSource, fetch_package
 
 
 def files(topology, *trajectories):

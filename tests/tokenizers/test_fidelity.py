@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from mdllm.config.settings.stages import FidelitySettings, MultiscaleSettings
+from mdllm.config.settings.stages import FidelitySettings
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import backbone_torsions, circular_difference, rmsd
 from mdllm.core.records import read_npz
 from mdllm.core.trajectories import read_backbone
 from mdllm.tokenizers.base import load_tokenizer
 from mdllm.tokenizers.fidelity import check, measure, summarize
+from mdllm.tokenizers.multiscale.settings import MultiscaleSettings
 from mdllm.tokenizers.tokenize import tokenize
 
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from mdllm.tokenizers.discretizers.discretizers import Bins, KCenters, NearestCenter
 
-from mdllm.config.settings.sequence import BinsSettings, KCentersSettings, NearestCenterSettings
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import pairwise_rmsd
 from mdllm.tokenizers.base import load_tokenizer
-from mdllm.tokenizers.discretizers.discretizers import Bins, KCenters, NearestCenter
+from mdllm.tokenizers.discretizers.settings import BinsSettings, KCentersSettings, NearestCenterSettings
 
 ANGLE = BinsSettings(name="bins", variable="psi", bins=4)
 LENGTH = BinsSettings(name="bins", variable="d", bins=4, low=0, high=2)

@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from mdllm.tokenizers.discretizers.tokenize_series import tokenize_series
 
 from mdllm.config.settings.kinetics import KineticSystemSettings
-from mdllm.config.settings.sequence import BinsSettings
 from mdllm.core.errors import InputError
 from mdllm.core.records import read_npz
-from mdllm.tokenizers.discretizers.tokenize_series import tokenize_series
+from mdllm.tokenizers.discretizers.settings import BinsSettings
 
 FRAMES = pd.DataFrame(
     {

@@ -5,7 +5,7 @@ import yaml
 
 from project import ROOT, SMALL, Project
 
-STAGES = {"acquire", "prepare", "tokenize", "fidelity", "finetune", "rollout", "decode", "analyze", "draw"}
+STAGES = {"acquire", "prepare", "tokenize", "fidelity", "train", "rollout", "decode", "analyze", "draw"}
 
 
 @pytest.fixture

@@ -103,7 +103,7 @@ def test_an_environment_holds_what_its_scripts_import(script, env):
 def test_every_rule_has_an_environment():
     assert len(rules()) >= 20
     assert {param.values[1] for param in rules()} == set(ENVS)
-    assert {"torch", "transformers", "peft", "numpy"} <= imported("finetune")
+    assert {"torch", "transformers", "peft", "numpy"} <= imported("train")
 
 
 @pytest.mark.parametrize("env", ENVS)

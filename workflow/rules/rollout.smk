@@ -16,7 +16,7 @@ if len(ROLLOUT_PARTS) == 1:
 
     rule rollout:
         input:
-            model=made_by("finetune", "model"),
+            model=made_by("train", "model"),
             codes=made_by("tokenize", "tokens/codes.npz"),
         output:
             codes="results/{system}/{variant}/rollout/codes.npz",
@@ -34,7 +34,7 @@ else:
 
     rule rollout_part:
         input:
-            model=made_by("finetune", "model"),
+            model=made_by("train", "model"),
             codes=made_by("tokenize", "tokens/codes.npz"),
         output:
             part=temp("results/{system}/{variant}/rollout/part_{scatteritem}.json"),
@@ -50,7 +50,7 @@ else:
     rule rollout_merge:
         input:
             parts=ROLLOUT_PARTS,
-            model=made_by("finetune", "model"),
+            model=made_by("train", "model"),
             codes=made_by("tokenize", "tokens/codes.npz"),
         output:
             codes="results/{system}/{variant}/rollout/codes.npz",

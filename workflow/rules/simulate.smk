@@ -50,7 +50,7 @@ rule simulate_potential:
     log:
         "logs/{system}/simulate.log",
     wildcard_constraints:
-        system=one_of(POTENTIALS),
+        system=one_of(plan.potentials()),
     priority: 2
     conda:
         "../../envs/analysis.yaml"
@@ -58,6 +58,6 @@ rule simulate_potential:
         source=lambda wildcards: plan.systems[
             wildcards.system
         ].settings.source.model_dump(mode="json"),
-        axes=lambda wildcards: plan.systems[wildcards.system].settings.axes(),
+        observables=observables,
     script:
         "../scripts/simulate_potential.py"

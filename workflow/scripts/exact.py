@@ -2,26 +2,22 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from mdllm.analysis.kinetics.exact import exact_tables
-from mdllm.config.settings.kinetics import KineticSystemSettings
-from mdllm.config.settings.stages import StageSettings
+from mdllm.config.settings.stages import sections
+from mdllm.config.settings.system import Observables
 from mdllm.run.stage import stage
-from mdllm.tokenizers.base import load_tokenizer
+from mdllm.simulation.potentials.settings import PotentialSource
+from mdllm.tokenizers.base import WEIGHTS
 
-settings = {**snakemake.params.settings, "system": snakemake.params.system}
+given = {key: snakemake.params[key] for key in ("source", "observables")}
+settings = {**snakemake.params.settings, **given}
 tokenizer = Path(snakemake.input.tokenizer)
-inputs = {"codebook": snakemake.input.codebook, "tokenizer": tokenizer / "tokenizer.safetensors"}
+inputs = {"codebook": tokenizer / "codebook.csv", "tokenizer": tokenizer / WEIGHTS}
 with stage("exact", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs=inputs):
-    fitted = load_tokenizer(tokenizer)
-    system = KineticSystemSettings.model_validate(snakemake.params.system)
-    axes = system.axes()
-    order = [("x", "y").index(axes[name]) for name in fitted.variables]
     exact_tables(
-        system.source,
-        lambda cells: fitted.encode(cells[:, order])[:, 0],
-        pd.read_csv(snakemake.input.codebook),
-        StageSettings.model_validate(snakemake.params.settings).kinetics,
+        PotentialSource.model_validate(given["source"]),
+        tokenizer,
+        Observables.model_validate(given["observables"]),
+        sections(snakemake.params.settings).kinetics,
         Path(snakemake.output.provenance).parent,
     )

@@ -11,7 +11,6 @@ box must hold the plateau around the wells too: walkers that have left a pair of
 4 in place of 8 makes the slowest timescale 4 % longer.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
@@ -24,9 +23,16 @@ from scipy.sparse.linalg import LinearOperator, eigsh, splu
 
 from mdllm.analysis.kinetics import tables
 from mdllm.analysis.kinetics.markov_models import MarkovModel
-from mdllm.config.settings.kinetics import KineticsSettings, PotentialSource
-from mdllm.report.kinetics_summary import EXACT
+from mdllm.analysis.kinetics.tables import EXACT
+from mdllm.config.settings.kinetics import KineticsSettings
+from mdllm.config.settings.system import Observables
+from mdllm.observables.collective_variables import column
+from mdllm.observables.states import States
 from mdllm.simulation.potentials.potentials import POTENTIALS
+from mdllm.simulation.potentials.settings import PotentialSource
+from mdllm.tokenizers.base import load_tokenizer
+from mdllm.tokenizers.discretizers.base import Frames
+from mdllm.tokenizers.discretizers.discretize import CODEBOOK
 
 # A mode that has decayed to this part of itself within the shortest time asked for is left out.
 _GONE = 1e-6
@@ -127,8 +133,8 @@ def solve(source: PotentialSource, shortest: float) -> tuple[np.ndarray, Propaga
 
 def exact_tables(
     source: PotentialSource,
-    encode: Callable[[np.ndarray], np.ndarray],
-    codebook: pd.DataFrame,
+    tokenizer: Path,
+    observables: Observables,
     settings: KineticsSettings,
     output: Path,
 ) -> None:
@@ -139,15 +145,20 @@ def exact_tables(
     with endless data: the projected transition matrix at each lag.
 
     Args:
-        encode: codes (M,) of positions (M, 2).
-        codebook: `tokens/codebook.csv`, for the states.
+        tokenizer: folder of the fitted discretizer, with its codebook, which has the states.
+        observables: names the coordinates.
 
     Raises:
         InputError: fewer than two states hold a code.
     """
     interval = source.save_interval
     cells, propagator = solve(source, interval)
-    code, states = encode(cells), tables.state_masks(codebook)
+    axes = dict(zip(("x", "y"), cells.T, strict=True))
+    grid = {column(key, cv): axes[cv.axis] for key, cv in observables.collective_variables.items()}
+    labels = States(observables.states, observables.collective_variables).label(grid)
+    code = load_tokenizer(tokenizer).encode(Frames.of(pd.DataFrame({**grid, "state": labels}), observables, None))
+    codebook = pd.read_csv(tokenizer / CODEBOOK, keep_default_na=False)
+    states = tables.state_masks(codebook)
     populations = np.bincount(code, propagator.populations, len(codebook))
     timescales = [tables.timescale_rows(EXACT, EXACT, np.nan, propagator.timescales(settings.processes))]
     pairs = list(permutations(states, 2))

@@ -1,7 +1,7 @@
-"""JSON Schemas of the config files, for editors and for a check without Python.
+"""JSON Schemas of the config files, for editors and for a check without Python, and of `summary.json`.
 
-``python -m mdllm.config.schemas`` writes them from the settings classes; ``--check`` fails if the written ones differ,
-or if a file in config/ does not follow its schema.
+``python -m mdllm.schemas`` writes them from the classes; ``--check`` fails if the written ones differ, or if a file in
+config/ does not follow its schema.
 """
 
 import argparse
@@ -11,26 +11,26 @@ from pathlib import Path
 
 import jsonschema
 
-from mdllm.config.plan import read_yaml
-from mdllm.config.settings.kinetics import KineticSystemSettings
+from mdllm.config.reading import read_yaml
 from mdllm.config.settings.stages import RunSettings, StageSettings
 from mdllm.config.settings.system import SystemSettings
 from mdllm.core.errors import InputError
+from mdllm.report.schema import Summary
 
-_ROOT = Path(__file__).resolve().parents[3]
+_ROOT = Path(__file__).resolve().parents[2]
 _SCHEMAS = {
     "config": (RunSettings, "*.yaml"),
     "preset": (StageSettings, "presets/*.yaml"),
     "system": (SystemSettings, "systems/*.yaml"),
-    "kinetic_system": (KineticSystemSettings, "systems/*.yaml"),
+    "summary": (Summary, None),
 }
-_KIND_OF = {"system": "structure", "kinetic_system": "kinetics"}
 
 
 def render(name: str) -> str:
     """The schema `name` as JSON text."""
     model, _ = _SCHEMAS[name]
-    return json.dumps(model.model_json_schema(), indent=2) + "\n"
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}
+    return json.dumps(schema, indent=2) + "\n"
 
 
 def problems(root: Path = _ROOT) -> list[str]:
@@ -41,13 +41,11 @@ def problems(root: Path = _ROOT) -> list[str]:
         if not path.is_file() or path.read_text() != render(name):
             found.append(f"{path.relative_to(root)} is not up to date; run `make schemas`")
         validator = jsonschema.Draft202012Validator(json.loads(render(name)))
-        for file in sorted((root / "config").glob(pattern)):
+        for file in sorted((root / "config").glob(pattern)) if pattern else ():
             try:
                 content = read_yaml(file)
             except InputError as error:
                 found.append(str(error))
-                continue
-            if name in _KIND_OF and content.get("kind", "structure") != _KIND_OF[name]:
                 continue
             for error in validator.iter_errors(content):
                 found.append(f"{file.relative_to(root)}: {error.json_path}: {error.message}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mdllm.core.markdown import table_row
+from mdllm.core.text_tables import markdown_row
 from mdllm.figures.kinetics.data import EXACT, MD, Kinetics
 
 
@@ -22,7 +22,7 @@ def write(kinetics: Kinetics, stem: Path) -> None:
         own = by_source[source].reindex(columns=columns).loc[kinetics.pairs]
         numbers[[f"{source}_{name}" for name in columns]] = own.to_numpy(float)
     header = ["pair", *(look.label for look in kinetics.looks.values())]
-    text = [kinetics.about, "", table_row(header), table_row(["---"] + ["---:"] * len(kinetics.looks))]
+    text = [kinetics.about, "", markdown_row(header), markdown_row(["---"] + ["---:"] * len(kinetics.looks))]
     notes = []
     for pair in kinetics.pairs:
         cells = [" → ".join(pair)]
@@ -32,7 +32,7 @@ def write(kinetics: Kinetics, stem: Path) -> None:
             notes += [note for note in own if note not in notes]
             marks = ", ".join(str(notes.index(note) + 1) for note in own)
             cells.append(_cell(row, source) + (f" [{marks}]" if own else ""))
-        text.append(table_row(cells))
+        text.append(markdown_row(cells))
     several = {kinetics.looks[name].label: n for name, n in kinetics.trainings.items() if n > 1}
     runs = ", ".join(f"of {label} {count} trainings" for label, count in several.items())
     runs += "; else " if several else ""

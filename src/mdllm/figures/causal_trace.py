@@ -4,23 +4,19 @@ import textwrap
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from mdllm.figures import style
+from mdllm.figures.tables import Tables
 
 _WORDS = {"stays": "the code stays", "moves": "the code moves"}
 _TITLE_CHARACTERS = 110
 
 
-def draw(effects: pd.DataFrame, about: str, stem: Path) -> None:
-    """Write the figure and its data.
-
-    Args:
-        effects: the table of `mdllm.models.diagnostics.causal_trace.causal_trace`.
-        about: what the figure says on top.
-    """
+def draw(tables: Tables, stem: Path) -> None:
+    """Write the figure and its data: the rows of `causal_trace/effects.csv`."""
+    effects, about = tables.effects, tables.summary["about"]
     kinds = [kind for kind in _WORDS if (effects["kind"] == kind).any()]
-    with style.figure(style.DOUBLE_COLUMN, 2.4, 1, len(kinds)) as (fig, axes):
+    with style.figure(tables.conditions, style.DOUBLE_COLUMN, 2.4, 1, len(kinds)) as (fig, axes):
         for ax, kind in zip(axes[0], kinds, strict=True):
             rows = effects[effects["kind"] == kind]
             grid = rows.pivot_table(index="layer", columns="position", values="indirect_effect")

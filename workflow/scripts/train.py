@@ -1,8 +1,8 @@
-"""Fine-tune: a model on the codes of the training frames, on as many GPUs as the resource `gpu` says."""
+"""Train: a model on the codes of the training frames, on as many GPUs as the resource `gpu` says."""
 
-from mdllm.models.training.processes import Finetuning
+from mdllm.models.training.processes import Training
 
-Finetuning(
+Training(
     codes=snakemake.input.codes,
     model=snakemake.output.model,
     log=snakemake.log[0],
