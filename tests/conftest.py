@@ -24,7 +24,7 @@ def trp_cage_files(cache) -> tuple[Path, Path]:
     """Topology and trajectory of the demo system, fetched once into the cache."""
     source = PackageSource.model_validate(read_yaml(ROOT / "config" / "systems" / "trp_cage.yaml")["source"])
     try:
-        topology, trajectory = fetch_package(source, cache)
+        topology, (trajectory,) = fetch_package(source, cache)
     except InputError as error:
         if "could not be fetched" in str(error):
             pytest.skip(f"the Trp-cage trajectory is neither cached nor to be had from the package index: {error}")

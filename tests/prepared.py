@@ -25,11 +25,11 @@ class Prepared:
 
     @property
     def topology(self) -> Path:
-        return self.folder / "backbone.pdb"
+        return self.folder / "topology.pdb"
 
     @property
     def trajectory(self) -> Path:
-        return self.folder / "backbone.xtc"
+        return self.folder / "trajectory.xtc"
 
     def universe(self):
         return open_backbone(self.topology, self.trajectory)
@@ -51,10 +51,11 @@ def prepare_trp_cage(folder: Path, files: tuple[Path, Path]) -> Prepared:
     source = FilesSource(type="files", topology=str(files[0]), trajectories=[str(files[1])])
     prepare(
         acquire(source, folder),
-        selection=system.selection,
+        residues=system.selection,
+        atoms=None,
         frame_interval_ps=None,
         stride=1,
-        observables=system.of_states(),
+        observables=system.with_only(system.variables_of_states()),
         output=folder,
     )
     return Prepared(folder, system, pd.read_parquet(folder / "frames.parquet"))

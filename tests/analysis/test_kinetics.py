@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +12,7 @@ from analysis.chains import sample
 from analysis.kinetics_run import SETTINGS, TRAINING, analyze, four_states, lazier, psi_bins, write_exact, write_inputs
 from mdllm.analysis.kinetics.markov_models import MarkovModel
 from mdllm.core.errors import InputError
-from mdllm.report.kinetics_summary import SCHEMA_FILE, render_schema
+from mdllm.schemas import render
 
 CHAIN = four_states()
 TABLES = ("populations", "timescales", "mfpt", "transitions", "chapman_kolmogorov")
@@ -37,7 +38,7 @@ def slow(tmp_path_factory):
 
 
 def model_of(output):
-    return json.loads((output / "summary.json").read_text())["comparisons"]["model"]
+    return json.loads((output / "summary.json").read_text())["kinetics"]["comparisons"]["model"]
 
 
 def test_the_chain_itself_agrees_with_md(same):
@@ -66,8 +67,8 @@ def test_errors_of_several_trainings_hold_the_spread_between_them(same, tmp_path
     generated = np.array([sample(lazier(CHAIN.matrix, share), 50, 400, seed=9) for share in shares])
     output = analyze(write_inputs(tmp_path, CHAIN, generated), tmp_path / "results")
     summary = json.loads((output / "summary.json").read_text())
-    assert summary["trainings"] == 3
-    assert summary["runs"] == {"md": 5, "model": 3}
+    assert summary["training"]["trainings"] == 3
+    assert summary["kinetics"]["runs"] == {"md": 5, "model": 3}
     assert summary["training"]["training_seconds"] == pytest.approx(3 * TRAINING["training_seconds"])
     one, several = (
         tables(folder)["mfpt"].query("source == 'model' and method == 'direct'") for folder in (same, output)
@@ -116,9 +117,11 @@ def test_transitions_fall_with_the_commit_time(same):
     assert total.is_monotonic_decreasing
 
 
-def test_the_schema_is_what_is_written(same):
-    assert SCHEMA_FILE.read_text() == render_schema(), "run `python -m mdllm.report.kinetics_summary`"
+def test_the_summary_follows_its_schema(same):
     summary = json.loads((same / "summary.json").read_text())
+    jsonschema.validate(summary, json.loads(render("summary")))
+    assert summary["discovery"] is None
+    summary = summary["kinetics"]
     assert summary["reference"] == "md"
     assert summary["nanoseconds"] == {"md": 200.0, "model": 100.0}
     assert summary["share_kept"] == {"md": 1.0, "model": 1.0}
@@ -148,7 +151,7 @@ def test_a_state_that_the_model_never_visits_is_reported(tmp_path):
 def test_a_disconnected_model_is_restricted_with_its_share(tmp_path, caplog):
     codes = np.concatenate([sample(CHAIN.matrix[:2, :2] + [[0.01, 0], [0, 0.01]], 30, 300), np.full((10, 300), 3)])
     output = analyze(write_inputs(tmp_path, CHAIN, codes), tmp_path / "results")
-    assert json.loads((output / "summary.json").read_text())["share_kept"]["model"] == pytest.approx(0.75)
+    assert json.loads((output / "summary.json").read_text())["kinetics"]["share_kept"]["model"] == pytest.approx(0.75)
     assert "restricted to 2 connected codes with 75.00 % of the transitions" in caplog.text
 
 
@@ -185,7 +188,7 @@ def test_exact_kinetics_become_the_reference(tmp_path):
     exact, codes = MarkovModel.of_matrix(CHAIN.matrix, CHAIN.interval_ps), np.arange(4)
     folder, names = write_exact(tmp_path / "exact", CHAIN, SETTINGS.lags), list("ABCD")
     output = analyze(replace(inputs, exact=folder), tmp_path / "results")
-    summary = json.loads((output / "summary.json").read_text())
+    summary = json.loads((output / "summary.json").read_text())["kinetics"]
     assert set(summary["comparisons"]) == {"model", "md"}
     assert summary["slowest_timescale_exact_ps"] == pytest.approx(exact.timescales_ps(1)[0])
     own = tables(output)["mfpt"].query("source == 'model' and method == 'direct'").set_index(["start", "end"])

@@ -38,7 +38,8 @@ def run(output, topology, *trajectories, observables=STATES, selection="protein"
     output.mkdir(exist_ok=True)
     counts = prepare(
         acquire(source, output),
-        selection=selection,
+        residues=selection,
+        atoms=None,
         frame_interval_ps=interval,
         stride=stride,
         observables=observables,
@@ -53,7 +54,7 @@ def test_frames_and_states_equal_an_independent_reading(tmp_path, trp_cage_files
     phi11 = np.radians(Ramachandran(universe.select_atoms("resid 11")).run().results.angles[:, 0, 0])
     assert (frames["state"] == np.where(phi11 >= 0, "A", "B")).all()
     assert counts["frames_per_state"] == {"A": 2313, "B": 2686, "none": 0}
-    prepared = open_backbone(tmp_path / "backbone.pdb", tmp_path / "backbone.xtc")
+    prepared = open_backbone(tmp_path / "topology.pdb", tmp_path / "trajectory.xtc")
     universe.trajectory[1234]
     expected = universe.select_atoms("name CA").positions / 10
     np.testing.assert_allclose(read_backbone(prepared, np.array([1234]))[0, :, 1], expected, atol=0.0006)
@@ -92,7 +93,15 @@ def test_a_file_that_changed_after_acquire_is_noticed(tmp_path, trp_cage_files):
     sources = acquire(source, tmp_path)
     sources["trajectories"][0]["frames"] = 6000
     with pytest.raises(InputError, match=r"trp_cage\.dcd ends after 4999 of 6000 frames"):
-        prepare(sources, selection="protein", frame_interval_ps=None, stride=1, observables=STATES, output=tmp_path)
+        prepare(
+            sources,
+            residues="protein",
+            atoms=None,
+            frame_interval_ps=None,
+            stride=1,
+            observables=STATES,
+            output=tmp_path,
+        )
 
 
 def test_memory_stays_flat(tmp_path, trp_cage_files):

@@ -6,12 +6,11 @@ import MDAnalysis as mda
 import numpy as np
 import pytest
 from MDAnalysisTests.datafiles import DCD, GRO, PSF, TRR, XTC
-from mdllm.config.source_files import source_files
 
 from mdllm.core.errors import InputError
 from mdllm.core.records import sha256
 from mdllm.sources.acquire import acquire
-from mdllm.sources.files import FilesSource
+from mdllm.sources.files import FilesSource, find_files
 from mdllm.sources.package import PackageSource, fetch_package
 
 
@@ -35,12 +34,12 @@ def test_files_are_described_in_order_with_checksums(tmp_path):
 def test_glob_patterns_are_sorted_and_must_match(tmp_path):
     for name in ("part2.dcd", "part1.dcd"):
         (tmp_path / name).write_bytes(b"")
-    _, found = source_files(files(PSF, tmp_path / "part*.dcd"))
-    assert [path[-9:] for path in found] == ["part1.dcd", "part2.dcd"]
+    _, found = find_files(files(PSF, tmp_path / "part*.dcd"))
+    assert [path.name for path in found] == ["part1.dcd", "part2.dcd"]
     with pytest.raises(InputError, match=r"nothing matches .*\*\.xtc"):
-        source_files(files(PSF, tmp_path / "*.xtc"))
+        find_files(files(PSF, tmp_path / "*.xtc"))
     with pytest.raises(InputError, match=r"missing\.psf does not exist"):
-        source_files(files(tmp_path / "missing.psf", DCD))
+        find_files(files(tmp_path / "missing.psf", DCD))
 
 
 @pytest.mark.parametrize(("topology", "trajectory"), [(GRO, XTC), (GRO, TRR), (PSF, DCD)])
@@ -77,7 +76,7 @@ def test_package_is_taken_from_the_cache_and_checked(tmp_path):
         "topology": {"path": "numbers/data/one.pdb", "sha256": sha256(folder / "one.pdb")},
         "trajectories": [{"path": "numbers/data/frames.dcd", "sha256": sha256(DCD)}],
     }
-    assert fetch_package(PackageSource.model_validate(content), tmp_path)[1] == folder / "frames.dcd"
+    assert fetch_package(PackageSource.model_validate(content), tmp_path)[1] == [folder / "frames.dcd"]
     content["trajectories"][0]["sha256"] = "0" * 64
     with pytest.raises(InputError, match=r"frames\.dcd: SHA-256 is .* but the system file says 0000.*delete the file"):
         fetch_package(PackageSource.model_validate(content), tmp_path)

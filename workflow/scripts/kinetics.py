@@ -5,9 +5,10 @@ from pathlib import Path
 from mdllm.analysis.kinetics.analyze import KineticsInputs, analyze_kinetics
 from mdllm.config.settings.stages import sections
 from mdllm.run.stage import stage
+from mdllm.tokenizers.discretizers.discretize import CODEBOOK
 
 settings = {**snakemake.params.settings, "about": snakemake.params.about}
-files = {"codes": Path(snakemake.input.codes), "codebook": Path(snakemake.input.tokenizer) / "codebook.csv"}
+files = {"codes": Path(snakemake.input.codes), "codebook": Path(snakemake.input.tokenizer) / CODEBOOK}
 rollouts = [Path(path) for path in snakemake.input.rollouts]
 trainings = [Path(path) / "training.json" for path in snakemake.input.models]
 md = [Path(path) for path in snakemake.input.md]

@@ -5,9 +5,10 @@ from pathlib import Path
 from mdllm.analysis.kinetics.analyze import analyze_md
 from mdllm.config.settings.stages import sections
 from mdllm.run.stage import stage
+from mdllm.tokenizers.discretizers.discretize import CODEBOOK
 
 settings = snakemake.params.settings
-files = {"codes": Path(snakemake.input.codes), "codebook": Path(snakemake.input.tokenizer) / "codebook.csv"}
+files = {"codes": Path(snakemake.input.codes), "codebook": Path(snakemake.input.tokenizer) / CODEBOOK}
 with stage(
     "md_kinetics", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs=files
 ) as running:

@@ -11,6 +11,7 @@ box must hold the plateau around the wells too: walkers that have left a pair of
 4 in place of 8 makes the slowest timescale 4 % longer.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
@@ -32,7 +33,6 @@ from mdllm.simulation.potentials.potentials import POTENTIALS
 from mdllm.simulation.potentials.settings import PotentialSource
 from mdllm.tokenizers.base import load_tokenizer
 from mdllm.tokenizers.discretizers.base import Frames
-from mdllm.tokenizers.discretizers.discretize import CODEBOOK
 
 # A mode that has decayed to this part of itself within the shortest time asked for is left out.
 _GONE = 1e-6
@@ -131,10 +131,23 @@ def solve(source: PotentialSource, shortest: float) -> tuple[np.ndarray, Propaga
     return cells, Propagator.of_generator(coo_array(entries).tocsc(), boltzmann / boltzmann.sum(), shortest)
 
 
+def encoder(tokenizer: Path, observables: Observables) -> Callable[[np.ndarray], np.ndarray]:
+    """The codes (M,) that a fitted discretizer gives to positions (M, 2), x and y."""
+    fitted = load_tokenizer(tokenizer)
+    states = States(observables.states, observables.collective_variables)
+
+    def encode(points: np.ndarray) -> np.ndarray:
+        axes = dict(zip(("x", "y"), points.T, strict=True))
+        values = {column(key, cv): axes[cv.axis] for key, cv in observables.collective_variables.items()}
+        return fitted.encode(Frames.of(pd.DataFrame({**values, "state": states.label(values)}), observables, None))
+
+    return encode
+
+
 def exact_tables(
     source: PotentialSource,
-    tokenizer: Path,
-    observables: Observables,
+    encode: Callable[[np.ndarray], np.ndarray],
+    codebook: pd.DataFrame,
     settings: KineticsSettings,
     output: Path,
 ) -> None:
@@ -145,20 +158,15 @@ def exact_tables(
     with endless data: the projected transition matrix at each lag.
 
     Args:
-        tokenizer: folder of the fitted discretizer, with its codebook, which has the states.
-        observables: names the coordinates.
+        encode: codes (M,) of positions (M, 2).
+        codebook: `codebook.csv` of the discretizer, for the states.
 
     Raises:
         InputError: fewer than two states hold a code.
     """
     interval = source.save_interval
     cells, propagator = solve(source, interval)
-    axes = dict(zip(("x", "y"), cells.T, strict=True))
-    grid = {column(key, cv): axes[cv.axis] for key, cv in observables.collective_variables.items()}
-    labels = States(observables.states, observables.collective_variables).label(grid)
-    code = load_tokenizer(tokenizer).encode(Frames.of(pd.DataFrame({**grid, "state": labels}), observables, None))
-    codebook = pd.read_csv(tokenizer / CODEBOOK, keep_default_na=False)
-    states = tables.state_masks(codebook)
+    code, states = encode(cells), tables.state_masks(codebook)
     populations = np.bincount(code, propagator.populations, len(codebook))
     timescales = [tables.timescale_rows(EXACT, EXACT, np.nan, propagator.timescales(settings.processes))]
     pairs = list(permutations(states, 2))
