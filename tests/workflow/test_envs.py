@@ -43,8 +43,8 @@ def named_in(path: Path) -> set[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-        elif isinstance(node, ast.Constant) and re.fullmatch(r"mdllm(\.\w+)+", str(node.value)):
-            names.add(node.value)
+        elif isinstance(node, ast.Constant) and re.fullmatch(r"mdllm(\.\w+)+(:\w+)?", str(node.value)):
+            names.add(node.value.partition(":")[0])
     return names
 
 

@@ -62,7 +62,17 @@ def test_paper_lists_every_job_and_needs_nothing_fetched(tmp_path):
     )
     assert result.returncode == 0, result.stderr[-3000:]
     counts = dict(line.split() for line in result.stdout.splitlines() if len(line.split()) == 2)
-    for stage in ("simulate", "acquire", "prepare", "tokenize", "train", "rollout", "decode", "analyze", "draw"):
+    for stage in (
+        "simulate",
+        "acquire",
+        "prepare",
+        "tokenize",
+        "train",
+        "rollout",
+        "decode",
+        "analyze",
+        "draw_structures",
+    ):
         assert counts[stage] == "3"
     assert counts["fetch_structure"] == "5"
 

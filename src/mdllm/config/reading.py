@@ -84,7 +84,7 @@ def _explain(problem: dict, content: dict) -> str:
         inside |= isinstance(place, list) and isinstance(part, int) and part < len(place)
         if inside:
             place = place[part]
-        if inside or problem["type"] == "missing":
+        if inside or (problem["type"] == "missing" and part == problem["loc"][-1]):
             path.append(str(part))
     key = ".".join(path)
     if problem["type"] == "extra_forbidden" and key in _REPLACED:
