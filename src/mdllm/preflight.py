@@ -17,16 +17,19 @@ from mdllm.sources.acquire import fetch_package
 from mdllm.sources.structures import fetch_structure
 from mdllm.tokenizers.foldtoken4.files import FoldToken4Files
 
+# What to ask for, by what it is called and what else tells it from others that are called so.
+Needs = dict[tuple[str, str], Callable]
+
 
 def missing(plan: Plan, cache: Path) -> list[str]:
     """What is not there and cannot be fetched, one message each with what to do; empty if the run can start."""
-    needs: dict[str, Callable] = {}
+    needs: Needs = {}
     for name, system in plan.systems.items():
         needs |= _of_data(name, system, cache)
     for settings in _all_settings(plan):
         needs |= _of_settings(settings)
     found = []
-    for what, ask in needs.items():
+    for (what, _), ask in needs.items():
         try:
             ask()
         except InputError as error:
@@ -51,38 +54,38 @@ def _all_settings(plan: Plan) -> list[StageSettings]:
     return [variant.settings for system in plan.systems.values() for variant in system.variants.values()]
 
 
-def _of_data(name: str, system: System | KineticSystem, cache: Path) -> dict[str, Callable]:
+def _of_data(name: str, system: System | KineticSystem, cache: Path) -> Needs:
     """Raw files, packages and structures of one system."""
     source = system.settings.source
     structures = list(system.settings.references.values()) if isinstance(system, System) else []
-    needs: dict[str, Callable] = {}
+    needs: Needs = {}
     if system.simulation is not None:
         structures.append(system.simulation[1].structure)
     elif isinstance(source, PackageSource):
-        needs[f"{source.package} {source.version}"] = lambda: fetch_package(source, cache)
+        needs[f"{source.package} {source.version}", source.model_dump_json()] = lambda: fetch_package(source, cache)
     elif isinstance(source, FilesSource):
-        needs[f"raw files of {name}"] = system.raw_files
+        needs[f"raw files of {name}", ""] = system.raw_files
     for structure in structures:
         if structure.pdb is not None:
-            needs[f"PDB entry {structure.pdb.upper()}"] = lambda pdb=structure.pdb: fetch_structure(pdb, cache)
+            needs[f"PDB entry {structure.pdb.upper()}", ""] = lambda pdb=structure.pdb: fetch_structure(pdb, cache)
         else:
-            needs[f"structure of {name}"] = lambda path=structure.path: _file(path)
+            needs[f"structure of {name}", structure.path] = lambda path=structure.path: _file(path)
     return needs
 
 
-def _of_settings(settings: StageSettings) -> dict[str, Callable]:
+def _of_settings(settings: StageSettings) -> Needs:
     """Weights that a tokenizer or a model needs."""
-    needs: dict[str, Callable] = {}
+    needs: Needs = {}
     tokenizer, model = settings.tokenizer, settings.model
     if isinstance(tokenizer, FoldToken4Settings):
         config = None if tokenizer.config is None else Path(tokenizer.config)
-        needs["FoldToken4"] = lambda: FoldToken4Files.find(
+        needs["FoldToken4", tokenizer.model_dump_json()] = lambda: FoldToken4Files.find(
             Path(tokenizer.checkout), Path(tokenizer.weights), config, tokenizer.level, tokenizer.weights_checksum
         )
     if isinstance(model, PretrainedModel):
-        needs[f"base model {model.base}"] = lambda: find_base(model.base)
+        needs[f"base model {model.base}", ""] = lambda: find_base(model.base)
         if model.quantization == "nf4":
-            needs["Python package bitsandbytes"] = require_bitsandbytes
+            needs["Python package bitsandbytes", ""] = require_bitsandbytes
     return needs
 
 

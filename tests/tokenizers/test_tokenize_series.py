@@ -32,9 +32,9 @@ def system(**changes):
     return KineticSystemSettings.model_validate({**content, **changes})
 
 
-def run(folder, about, **settings):
+def run(folder, about, frames=FRAMES, **settings):
     chosen = BinsSettings(**{"name": "bins", "variable": "psi", "bins": 4, **settings})
-    return tokenize_series(FRAMES, None, about, chosen, 0, folder)
+    return tokenize_series(frames, None, about, chosen, 0, folder)
 
 
 def test_codes_and_codebook(tmp_path):
@@ -60,6 +60,10 @@ def test_a_stride_takes_every_nth_frame_of_each_segment(tmp_path):
 def test_what_cannot_be_learned_is_refused(tmp_path):
     with pytest.raises(InputError, match="'chi' is no collective variable; defined are psi, phi"):
         run(tmp_path, system(), variable="chi")
+    with pytest.raises(InputError, match=r"has 2 frame\(s\), none of which follows another"):
+        tokenize_series(
+            FRAMES.iloc[[0, 8]], None, system(), BinsSettings(name="bins", variable="psi", bins=4), 0, tmp_path
+        )
     with pytest.raises(InputError, match=r"states.never: no frame has a code in this state"):
         run(tmp_path, system(states={"low": {"psi": [-3.2, 0]}, "never": {"psi": [0, 0.5]}}))
     with pytest.raises(InputError, match=r"states.left: a code of this tokenizer has no phi; use psi_rad"):

@@ -151,8 +151,8 @@ def mfpt_table(
     """Mean first passage times between all ordered pairs of states.
 
     Columns: source, method (direct: passages counted; msm), lag_ps (msm only), start, end, mfpt_ps, sd_runs,
-    standard_error, runs, low, high (msm only), passages (direct only: those observed), unfinished (direct only: share of the
-    starts that pass after the horizon), note.
+    standard_error, runs, low, high (msm only), passages (direct only: those observed), unfinished (direct only: share
+    of the starts that pass after the horizon), note.
     """
     rows, names, state = [], list(masks), state_numbers(masks)
     passages = {end: passage_times(trajectories, state, len(names), names.index(end)) for end in names}
@@ -198,6 +198,8 @@ def _runs_note(runs: int, every: int, what: str) -> str:
 def _direct_note(passage, runs: int) -> str:
     if passage.passages == 0:
         return "no passage observed"
+    if np.isnan(passage.unfinished):
+        return "no start could be followed for a quarter of a trajectory's length"
     notes = []
     if passage.unfinished > _MUCH:
         notes.append(f"more than {_MUCH:.0%} of the starts pass after the horizon, continued from the state there")

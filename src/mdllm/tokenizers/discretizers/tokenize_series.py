@@ -17,6 +17,7 @@ from mdllm.core.records import write_npz
 from mdllm.core.trajectories import read_trajectory
 from mdllm.observables.collective_variables import column
 from mdllm.observables.states import States
+from mdllm.prepare.frames import frame_interval
 from mdllm.tokenizers.base import tokenizer_class
 
 logger = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ def tokenize_series(
         counts for the provenance record.
 
     Raises:
-        InputError: a variable that is not defined, or a state that no visited code belongs to.
+        InputError: a variable is not defined, a state has no visited code, or no frame follows another.
     """
     kept = frames[frames.groupby("segment").cumcount() % settings.stride == 0]
     tokenizer = tokenizer_class(settings.name)
@@ -66,7 +67,7 @@ def tokenize_series(
         known = pd.DataFrame(fitted.representatives, columns=columns)
     book = _codebook(np.bincount(codes[:, 0], minlength=fitted.codebook_size), known, system)
     book.to_csv(output / "codebook.csv", index=False)
-    time = kept["time_ps"].to_numpy()
+    interval_ps = frame_interval(kept.iloc[:1000])
     write_npz(
         output / "codes.npz",
         codes=codes,
@@ -74,7 +75,7 @@ def tokenize_series(
         index=kept.index.to_numpy(),
         segment=kept["segment"].to_numpy(),
         codebook_size=np.int32(fitted.codebook_size),
-        interval_ps=np.float64(f"{np.median(np.diff(time[:1000])):.4g}"),  # XTC holds times in single precision
+        interval_ps=np.float64(f"{interval_ps:.4g}"),  # XTC holds times in single precision
     )
     return {"frames": len(kept), "codes_used": int((book["count"] > 0).sum()), **fitted.values()}
 
