@@ -21,12 +21,14 @@ import numpy as np
 from MDAnalysisTests.datafiles import DCD, DCD2, PSF
 from record import ROOT, write_record
 
+from mdllm.config.plan import read_yaml
 from mdllm.config.settings.stages import MultiscaleSettings
+from mdllm.config.settings.system import PackageSource
 from mdllm.core.geometry import backbone_torsions, circular_difference, rmsd
+from mdllm.sources.acquire import fetch_package
 from mdllm.tokenizers.multiscale.tokenizer import Multiscale
 
 CACHE = Path(os.environ.get("MDLLM_CACHE", ROOT / ".cache" / "mdllm"))
-TRP_CAGE = CACHE / "packages" / "fastmdanalysis-1.1.2"
 STRUCTURES = ROOT / "tests" / "data"
 SEEDS = range(5)
 TRAINING_A = np.r_[442:899, 3983:4999]
@@ -54,9 +56,10 @@ def read_adk() -> tuple[np.ndarray, np.ndarray]:
 
 def read_trp_cage() -> np.ndarray:
     """4999 frames of Trp-cage."""
+    source = PackageSource.model_validate(read_yaml(ROOT / "config" / "systems" / "trp_cage.yaml")["source"])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return read_backbones(mda.Universe(TRP_CAGE / "trp_cage.pdb", TRP_CAGE / "trp_cage.dcd"))
+        return read_backbones(mda.Universe(*map(str, fetch_package(source, CACHE))))
 
 
 def read_t4_lysozyme() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -83,7 +83,7 @@ def _of_settings(settings: StageSettings) -> Needs:
             Path(tokenizer.checkout), Path(tokenizer.weights), config, tokenizer.level, tokenizer.weights_checksum
         )
     if isinstance(model, PretrainedModel):
-        needs[f"base model {model.base}", ""] = lambda: find_base(model.base)
+        needs[f"base model {model.base}", str(model.revision)] = lambda: find_base(model.base, model.revision)
         if model.quantization == "nf4":
             needs["Python package bitsandbytes", ""] = require_bitsandbytes
     return needs

