@@ -7,9 +7,10 @@ frames. One thread; run it as ``OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python 
 - Trp-cage (fastmdanalysis 1.1.2, 20 residues): fitted on stretches of one state, tested on the frames of the other.
   State A has phi of residue 11 above 0, state B below.
 - T4 lysozyme: fitted on the excited state's NMR models (2LCB, 2LC9), tested on the native crystal structure (3DMV), and
-  the other way round, with perturbed copies of 3DMV in the place of a trajectory. Needs ../shared/data/structures.
+  the other way round, with perturbed copies of 3DMV in the place of a trajectory.
 """
 
+import gzip
 import os
 import time
 import warnings
@@ -20,13 +21,14 @@ import numpy as np
 from MDAnalysisTests.datafiles import DCD, DCD2, PSF
 from record import ROOT, write_record
 
+from mdllm.config.reading import read_yaml
 from mdllm.core.geometry import backbone_torsions, circular_difference, rmsd
+from mdllm.sources.package import PackageSource, fetch_package
 from mdllm.tokenizers.multiscale.settings import MultiscaleSettings
 from mdllm.tokenizers.multiscale.tokenizer import Multiscale
 
 CACHE = Path(os.environ.get("MDLLM_CACHE", ROOT / ".cache" / "mdllm"))
-TRP_CAGE = CACHE / "packages" / "fastmdanalysis-1.1.2"
-STRUCTURES = ROOT.parent / "shared" / "data" / "structures"
+STRUCTURES = ROOT / "tests" / "data"
 SEEDS = range(5)
 TRAINING_A = np.r_[442:899, 3983:4999]
 TRAINING_B = np.arange(910, 1750)
@@ -53,14 +55,16 @@ def read_adk() -> tuple[np.ndarray, np.ndarray]:
 
 def read_trp_cage() -> np.ndarray:
     """4999 frames of Trp-cage."""
+    source = PackageSource.model_validate(read_yaml(ROOT / "config" / "systems" / "trp_cage.yaml")["source"])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return read_backbones(mda.Universe(TRP_CAGE / "trp_cage.pdb", TRP_CAGE / "trp_cage.dcd"))
+        topology, trajectories = fetch_package(source, CACHE)
+        return read_backbones(mda.Universe(str(topology), *map(str, trajectories)))
 
 
 def read_t4_lysozyme() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Residue numbers (L,), 3DMV (1, ...), 2LCB (10, ...), 2LC9 (10, ...), of the residues that all of them have."""
-    models = [_read_models(STRUCTURES / name) for name in ("3dmv.pdb", "2lcb_10models.pdb", "2lc9.pdb")]
+    models = [_read_models(STRUCTURES / name) for name in ("3dmv.pdb.gz", "2lcb.pdb.gz", "2lc9.pdb.gz")]
     numbers = sorted(set.intersection(*({n for n in m if len(m[n]) == 3} for group in models for m in group)))
     arrays = [
         np.array([[[model[n][atom] for atom in ("N", "CA", "C")] for n in numbers] for model in group])
@@ -72,7 +76,7 @@ def read_t4_lysozyme() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 def _read_models(path: Path) -> list[dict[int, dict[str, list[float]]]]:
     """Backbone atoms, nm, by residue number and name, of each model of chain A; altloc A where there is one."""
     models, current = [], {}
-    for line in [*path.read_text().splitlines(), "ENDMDL"]:
+    for line in [*gzip.decompress(path.read_bytes()).decode().splitlines(), "ENDMDL"]:
         name = line[12:16].strip()
         if line.startswith("ENDMDL") and current:
             models.append(current)

@@ -1,6 +1,8 @@
 """Data that tests share. What is not there is skipped with the reason; nothing is replaced by a stand-in."""
 
+import gzip
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,6 @@ from mdllm.sources.package import PackageSource, fetch_package
 from prepared import Prepared, prepare_trp_cage
 
 ROOT = Path(__file__).resolve().parents[1]
-STRUCTURES = ROOT.parent / "shared" / "data" / "structures"
 
 
 @pytest.fixture(scope="session")
@@ -33,11 +34,14 @@ def trp_cage_files(cache) -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="session")
-def structures() -> Path:
-    """Folder of PDB structures beside the checkout."""
-    if not STRUCTURES.is_dir():
-        pytest.skip("the folder ../shared/data/structures with PDB structures is not there")
-    return STRUCTURES
+def structures(tmp_path_factory) -> Path:
+    """Folder with the structures of `tests/data`, unpacked, and alanine dipeptide."""
+    folder = tmp_path_factory.mktemp("structures")
+    for packed in (ROOT / "tests" / "data").glob("*.pdb.gz"):
+        with gzip.open(packed, "rb") as stream:
+            (folder / packed.stem).write_bytes(stream.read())
+    shutil.copy(ROOT / "config" / "structures" / "alanine_dipeptide.pdb", folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

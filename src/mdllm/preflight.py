@@ -21,7 +21,7 @@ def missing(plan: Plan, cache: Path) -> list[str]:
     for settings in _all_settings(plan):
         needs |= settings.tokenizer.requirements(cache) | settings.model.requirements(cache)
     found = []
-    for what, ask in needs.items():
+    for (what, _), ask in needs.items():
         try:
             ask()
         except InputError as error:
@@ -55,12 +55,12 @@ def _of_data(name: str, system: System, cache: Path) -> Requirements:
         structures.append(system.simulation[1].structure)
     else:
         needs |= source.requirements(cache)
-        needs[f"raw files of {name}"] = system.raw_files
+        needs[f"raw files of {name}", ""] = system.raw_files
     for structure in structures:
         if structure.pdb is not None:
-            needs[f"PDB entry {structure.pdb.upper()}"] = lambda pdb=structure.pdb: fetch_structure(pdb, cache)
+            needs[f"PDB entry {structure.pdb.upper()}", ""] = lambda pdb=structure.pdb: fetch_structure(pdb, cache)
         else:
-            needs[f"structure {structure.path} of {name}"] = lambda path=structure.path: _file(path)
+            needs[f"structure of {name}", structure.path] = lambda path=structure.path: _file(path)
     return needs
 
 

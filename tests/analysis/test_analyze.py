@@ -12,6 +12,8 @@ from mdllm.analysis.discovery.ensembles import open_ensembles
 from mdllm.analysis.quality.geometry import METRICS
 from mdllm.core.errors import InputError
 from mdllm.core.records import read_json, read_npz
+from mdllm.report.schema import QualityMetric
+from mdllm.report.summarize import _quality
 from mdllm.schemas import render
 
 
@@ -96,6 +98,17 @@ def test_the_summary_follows_its_schema_and_the_tables(analyzed):
         "entropy_per_code_first_nats": 3.0,
         "entropy_per_code_last_nats": 3.0,
     }
+
+
+def test_what_has_no_value_is_null_in_the_summary(analyzed):
+    """A model in which nothing can be said of one metric: no number, no verdict, and no doubt of the model."""
+    quality = pd.read_csv(analyzed / "analysis" / "quality.csv")
+    row = (quality["source"] == "model") & (quality["metric"] == "omega_deviation_rad")
+    quality.loc[row, ["mean", "max", "no_worse"]] = np.nan
+    found = _quality(quality[quality["metric"] == "omega_deviation_rad"])
+    assert (found["model"], found["model_max"], found["no_worse"]) == (None, None, None)
+    assert found["roundtrip"] > 0
+    QualityMetric.model_validate(found)
 
 
 def test_the_description_names_what_figures_need(analyzed):

@@ -10,7 +10,7 @@ import pytest
 
 from analysis.chains import sample
 from analysis.kinetics_run import SETTINGS, TRAINING, analyze, four_states, lazier, psi_bins, write_exact, write_inputs
-from mdllm.analysis.kinetics.markov_models import MarkovModel
+from mdllm.analysis.kinetics.markov_models import MarkovModel, fit
 from mdllm.core.errors import InputError
 from mdllm.schemas import render
 
@@ -146,6 +146,42 @@ def test_a_state_that_the_model_never_visits_is_reported(tmp_path):
     assert np.isnan(populations.loc["C", "free_energy_kt"])
     verdict = model_of(output)["verdict"]
     assert "2 MFPTs (10 more not judged)" in verdict
+
+
+def test_errors_are_over_the_runs_that_have_a_value(tmp_path):
+    """Two of five runs never leave the pair A, B: passages to C and the slow process stand on three."""
+    pair = CHAIN.matrix[:2, :2] / CHAIN.matrix[:2, :2].sum(1, keepdims=True)
+    whole, part = sample(CHAIN.matrix, 30, 400, seed=9), sample(pair, 20, 400)
+    generated = np.array([(part if row % 5 in (1, 3) else whole)[row // 5 + 4 * (row % 5)] for row in range(20)])
+    output = analyze(write_inputs(tmp_path, CHAIN, generated), tmp_path / "results")
+    lag = SETTINGS.lag
+    of_runs = [fit(list(generated[run::5]), lag, CHAIN.interval_ps, 4) for run in (0, 2, 4)]
+    codes, found = np.arange(4), tables(output)
+    rows = found["mfpt"].query(f"source == 'model' and lag_ps == {lag * CHAIN.interval_ps}").set_index(["start", "end"])
+    expected = np.std([model.mfpt_ps(codes == 0, codes == 2) for model in of_runs], ddof=1) / np.sqrt(3)
+    row = rows.loc[("A", "C")]
+    assert row["standard_error"] == pytest.approx(expected)
+    assert (row["runs"], row["note"]) == (3, "3 of 5 runs connect A and C")
+    assert (rows.loc[("A", "B"), "runs"], rows["note"].isna()[("A", "B")]) == (5, True)
+    slow = found["timescales"].query(f"source == 'model' and lag_ps == {lag * CHAIN.interval_ps}").set_index("process")
+    values = [model.timescales_ps(3) for model in of_runs]
+    assert slow.loc[3, "runs"] == 3
+    assert slow.loc[3, "note"] == "3 of 5 runs connect enough codes for this process"
+    assert slow.loc[3, "standard_error"] == pytest.approx(np.std(values, axis=0, ddof=1)[2] / np.sqrt(3))
+    assert slow.loc[1, "runs"] == 5
+    summary = model_of(output)["slowest_timescale_ps"]
+    assert summary["standard_error"] == pytest.approx(slow.loc[1, "standard_error"])
+
+
+def test_the_error_of_the_slowest_timescale_is_over_the_runs_that_have_one(tmp_path):
+    """Two of five runs never move: they have no Markov model."""
+    whole = sample(CHAIN.matrix, 20, 400, seed=9)
+    still = np.array([row % 5 in (1, 3) for row in range(20)])
+    generated = np.where(still[:, None], 0, whole)
+    output = analyze(write_inputs(tmp_path, CHAIN, generated), tmp_path / "results")
+    of_runs = [fit(list(generated[run::5]), SETTINGS.lag, CHAIN.interval_ps, 4) for run in (0, 2, 4)]
+    expected = np.std([model.timescales_ps(1)[0] for model in of_runs], ddof=1) / np.sqrt(3)
+    assert model_of(output)["slowest_timescale_ps"]["standard_error"] == pytest.approx(expected)
 
 
 def test_a_disconnected_model_is_restricted_with_its_share(tmp_path, caplog):

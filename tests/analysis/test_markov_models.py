@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from analysis.chains import HIERARCHY, discrete, double_well, masks, sample, two_state
+from mdllm.analysis.kinetics import lag_models
 from mdllm.analysis.kinetics.lag_models import fit_lags
-from mdllm.analysis.kinetics.markov_models import MarkovModel, fit, interval, posterior
+from mdllm.analysis.kinetics.markov_models import MarkovModel, NoMarkovModel, fit, interval, posterior
 from mdllm.core.errors import InputError
 
 
@@ -82,7 +83,7 @@ def test_disconnected_data_keeps_its_larger_part_and_says_how_much():
 
 
 def test_data_without_a_way_back_is_an_error_that_says_so():
-    with pytest.raises(InputError, match="no two of the 3 visited codes are connected"):
+    with pytest.raises(NoMarkovModel, match="no two of the 3 visited codes are connected"):
         fit([np.array([0, 0, 0, 1, 1, 2])], 1, 1.0, 3)
 
 
@@ -103,9 +104,11 @@ def test_models_by_lag_come_with_their_runs():
     fitted = fit_lags(trajectories, [5, 1, 5], samples=20, seed=0)
     assert list(fitted) == [1, 5]
     assert len(fitted[5].samples) == 20
-    spread = fitted[5].sd_runs(lambda model: model.timescales_ps(2))
+    spread = fitted[5].spread(lambda model: model.timescales_ps(2))
     of_runs = [fit(trajectories.of_run(run), 5, 1.0, 4).timescales_ps(2) for run in range(5)]
-    np.testing.assert_allclose(spread, np.std(of_runs, axis=0, ddof=1))
+    np.testing.assert_allclose(spread.sd_runs, np.std(of_runs, axis=0, ddof=1))
+    np.testing.assert_allclose(spread.standard_error, np.std(of_runs, axis=0, ddof=1) / np.sqrt(5))
+    np.testing.assert_array_equal(spread.runs, [5, 5])
 
 
 def test_a_lag_longer_than_a_trajectory_is_refused_before_counting():
@@ -118,4 +121,22 @@ def test_a_run_that_connects_nothing_has_no_model():
     codes = [*moving[:4], still[0], *moving[4:], still[1]]  # run 4 of 5 never moves
     fitted = fit_lags(discrete(codes, 2), [1], samples=10, seed=0)[1]
     assert [model is None for model in fitted.runs] == [False] * 4 + [True]
-    assert np.isfinite(fitted.sd_runs(lambda model: model.timescales_ps(1))).all()
+    spread = fitted.spread(lambda model: model.timescales_ps(1)[0])
+    of_runs = [model.timescales_ps(1)[0] for model in fitted.runs[:4]]
+    assert spread.runs == 4
+    assert spread.standard_error == pytest.approx(np.std(of_runs, ddof=1) / 2)
+
+
+def test_an_error_in_a_run_is_no_missing_model(monkeypatch):
+    """Only data without a model make a run without one; whatever else goes wrong ends the stage."""
+    calls = []
+
+    def fails_on_the_first_run(*arguments):
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise InputError("something else")
+        return fit(*arguments)
+
+    monkeypatch.setattr(lag_models, "fit", fails_on_the_first_run)
+    with pytest.raises(InputError, match="something else"):
+        fit_lags(discrete(sample(HIERARCHY, 50, 300), 4), [1], samples=5, seed=0)

@@ -66,6 +66,16 @@ def test_a_training_frame_is_not_its_own_neighbour(clouds):
     assert _nearest_training(points[:3], table, "model", known) == pytest.approx(0, abs=1e-6)
 
 
+def test_the_only_training_frame_has_no_neighbour(clouds):
+    points, _ = clouds
+    known = KnownStructures(points[0], points[:1], np.array([10]), {}, {})
+    table = pd.DataFrame({"frame": [10, 20]})
+    own = _nearest_training(points[:2], table, "md", known)
+    assert np.isnan(own[0])
+    assert own[1] > 0.1
+    assert _nearest_training(points[:1], table[:1], "model", known) == pytest.approx(0, abs=1e-6)
+
+
 def test_spread_rows_run_from_first_to_last():
     rows = np.arange(100, 1100)
     chosen = spread(rows, 7)

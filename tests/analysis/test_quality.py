@@ -127,3 +127,25 @@ def test_the_verdict_is_the_mean_against_the_roundtrip_and_its_tolerance(clashes
     assert table.loc[("clashes_per_residue", "roundtrip"), "no_worse"] is None
     assert table.loc[("rmsd_to_training_nm", "model"), "within_limit"] is False
     assert table.loc[("positive_phi_share", "model"), "no_worse"] is None
+
+
+def test_where_there_is_nothing_to_judge_there_is_no_value(crystal):
+    """Glycines that nothing bonds: no torsions, no peptide bonds; bond lengths within residues remain."""
+    backbone, resnames, bonded = crystal
+    values = geometry_of_frames(backbone, np.full(len(resnames), "GLY"), np.zeros_like(bonded))
+    unknown = {name for name, value in values.items() if np.isnan(value).all()}
+    assert unknown == {
+        *("ca_ca_deviation_nm", "omega_deviation_rad"),
+        *("cis_share", "ramachandran_outlier_share", "positive_phi_share"),
+    }
+
+
+@pytest.mark.parametrize("source", ["roundtrip", "model"])
+def test_a_missing_value_is_not_judged(source):
+    frames = pd.DataFrame({"source": ["md", "roundtrip", "model", "frequencies"], **dict.fromkeys(METRICS, 0.1)})
+    frames.loc[frames["source"] == source, ["omega_deviation_rad", "rmsd_to_training_nm"]] = np.nan
+    table = quality_table(frames).set_index(["metric", "source"])
+    assert table.loc[("omega_deviation_rad", source), "frames"] == 0
+    assert table.loc[("omega_deviation_rad", "model"), "no_worse"] is None
+    assert table.loc[("ca_ca_deviation_nm", "model"), "no_worse"] is True
+    assert table.loc[("rmsd_to_training_nm", "model"), "within_limit"] is (None if source == "model" else True)

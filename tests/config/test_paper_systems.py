@@ -12,8 +12,8 @@ from mdllm.observables.bound import bind
 from mdllm.prepare.backbone import BackboneAtoms
 
 ROOT = Path(__file__).resolve().parents[2]
-# Entries whose structures lie beside the checkout; 1DUJ does not.
-FILES = {"3DMV": "3dmv.pdb", "2LCB": "2lcb_10models.pdb", "2LC9": "2lc9.pdb", "1S2H": "1s2h.pdb"}
+# Entries whose structures lie in tests/data; 1DUJ does not.
+FILES = {"3DMV": "3dmv.pdb", "2LCB": "2lcb.pdb", "2LC9": "2lc9.pdb", "1S2H": "1s2h.pdb"}
 
 
 @pytest.mark.parametrize(

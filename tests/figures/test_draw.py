@@ -13,7 +13,7 @@ from matplotlib import pyplot as plt
 from PIL import Image
 
 from figures.conftest import OF_STRUCTURES, OF_SYSTEMS, draw_all
-from mdllm.figures import discovery, style
+from mdllm.figures import discovery, quality, style
 from mdllm.figures.registry import figures
 from mdllm.figures.tables import SystemTables, Tables
 
@@ -149,6 +149,15 @@ def test_a_state_that_nobody_knows_and_a_single_replica_are_drawn(table_paths, t
     changed = {name: tmp_path / name for name in ("cvs.parquet", "discovery.csv", "description.json")}
     draw_all({**table_paths, **{path.stem: path for path in changed.values()}}, tmp_path / "drawn")
     assert {file.stem for file in (tmp_path / "drawn").iterdir()} == set(FIGURES)
+
+
+def test_a_metric_without_a_value_says_none(table_paths, tmp_path, monkeypatch):
+    table = pd.read_csv(table_paths["quality"])
+    lacking = (table["source"] == "model") & (table["metric"] == "omega_deviation_rad")
+    table.loc[lacking, ["mean", "median", "p05", "p95", "max", "no_worse"]] = np.nan
+    table.to_csv(tmp_path / "quality.csv", index=False)
+    tables = Tables({**table_paths, "quality": tmp_path / "quality.csv"})
+    assert texts_of(quality.draw, tables, tmp_path, monkeypatch)[0].count("none") == 1
 
 
 def test_sources_differ_in_greyscale_or_in_marker_and_line():

@@ -54,7 +54,7 @@ def trainer(base, tmp_path_factory):
 
 
 def test_the_base_is_the_papers():
-    assert paper().model.base == "unsloth/mistral-7b-v0.3-bnb-4bit"
+    assert (paper().model.base, paper().model.revision) == ("unsloth/mistral-7b-v0.3-bnb-4bit", None)
     assert (paper().tokenizer.name, paper().tokenizer.level) == ("foldtoken4", 8)
 
 

@@ -102,7 +102,7 @@ def test_rigid_motion_changes_nothing(trp_cage):
     ("file", "distance", "distance_spread", "psi", "psi_spread"),
     [
         ("3dmv.pdb", 0.904, 0.0, 0.86, 0.0),
-        ("2lcb_10models.pdb", 0.662, 0.016, -0.67, 0.04),
+        ("2lcb.pdb", 0.662, 0.016, -0.67, 0.04),
         ("2lc9.pdb", 0.698, 0.025, -0.64, 0.08),
     ],
 )

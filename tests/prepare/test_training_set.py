@@ -43,6 +43,16 @@ def test_a_segment_of_the_trajectory_is_never_crossed():
     assert choose(table("AAAA", segment=[0, 0, 1, 1])).segment.tolist() == [0, 0, 1, 1]
 
 
+def test_the_interval_is_that_within_segments():
+    frames = table("AAAAAA", segment=[0, 0, 1, 1, 2, 2])
+    frames["time_ps"] = [0, 2, 0, 2, 100, 102]
+    assert choose(frames).interval_ps == 2
+    with pytest.raises(InputError, match=r"has 1 frame\(s\), none of which follows another in time"):
+        choose(table("A"))
+    with pytest.raises(InputError, match=r"has 2 frame\(s\), none of which follows another in time"):
+        choose(table("AA", segment=[0, 1]))
+
+
 def test_a_state_that_no_frame_is_in():
     with pytest.raises(InputError, match=r"no frame is in state 'A' within all frames.*\{'B': 3\}"):
         choose(table("BBB"))

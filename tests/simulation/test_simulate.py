@@ -34,7 +34,7 @@ runpy.run_path(sys.argv[2], init_globals={"snakemake": SimpleNamespace(**job)})
 """
 
 
-def settings(structures, name="alanine-dipeptide.pdb", **changes):
+def settings(structures, name="alanine_dipeptide.pdb", **changes):
     """Alanine dipeptide in implicit solvent, 20 ps in 100 frames with 5 checkpoints: about a second of computing."""
     content = {
         "type": "simulation",

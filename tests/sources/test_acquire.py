@@ -1,11 +1,14 @@
 """Finding, fetching and checking raw files."""
 
+import hashlib
+import zipfile
 from pathlib import Path
 
 import MDAnalysis as mda
 import numpy as np
 import pytest
 from MDAnalysisTests.datafiles import DCD, GRO, PSF, TRR, XTC
+from pydantic import ValidationError
 
 from mdllm.core.errors import InputError
 from mdllm.core.records import sha256
@@ -63,8 +66,98 @@ def test_unreadable_files(tmp_path):
         acquire(files(PSF, damaged), tmp_path)
 
 
+def wheel(folder, **files):
+    """The smallest wheel that pip takes: `numbers` 1.0 with these files."""
+    with zipfile.ZipFile(folder / "numbers-1.0-py3-none-any.whl", "w") as archive:
+        archive.writestr("numbers-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: numbers\nVersion: 1.0\n")
+        archive.writestr("numbers-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        for path, content in files.items():
+            archive.writestr(path, content)
+
+
+def of_package(topology, *trajectories, **changes):
+    """The source whose files in the wheel have these contents."""
+    topology, *trajectories = (
+        {"path": path, "sha256": hashlib.sha256(content).hexdigest()} for path, content in (topology, *trajectories)
+    )
+    content = {"type": "package", "package": "numbers", "version": "1.0"}
+    return PackageSource.model_validate({**content, "topology": topology, "trajectories": trajectories, **changes})
+
+
+@pytest.fixture
+def index(tmp_path, monkeypatch):
+    """A folder that stands for the package index."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    for name in ("PIP_EXTRA_INDEX_URL", "PIP_INDEX_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    return folder
+
+
+SAME_NAME = ("numbers/one/frames.dcd", b"one"), ("numbers/other/frames.dcd", b"other")
+
+
+def files_of(source, cache) -> list[Path]:
+    topology, trajectories = fetch_package(source, cache)
+    return [topology, *trajectories]
+
+
+def test_files_of_one_name_are_kept_apart(tmp_path, index):
+    wheel(index, **dict(SAME_NAME), **{"numbers/secret.txt": b"not asked for"})
+    found = files_of(of_package(*SAME_NAME), tmp_path)
+    assert [path.read_bytes() for path in found] == [b"one", b"other"]
+    assert [str(path.relative_to(tmp_path / "packages" / "numbers-1.0")) for path in found] == [n for n, _ in SAME_NAME]
+    assert not list(tmp_path.rglob("secret.txt"))
+    (index / "numbers-1.0-py3-none-any.whl").unlink()
+    assert files_of(of_package(*SAME_NAME), tmp_path) == found
+
+
+def test_a_cache_that_an_older_version_filled_is_not_mixed_up(tmp_path, index):
+    """It has one `frames.dcd`, which is the second file: that one is taken, and the first is fetched."""
+    older = tmp_path / "packages" / "numbers-1.0" / "frames.dcd"
+    older.parent.mkdir(parents=True)
+    older.write_bytes(b"other")
+    assert files_of(of_package(SAME_NAME[1], SAME_NAME[1]), tmp_path) == [older, older]
+    with pytest.raises(InputError, match="could not be fetched"):
+        fetch_package(of_package(*SAME_NAME), tmp_path)
+    wheel(index, **dict(SAME_NAME))
+    assert [path.read_bytes() for path in files_of(of_package(*SAME_NAME), tmp_path)] == [b"one", b"other"]
+
+
+def test_a_wheel_without_the_file(tmp_path, index):
+    wheel(index, **dict(SAME_NAME))
+    with pytest.raises(InputError, match=r"numbers-1\.0-py3-none-any\.whl holds no numbers/frames\.dcd"):
+        fetch_package(of_package(("numbers/frames.dcd", b"one"), SAME_NAME[1]), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["--index-url=http://x", "../numbers", "a b", "numbers @ file:///x", "numbers[x]", ""])
+def test_what_is_no_name_of_a_package_is_refused(name):
+    with pytest.raises(ValidationError, match=r"(?s)package\b.*should match pattern"):
+        of_package(*SAME_NAME, package=name)
+
+
+@pytest.mark.parametrize("version", ["../1.0", "1.0 --pre", "*", "1.0,>0", "v1.0", "1.0/../..", ""])
+def test_what_is_no_version_is_refused(version):
+    with pytest.raises(ValidationError, match=r"(?s)version\b.*should match pattern"):
+        of_package(*SAME_NAME, version=version)
+
+
+@pytest.mark.parametrize("version", ["1", "1.0", "2024.1.15", "1.0rc1", "1.0.post2", "1!2.0.dev3", "1.0+local.1"])
+def test_versions_of_any_form_are_taken(version):
+    assert of_package(*SAME_NAME, version=version).version == version
+
+
+@pytest.mark.parametrize("path", ["../x", "a/../../x", "/etc/x", "a//x", "a/..", ".", "..", "a\\x", ""])
+def test_a_path_that_leaves_the_wheel_is_refused(path):
+    with pytest.raises(ValidationError, match=r"(?s)path\b.*should match pattern"):
+        of_package((path, b""), SAME_NAME[1])
+
+
 def test_package_is_taken_from_the_cache_and_checked(tmp_path):
-    folder = tmp_path / "packages" / "numbers-1.0"
+    folder = tmp_path / "packages" / "numbers-1.0" / "numbers" / "data"
     folder.mkdir(parents=True)
     universe = mda.Universe(PSF, DCD)
     universe.atoms.write(str(folder / "one.pdb"))
@@ -96,7 +189,7 @@ def test_no_network_says_which_file_to_put_where(tmp_path, monkeypatch):
     }
     for name in ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL"):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(InputError, match=r"could not be fetched.*trp_cage\.pdb and .*trp_cage\.dcd into .*packages"):
+    with pytest.raises(InputError, match=r"could not be fetched.*trp_cage\.pdb and .*trp_cage\.dcd in .*packages"):
         fetch_package(PackageSource.model_validate(content), tmp_path)
 
 

@@ -1,6 +1,8 @@
 """Structures by PDB id: the cache, a server on this machine in place of RCSB, and no server at all."""
 
 import http.server
+import shutil
+import subprocess
 import threading
 from functools import partial
 
@@ -63,6 +65,31 @@ def test_a_download_is_kept(tmp_path, server, structures):
     assert path == tmp_path / "structures" / "2jof.pdb"
     (served / "2JOF.pdb").unlink()
     assert fetch_structure("2jof", tmp_path, address).read_bytes() == content
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_a_cached_file_that_changes_is_an_error(tmp_path, folder, server, structures, by_hand):
+    served, address = server
+    shutil.copy(structures / "2jof.pdb", folder / "2jof.pdb" if by_hand else served / "2JOF.pdb")
+    path = fetch_structure("2jof", tmp_path, address)
+    check = subprocess.run(["sha256sum", "--check", "2jof.pdb.sha256"], cwd=folder, capture_output=True, text=True)
+    assert check.stdout == "2jof.pdb: OK\n"
+    assert fetch_structure("2jof", tmp_path, address) == path
+    shutil.copy(structures / "1l2y.pdb", path)
+    with pytest.raises(InputError, match=r"2jof\.pdb is not what it was .*Delete both files.*or the latter alone"):
+        fetch_structure("2jof", tmp_path, address)
+    path.with_name("2jof.pdb.sha256").unlink()
+    assert fetch_structure("2jof", tmp_path, address) == path
+
+
+def test_an_entry_that_changed_on_the_server_is_an_error(tmp_path, server, structures):
+    """The cached file was deleted, its checksum was not."""
+    served, address = server
+    shutil.copy(structures / "2jof.pdb", served / "2JOF.pdb")
+    fetch_structure("2jof", tmp_path, address).unlink()
+    shutil.copy(structures / "1l2y.pdb", served / "2JOF.pdb")
+    with pytest.raises(InputError, match=r"2jof\.pdb is not what it was when it was first used"):
+        fetch_structure("2jof", tmp_path, address)
 
 
 def test_entries_without_a_pdb_file_come_as_mmcif(tmp_path, server, structures):

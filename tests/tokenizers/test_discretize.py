@@ -23,8 +23,8 @@ VARIABLES = {"psi": {"type": "psi", "residue": 2}, "phi": {"type": "phi", "resid
 STATES = {"low": {"psi": [-3.2, 0]}, "high": {"psi": [0, 3.2]}}
 
 
-def run(folder, states=STATES, settings=None, **changes):
-    FRAMES.to_parquet(folder / "frames.parquet")
+def run(folder, states=STATES, settings=None, frames=FRAMES, **changes):
+    frames.to_parquet(folder / "frames.parquet")
     chosen = settings or BinsSettings(**{"name": "bins", "variable": "psi", "bins": 4, **changes})
     observables = Observables.model_validate({"collective_variables": VARIABLES, "states": states})
     content = observables.model_dump(mode="json")
@@ -62,3 +62,8 @@ def test_a_stride_takes_every_nth_frame_of_each_segment(tmp_path):
 def test_a_state_without_a_code_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"states.never: no frame has a code in this state"):
         run(tmp_path, states={"low": {"psi": [-3.2, 0]}, "never": {"psi": [0, 0.5]}})
+
+
+def test_frames_that_do_not_follow_each_other_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"has 2 frame\(s\), none of which follows another"):
+        run(tmp_path, frames=FRAMES.iloc[[0, 8]].reset_index(drop=True), states={"low": STATES["low"]})

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
+from mdllm.config.choices import DISCRETIZERS, MODELS, SOURCES, TOKENIZERS, VARIABLES
 from project import ROOT
 
 SOURCE = ROOT / "src"
@@ -34,6 +35,23 @@ def pins(env: str) -> dict[str, str]:
     return found
 
 
+# What a script loads by the name that a config file gives.
+LOADED_BY = {
+    "acquire": [SOURCES],
+    "prepare": [VARIABLES],
+    "tokenize": [TOKENIZERS, DISCRETIZERS],
+    "fidelity": [TOKENIZERS, VARIABLES],
+    "decode": [TOKENIZERS],
+    "analyze": [VARIABLES],
+    "discretize_rollout": [DISCRETIZERS],
+    "exact": [DISCRETIZERS],
+    "train": [MODELS],
+    "rollout": [MODELS],
+    "rollout_part": [MODELS],
+    "causal_trace": [MODELS],
+}
+
+
 @cache
 def named_in(path: Path) -> set[str]:
     """Modules that a file imports, and those of mdllm that it names in a string, as registries do."""
@@ -43,8 +61,8 @@ def named_in(path: Path) -> set[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-        elif isinstance(node, ast.Constant) and re.fullmatch(r"mdllm(\.\w+)+(:\w+)?", str(node.value)):
-            names.add(node.value.partition(":")[0])
+        elif isinstance(node, ast.Constant) and re.fullmatch(r"mdllm(\.\w+)+", str(node.value)):
+            names.add(node.value)
     return names
 
 
@@ -54,7 +72,12 @@ def imported(script: str, foldtoken4: bool = False) -> set[str]:
     What FoldToken4 alone needs counts only if asked for.
     """
     found, new = set(), {ROOT / "workflow" / "scripts" / f"{script}.py"}
-    files = set(new)
+    for registry in LOADED_BY.get(script, ()):
+        for choice in registry.classes.values():
+            module = getattr(choice, "implementation", "").partition(":")[0]
+            if foldtoken4 or "foldtoken4" not in module:
+                new.add(SOURCE / (module.replace(".", "/") + ".py"))
+    files = new = {file for file in new if file.is_file()}
     while new:
         names = {name for file in new for name in named_in(file) if foldtoken4 or "foldtoken4" not in name}
         found |= {name.split(".")[0] for name in names}

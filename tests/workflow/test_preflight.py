@@ -40,6 +40,21 @@ def test_all_that_is_missing_is_in_one_list(tmp_path, cache, system):
     assert not (project.folder / "results").exists()
 
 
+def test_every_one_of_several_files_is_asked_for(tmp_path, system):
+    """Two references, and two tokenizers of variants, one of each there and one not; the latter comes first."""
+    tokenizer = {"name": "foldtoken4", "weights": "ckpt.pth"}
+    system["references"] = {
+        "absent": {"file": str(tmp_path / "absent.pdb"), "state": "A"},
+        "present": {"file": str(tmp_path / "present.pdb"), "state": "B"},
+    }
+    system["variants"] = {name: {"tokenizer": {**tokenizer, "checkout": name}} for name in ("one", "other")}
+    (tmp_path / "present.pdb").touch()
+    project = Project(tmp_path / "p", tmp_path / "cache", {}, {"x": system})
+    found = missing(Plan(project.read("config/config.yaml"), project.folder / "config"), tmp_path / "cache")
+    for expected in ("absent.pdb", "one", "other"):
+        assert any(expected in line for line in found), expected
+
+
 class Offline(Project):
     """A project whose jobs have no network, as on many compute nodes."""
 

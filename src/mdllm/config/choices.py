@@ -21,7 +21,8 @@ from pydantic import Field, PositiveInt
 from mdllm.config.section import Section
 from mdllm.core.errors import InputError
 
-Requirements = dict[str, Callable[[], object]]
+# What to ask for, by what it is called and what else tells it from others that are called so.
+Requirements = dict[tuple[str, str], Callable[[], object]]
 
 
 class Choice(Section):
@@ -39,7 +40,7 @@ class Choice(Section):
         return pkgutil.resolve_name(cls.implementation)
 
     def requirements(self, cache: Path) -> Requirements:
-        """What must be on this machine before a run: a name, and a call that raises InputError if it is not there."""
+        """What must be on this machine before a run, each with a call that raises InputError if it is not there."""
         return {}
 
 

@@ -44,9 +44,12 @@ def draw(tables: Tables, stem: Path) -> None:
 
 
 def _panel(ax: Axes, rows: pd.DataFrame) -> None:
-    """Mean (marker) and 5th to 95th percentile (line) of each source; tolerance and limit as lines."""
+    """Mean (marker) and 5th to 95th percentile (line) of each source, "none" where it has none; the bounds as lines."""
     for place, (source, name) in enumerate(_SOURCES.items()):
         look, row = style.LOOKS[name], rows.loc[source]
+        if np.isnan(row["mean"]):
+            ax.text(place, 0, "none", color=look.color, fontsize=6, rotation=90, ha="center", va="bottom")
+            continue
         ax.plot([place, place], [row["p05"], row["p95"]], color=look.color, lw=1.4, solid_capstyle="butt")
         ax.plot(
             place,

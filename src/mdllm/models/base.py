@@ -70,6 +70,7 @@ class ModelKind:
         build: (settings, language, tokens of the longest window) to the model, ready to be trained.
         keep: (checkpoint of the Trainer, settings, folder) writes the trained model, and its kind, for `load`.
         load: (folder) to the trained model, in evaluation mode.
+        origin: (settings) to what `training.json` adds about where the model came from.
         trainer: (settings, token ids of the codes (L, K)) to the class of its Trainer.
 
     A model whose cache is not one of keys and values has a method ``new_cache(tokens)``; one that is estimated rather
@@ -80,6 +81,7 @@ class ModelKind:
     build: Callable[..., PreTrainedModel]
     keep: Callable[..., None] = keep_weights
     load: Callable[[Path], PreTrainedModel] = load_weights
+    origin: Callable[..., dict[str, str]] = lambda settings: {}
     trainer: Callable[..., Callable[..., Trainer]] = plain_trainer
 
 

@@ -20,7 +20,7 @@ from mdllm.language.forms import Language, load_language
 from mdllm.language.text.language import TextLanguage
 from mdllm.language.vocabulary import Vocabulary
 from mdllm.models.base import ADAPTER, ATTENTION, ModelKind, chosen_device, keep_kind
-from mdllm.models.base_folder import checksum, find_base
+from mdllm.models.base_folder import checksum, commit, find_base
 from mdllm.models.quantization import keep_weights_as_stored, quantization_arguments
 from mdllm.models.settings import PretrainedSettings
 
@@ -38,7 +38,7 @@ def language(settings: PretrainedSettings, form: str, residues: int, codebook_si
             for and absent.
     """
     chosen_device(settings.device)
-    folder = find_base(settings.base)
+    folder = _folder(settings)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder)
     except (OSError, ValueError) as error:
@@ -96,7 +96,7 @@ def keep(checkpoint: Path, settings: PretrainedSettings, folder: Path) -> None:
     shutil.copyfile(checkpoint / ADAPTER, folder / ADAPTER)
     config = read_json(checkpoint / _ADAPTER_CONFIG)
     write_json(folder / _ADAPTER_CONFIG, config | {"target_modules": sorted(config["target_modules"])})
-    base = checksum(find_base(settings.base))
+    base = checksum(_folder(settings))
     write_json(folder / DESCRIPTION, {"settings": settings.model_dump(mode="json"), "base_sha256": base})
 
 
@@ -110,7 +110,7 @@ def load(folder: Path) -> PeftModel:
     """
     description = read_json(folder / DESCRIPTION)
     settings = PretrainedSettings.model_validate(description["settings"])
-    base = find_base(settings.base)
+    base = _folder(settings)
     if checksum(base) != description["base_sha256"]:
         raise InputError(
             f"{folder} was trained on another base than the one that is now in {base}; put the old one back, or train "
@@ -120,8 +120,18 @@ def load(folder: Path) -> PeftModel:
     return PeftModel.from_pretrained(network, folder).eval()
 
 
+def origin(settings: PretrainedSettings) -> dict[str, str]:
+    """The commit of a base of the hub; nothing of a folder, which its checksum alone tells from others."""
+    found = commit(_folder(settings))
+    return {} if found is None else {"base_commit": found}
+
+
+def _folder(settings: PretrainedSettings) -> Path:
+    return find_base(settings.base, settings.revision)
+
+
 def _load_base(settings: PretrainedSettings, language: Language, attention: str) -> PreTrainedModel:
-    folder = find_base(settings.base)
+    folder = _folder(settings)
     device = chosen_device(settings.device)
     network = AutoModelForCausalLM.from_pretrained(
         folder,
@@ -159,4 +169,4 @@ def _start_code_tokens(network: PreTrainedModel, ids: list[int]) -> None:
         module.weight[ids] = (known.mean(0) + known.std(0) * noise).to(module.weight.dtype)
 
 
-KIND = ModelKind(language=language, build=build, keep=keep, load=load)
+KIND = ModelKind(language=language, build=build, keep=keep, load=load, origin=origin)

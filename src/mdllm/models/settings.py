@@ -1,5 +1,6 @@
 """What a config file may say of each model of codes; read without torch, since every job reads it."""
 
+import pkgutil
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -51,6 +52,7 @@ class PretrainedSettings(ModelSettings):
     writes_text: ClassVar[bool] = True
     name: Literal["pretrained"]
     base: str = Field(description="folder with config.json, safetensors and tokenizer, or the model's name on the hub")
+    revision: str | None = Field(None, description="of a base on the hub: branch, tag or commit; null: its main branch")
     quantization: Literal["nf4", "none"] = Field("nf4", description="of the base: 4-bit normal float, or bfloat16")
     lora: LoraSettings = LoraSettings()
     max_length: PositiveInt = Field(9000, description="tokens of the longest window; a longer one is an error")
@@ -66,12 +68,12 @@ class PretrainedSettings(ModelSettings):
         return self.gradient_checkpointing
 
     def requirements(self, cache: Path) -> Requirements:
-        from mdllm.models.base_folder import find_base
-        from mdllm.models.quantization import require_bitsandbytes
-
-        needs: Requirements = {f"base model {self.base}": lambda: find_base(self.base)}
+        find_base = pkgutil.resolve_name("mdllm.models.base_folder:find_base")
+        require_bitsandbytes = pkgutil.resolve_name("mdllm.models.quantization:require_bitsandbytes")
+        base = (f"base model {self.base}", str(self.revision))
+        needs: Requirements = {base: lambda: find_base(self.base, self.revision)}
         if self.quantization == "nf4":
-            needs["Python package bitsandbytes"] = require_bitsandbytes
+            needs["Python package bitsandbytes", ""] = require_bitsandbytes
         return needs
 
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import MDAnalysis as mda
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -100,6 +101,22 @@ def _stack(rows: list[tuple], atoms: AtomsOfInterest) -> dict:
         "segment": np.array(segments, np.int32),
         "coordinates": stacked,
     }
+
+
+def frame_interval(frames: pd.DataFrame) -> float:
+    """Median time in ps between neighbouring frames of one segment of the table `frames.parquet`.
+
+    Raises:
+        InputError: no frame follows another.
+    """
+    steps = np.diff(frames["time_ps"])[np.diff(frames["segment"]) == 0]
+    if not len(steps):
+        raise InputError(
+            f"the prepared trajectory has {len(frames)} frame(s), none of which follows another in time, so nothing "
+            "can be learned of the time between frames; give trajectories of at least two frames, or a smaller "
+            "prepare.stride"
+        )
+    return float(np.median(steps))
 
 
 class FrameTable:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from mdllm.config.settings.system import TrainingSet
 from mdllm.core.errors import InputError
+from mdllm.prepare.frames import frame_interval
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ def select_training_frames(frames: pd.DataFrame, training_set: TrainingSet) -> T
     """Pick the training frames from the table `frames.parquet`.
 
     Raises:
-        InputError: a range lies outside the trajectory, or no frame is in the states within the ranges.
+        InputError: a range lies outside the trajectory, no frame is in the states within the ranges, or no
+            frame of the trajectory follows another.
     """
     number = frames["frame"].to_numpy()
     in_state = frames["state"].isin(training_set.states).to_numpy()
@@ -54,6 +56,4 @@ def select_training_frames(frames: pd.DataFrame, training_set: TrainingSet) -> T
     segment = frames["segment"].to_numpy()[index]
     starts = np.ones(len(index), bool)
     starts[1:] = (np.diff(index) != 1) | (np.diff(segment) != 0)
-    time = frames["time_ps"].to_numpy()
-    interval = float(np.median(np.diff(time))) if len(time) > 1 else 1.0
-    return TrainingFrames(index, number[index], np.cumsum(starts).astype(np.int32) - 1, interval)
+    return TrainingFrames(index, number[index], np.cumsum(starts).astype(np.int32) - 1, frame_interval(frames))

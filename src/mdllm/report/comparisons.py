@@ -14,15 +14,12 @@ NAMES = {MD: "MD", EXACT: "exact"}
 
 def comparisons(source: str, description: dict, tables: dict[str, pd.DataFrame]) -> dict:
     """`Comparisons` of a source with the reference, from `kinetics/description.json` and the tables of `kinetics/`."""
-    reference, runs = description["reference"], description["runs"]
+    reference = description["reference"]
     populations, mfpt, timescales = (tables[name] for name in ("populations", "mfpt", "timescales"))
     populations = populations[populations["level"] == "state"].assign(quantity=lambda t: t["name"])
     mfpt = mfpt[mfpt["method"] != "msm"].assign(quantity=lambda t: t["start"] + " -> " + t["end"])
     at_lag = np.isclose(timescales["lag_ps"], description["lag_ps"]) & (timescales["process"] == 1)
-    slowest = timescales[at_lag].assign(
-        quantity="process 1",
-        standard_error=lambda t: t["sd_runs"].astype(float) / np.sqrt(t["source"].map(runs).astype(float)),
-    )
+    slowest = timescales[at_lag].assign(quantity="process 1")
     found = {
         "populations": _compare(populations, "population", source, reference),
         "slowest_timescale_ps": _compare(slowest, "timescale_ps", source, reference)[0],

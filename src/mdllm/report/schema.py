@@ -88,11 +88,11 @@ class RolloutSummary(_Section):
 class QualityMetric(_Section):
     unit: str
     meaning: str
-    training: float = Field(description="mean over MD training frames")
-    roundtrip: float = Field(description="mean over encode->decode of the training frames")
-    frequencies: float = Field(description="mean over decoded codes drawn from training frequencies")
-    model: float = Field(description="mean over generated frames")
-    model_max: float = Field(description="largest value of a generated frame")
+    training: float | None = Field(description="mean over MD training frames")
+    roundtrip: float | None = Field(description="mean over encode->decode of the training frames")
+    frequencies: float | None = Field(description="mean over decoded codes drawn from training frequencies")
+    model: float | None = Field(description="mean over generated frames")
+    model_max: float | None = Field(description="largest value of a generated frame")
     tolerance: float | None = Field(description="how much larger than roundtrip the model may be; null: not judged")
     no_worse: bool | None = Field(description="model <= roundtrip + tolerance; null: not judged")
     limit: float | None = Field(description="largest value allowed to any generated frame; null: none")

@@ -123,9 +123,9 @@ def _quality(rows: pd.DataFrame) -> dict:
     return {
         "unit": model["unit"],
         "meaning": model["meaning"],
-        "training": mean["md training"],
-        **{source: mean[source] for source in (*NULLS, MODEL)},
-        "model_max": model["max"],
+        "training": _value(mean["md training"]),
+        **{source: _value(mean[source]) for source in (*NULLS, MODEL)},
+        "model_max": _value(model["max"]),
         **{key: _value(model[key]) for key in ("tolerance", "no_worse", "limit", "within_limit")},
     }
 

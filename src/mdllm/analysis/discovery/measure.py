@@ -75,7 +75,8 @@ def measure(ensemble: Ensemble, bound: BoundObservables, known: KnownStructures)
 
     `cvs` has, for every frame, the index columns, `state`, the collective variables, `rmsd_to_start_nm` and, but for
     MD, the distances to the known structures of each state. `quality_frames` has the METRICS; of MD, for the training
-    frames only. A training frame, and its round trip, is compared with the *other* training frames.
+    frames only. A training frame, and its round trip, is compared with the *other* training frames; where there is no
+    other, `rmsd_to_training_nm` is NaN.
     """
     resnames, bonded = ensemble.universe.residues.resnames, bonded_neighbours(ensemble.universe)
     cvs, quality = [], []
@@ -105,7 +106,7 @@ def _nearest_training(points: np.ndarray, table: pd.DataFrame, source: str, know
     if source not in GENERATED:
         distance[table["frame"].to_numpy()[:, None] == known.training_frames] = np.inf
     nearest = distance.min(1)
-    return np.where(np.isfinite(nearest), nearest, 0.0)  # a single training frame has no other
+    return np.where(np.isfinite(nearest), nearest, np.nan)
 
 
 def _distances(points: np.ndarray, known: KnownStructures, states: list[str]) -> dict[str, np.ndarray]:

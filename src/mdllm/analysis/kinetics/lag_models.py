@@ -7,10 +7,24 @@ import numpy as np
 
 from mdllm.analysis.kinetics.discrete import DiscreteTrajectories
 from mdllm.analysis.kinetics.groups import standard_deviation
-from mdllm.analysis.kinetics.markov_models import MarkovModel, fit, interval, posterior
-from mdllm.core.errors import InputError
+from mdllm.analysis.kinetics.markov_models import MarkovModel, NoMarkovModel, fit, interval, posterior
 
 Function = Callable[[MarkovModel], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Of one value over runs; arrays of one shape.
+
+    Attributes:
+        sd_runs: standard deviation over the runs that have a value; NaN where fewer than two have one.
+        standard_error: of the mean of these runs, `sd_runs` over the root of their number.
+        runs: number of runs that have a value.
+    """
+
+    sd_runs: np.ndarray
+    standard_error: np.ndarray
+    runs: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -20,7 +34,7 @@ class LagModels:
     Attributes:
         model: from all trajectories.
         samples: drawn from its posterior.
-        runs: one model per run; None where a run alone connects no two codes.
+        runs: one model per run; None where a run alone gives none (`NoMarkovModel`).
     """
 
     model: MarkovModel
@@ -31,10 +45,12 @@ class LagModels:
         """Bounds of the posterior interval of a function of the model."""
         return interval(self.samples, function, confidence)
 
-    def sd_runs(self, function: Function) -> np.ndarray:
-        """Standard deviation over the runs of a function of the model, over those that have a value."""
+    def spread(self, function: Function) -> Spread:
+        """Of a function of the model over the runs; one without a model, or whose value is NaN, has none."""
         missing = np.full(np.shape(function(self.model)), np.nan)
-        return standard_deviation([missing if model is None else function(model) for model in self.runs])
+        values = np.array([missing if model is None else function(model) for model in self.runs])
+        runs, sd_runs = np.isfinite(values).sum(0), standard_deviation(values)
+        return Spread(sd_runs, sd_runs / np.sqrt(np.maximum(runs, 1)), runs)
 
 
 def fit_lags(trajectories: DiscreteTrajectories, lags: Iterable[int], samples: int, seed: int) -> dict[int, LagModels]:
@@ -53,7 +69,7 @@ def _fit_lag(trajectories: DiscreteTrajectories, lag: int, samples: int, seed: i
     for run in range(trajectories.runs):
         try:
             runs.append(fit(trajectories.of_run(run), *about))
-        except InputError:
+        except NoMarkovModel:
             runs.append(None)
     of_lag = int(np.random.SeedSequence([seed, lag]).generate_state(1)[0] >> 1)
     drawn = posterior(trajectories.codes, *about, samples, of_lag)

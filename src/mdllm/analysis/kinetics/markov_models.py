@@ -20,6 +20,10 @@ from deeptime.markov.tools.estimation.dense.tmat_sampling.tmatrix_sampler import
 from mdllm.core.errors import InputError
 
 
+class NoMarkovModel(InputError):
+    """Trajectories that give none: all are too short for the lag, or no two codes are connected in both directions."""
+
+
 @dataclass(frozen=True)
 class MarkovModel:
     """A reversible Markov model.
@@ -86,7 +90,7 @@ def fit(trajectories: Sequence[np.ndarray], lag: int, interval_ps: float, codebo
     """Reversible maximum-likelihood model at a lag of `lag` frames, from all overlapping windows.
 
     Raises:
-        InputError: no two codes are connected.
+        NoMarkovModel: no trajectory is longer than the lag, or no two codes are connected.
     """
     counts, share = _connected(trajectories, lag, "sliding", codebook_size)
     model = MaximumLikelihoodMSM(reversible=True).fit_fetch(counts)
@@ -128,11 +132,11 @@ def _connected(
     """Counts of the strongly connected set with the most transitions, and its share of all."""
     usable = [codes for codes in trajectories if len(codes) > lag]
     if not usable:
-        raise InputError(f"lag of {lag} frames: no trajectory is longer")
+        raise NoMarkovModel(f"lag of {lag} frames: no trajectory is longer")
     counts = TransitionCountEstimator(lag, mode, n_states=codebook_size).fit_fetch(usable)
     largest = counts.submodel_largest(sort_by_population=True)
     if largest.n_states < 2:
-        raise InputError(
+        raise NoMarkovModel(
             f"lag of {lag} frames: no two of the {np.count_nonzero(counts.state_histogram)} visited codes are "
             "connected by transitions in both directions, so no Markov model exists; use longer trajectories, or a "
             "smaller codebook"

@@ -24,7 +24,7 @@ class PassageTime:
     Attributes:
         mean_ps: with errors; NaN where no passage was observed.
         passages: arrivals in the end state that follow a frame in the start state; the independent events behind it.
-        unfinished: share of starts that pass after the horizon.
+        unfinished: share of starts that pass after the horizon; NaN where no start was followed.
     """
 
     mean_ps: Estimate
@@ -73,16 +73,16 @@ def passage_times(
     arrival = np.where(label == end, np.arange(count), count)
     arrival = np.minimum.accumulate(arrival[::-1])[::-1]  # next frame in `end`, perhaps of another trajectory
     frames = np.flatnonzero((label != end) & (np.arange(count) + horizon <= last))
-    followed = np.minimum(arrival[frames] - frames, horizon)
+    duration = np.minimum(arrival[frames] - frames, horizon)
     lasting = frames[arrival[frames] - frames > horizon]
     size = 2 * states + 1
     starts = trajectories.per_group(frames, label[frames], size)  # (G, size)
-    time = trajectories.per_group(frames, label[frames], size, followed)
+    time = trajectories.per_group(frames, label[frames], size, duration)
     pairs = label[lasting] * size + label[lasting + horizon]
     continued = trajectories.per_group(lasting, pairs, size**2).reshape(-1, size, size)
     mean = trajectories.estimate(mean_passage_times, starts, time, continued)
     interval = trajectories.interval_ps
-    seen = np.flatnonzero((arrival <= last) & (label != end))
+    seen, followed = np.flatnonzero((arrival <= last) & (label != end)), starts.sum(0)
     result = {}
     for start in (number for number in range(states) if number != end):
         passages = len(np.unique(arrival[seen[label[seen] == start]]))
@@ -95,7 +95,7 @@ def passage_times(
                 mean.runs[start],
             ),
             passages,
-            float(continued[:, start].sum() / max(1, starts[:, start].sum())),
+            float(continued[:, start].sum() / followed[start]) if followed[start] else np.nan,
         )
     return result
 

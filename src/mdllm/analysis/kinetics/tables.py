@@ -1,8 +1,9 @@
 """Tables of kinetics: one function per table, the same for MD, for a model, and (in part) for exact kinetics.
 
 Columns are listed at each function. Every table has `source` first; times are ps; `low` and `high` bound the posterior
-interval of the Markov model; `sd_runs` is the standard deviation over runs; `standard_error` is that of the value.
-A missing number is empty, and where it is missing a note says why.
+interval of the Markov model; `sd_runs` is the standard deviation over the runs that have a value, `runs` their number
+where it may be smaller than that of all; `standard_error` is that of the value. A missing number is empty, and where it
+is missing, or runs are, a note says why.
 """
 
 from collections.abc import Mapping
@@ -113,7 +114,10 @@ def timescale_rows(source: str, method: str, lag_ps: float, timescales: np.ndarr
 
 
 def timescales_table(source: str, fitted: Mapping[int, LagModels], processes: int, confidence: float) -> pd.DataFrame:
-    """Columns of `timescale_rows`, and low, high, sd_runs, share_kept (of the transitions, by the connected set)."""
+    """Columns of `timescale_rows`, and low, high, sd_runs, standard_error, runs, share_kept, note.
+
+    share_kept is that of the transitions, by the connected set.
+    """
     parts = []
     for at_lag in fitted.values():
 
@@ -122,8 +126,13 @@ def timescales_table(source: str, fitted: Mapping[int, LagModels], processes: in
 
         low, high = at_lag.interval(of_model, confidence)
         rows = timescale_rows(source, MSM, at_lag.model.lag_ps, of_model(at_lag.model))
-        spread = at_lag.sd_runs(of_model)
-        parts.append(rows.assign(low=low, high=high, sd_runs=spread, share_kept=at_lag.model.share_kept))
+        spread, every = at_lag.spread(of_model), len(at_lag.runs)
+        parts.append(
+            rows.assign(
+                low=low, high=high, **vars(spread), share_kept=at_lag.model.share_kept,
+                note=[_runs_note(runs, every, "connect enough codes for this process") for runs in spread.runs],
+            )
+        )  # fmt: skip
     return pd.concat(parts, ignore_index=True)
 
 
@@ -143,8 +152,8 @@ def mfpt_table(
     """Mean first passage times between all ordered pairs of states.
 
     Columns: source, method (direct: passages counted; msm), lag_ps (msm only), start, end, mfpt_ps, sd_runs,
-    standard_error, low, high (msm only), passages (direct only: those observed), unfinished (direct only: share of the
-    starts that pass after the horizon), note.
+    standard_error, runs, low, high (msm only), passages (direct only: those observed), unfinished (direct only: share
+    of the starts that pass after the horizon), note.
     """
     rows, names, state = [], list(masks), state_numbers(masks)
     passages = {end: passage_times(trajectories, state, len(names), names.index(end)) for end in names}
@@ -154,8 +163,8 @@ def mfpt_table(
         rows.append(
             mfpt_row(
                 source, DIRECT, np.nan, start, end, float(mean.value), sd_runs=float(mean.sd_runs),
-                standard_error=float(mean.standard_error), passages=passage.passages, unfinished=passage.unfinished,
-                note=_direct_note(passage, trajectories.runs),
+                standard_error=float(mean.standard_error), runs=int(mean.runs), passages=passage.passages,
+                unfinished=passage.unfinished, note=_direct_note(passage, trajectories.runs),
             )
         )  # fmt: skip
         for at_lag in fitted.values():
@@ -164,21 +173,34 @@ def mfpt_table(
                 return model.mfpt_ps(masks[start], masks[end])
 
             low, high = at_lag.interval(of_model, confidence)
-            spread = float(at_lag.sd_runs(of_model))
-            lost = [name for name in (start, end) if not masks[name][at_lag.model.codes].any()]
+            spread = at_lag.spread(of_model)
             rows.append(
                 mfpt_row(
-                    source, MSM, at_lag.model.lag_ps, start, end, of_model(at_lag.model), sd_runs=spread,
-                    standard_error=spread / np.sqrt(len(at_lag.runs)), low=float(low), high=float(high),
-                    note=f"outside of the connected set: {', '.join(lost)}" if lost else "",
+                    source, MSM, at_lag.model.lag_ps, start, end, of_model(at_lag.model),
+                    sd_runs=float(spread.sd_runs), standard_error=float(spread.standard_error), runs=int(spread.runs),
+                    low=float(low), high=float(high), note=_msm_note(start, end, masks, at_lag, int(spread.runs)),
                 )
             )  # fmt: skip
     return pd.DataFrame(rows)
 
 
+def _msm_note(start: str, end: str, masks: Mapping[str, np.ndarray], at_lag: LagModels, runs: int) -> str:
+    lost = [name for name in (start, end) if not masks[name][at_lag.model.codes].any()]
+    if lost:
+        return f"outside of the connected set: {', '.join(lost)}"
+    return _runs_note(runs, len(at_lag.runs), f"connect {start} and {end}")
+
+
+def _runs_note(runs: int, every: int, what: str) -> str:
+    """What only some of the runs do, and so those alone that have a value; empty where all do."""
+    return "" if runs == every else f"{runs} of {every} runs {what}"
+
+
 def _direct_note(passage, runs: int) -> str:
     if passage.passages == 0:
         return "no passage observed"
+    if np.isnan(passage.unfinished):
+        return "no start could be followed for a quarter of a trajectory's length"
     notes = []
     if passage.unfinished > _MUCH:
         notes.append(f"more than {_MUCH:.0%} of the starts pass after the horizon, continued from the state there")

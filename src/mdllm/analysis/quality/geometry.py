@@ -59,7 +59,7 @@ METRICS = {
 
 
 def geometry_of_frames(backbone: np.ndarray, resnames: np.ndarray, bonded: np.ndarray) -> dict[str, np.ndarray]:
-    """Metric -> (F,) of backbones (F, L, 4, 3) in nm; all of METRICS but the RMSDs.
+    """Metric -> (F,) of backbones (F, L, 4, 3) in nm; all of METRICS but the RMSDs; NaN without anything to judge.
 
     Args:
         resnames: (L,) residue names.
@@ -133,8 +133,8 @@ def _angle_deviations(backbone: np.ndarray, bonded: np.ndarray) -> np.ndarray:
 
 
 def _rms(x: np.ndarray) -> np.ndarray:
-    return np.sqrt((x**2).mean(1)) if x.shape[1] else np.zeros(len(x))
+    return np.sqrt((x**2).mean(1)) if x.shape[1] else np.full(len(x), np.nan)
 
 
 def _share(x: np.ndarray) -> np.ndarray:
-    return x.mean(1) if x.shape[1] else np.zeros(len(x))
+    return x.mean(1) if x.shape[1] else np.full(len(x), np.nan)

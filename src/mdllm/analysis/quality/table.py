@@ -12,10 +12,10 @@ COLUMNS = [
 
 
 def quality_table(frames: pd.DataFrame) -> pd.DataFrame:
-    """Rows (source, metric) with COLUMNS.
+    """Rows (source, metric) with COLUMNS; `frames` are those that have a value, of which the others are statistics.
 
     `no_worse` (model only): the mean is at most that of `roundtrip` plus `tolerance`. `within_limit` (model only): no
-    frame exceeds `limit`. Both are empty where the metric is only described.
+    frame exceeds `limit`. Both are empty where the metric is only described, or a value is missing.
 
     Args:
         frames: `source` and every metric, one row per frame; of MD the training frames only.
@@ -25,13 +25,14 @@ def quality_table(frames: pd.DataFrame) -> pd.DataFrame:
         groups = frames.groupby("source", sort=False)[metric]
         mean = groups.mean()
         for source, values in groups:
-            judged, bounded = (source == MODEL and x is not None for x in (about.tolerance, about.limit))
+            judged = source == MODEL and about.tolerance is not None and mean[[MODEL, ROUNDTRIP]].notna().all()
+            bounded = source == MODEL and about.limit is not None and values.notna().all()
             rows.append(
                 {
                     "source": "md training" if source == MD else source,
                     "metric": metric,
                     "unit": about.unit,
-                    "frames": len(values),
+                    "frames": int(values.count()),
                     "mean": mean[source],
                     **dict(zip(("p05", "median", "p95"), values.quantile([0.05, 0.5, 0.95]), strict=True)),
                     "max": values.max(),

@@ -109,6 +109,7 @@ def train(
     report = {
         "validation_loss": state.best_metric,
         **baseline.report(),
+        **kind.origin(model),
         "steps": state.global_step,
         "best_step": state.best_global_step,
         "training_windows": len(training_windows),

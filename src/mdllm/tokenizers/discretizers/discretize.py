@@ -14,6 +14,7 @@ from mdllm.config.settings.system import Observables
 from mdllm.core.errors import InputError
 from mdllm.core.records import write_npz
 from mdllm.observables.states import States
+from mdllm.prepare.frames import frame_interval
 from mdllm.tokenizers.discretizers.base import Frames
 
 logger = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ def discretize(
         counts for the provenance record.
 
     Raises:
-        InputError: a state that no visited code belongs to, or what the discretizer refuses.
+        InputError: a state has no visited code, no frame follows another, or what the discretizer refuses.
     """
     every = Frames.of(table, observables, atoms)
     kept = every.pick(np.flatnonzero(table.groupby("segment").cumcount() % settings.stride == 0))
@@ -54,9 +55,7 @@ def discretize(
     book = _codebook(np.bincount(codes, minlength=fitted.codebook_size), fitted.representatives(kept), observables)
     fitted.save(output / "tokenizer")
     book.to_csv(output / "tokenizer" / CODEBOOK, index=False)
-    time = kept.table["time_ps"].to_numpy()
-    if len(time) < 2:
-        raise InputError("kinetics need more than one frame")
+    interval_ps = frame_interval(kept.table.iloc[:1000])
     write_npz(
         output / "codes.npz",
         codes=codes[:, None],
@@ -64,7 +63,7 @@ def discretize(
         index=kept.rows,
         segment=kept.table["segment"].to_numpy(),
         codebook_size=np.int32(fitted.codebook_size),
-        interval_ps=np.float64(f"{np.median(np.diff(time[:1000])):.4g}"),  # XTC holds times in single precision
+        interval_ps=np.float64(f"{interval_ps:.4g}"),  # XTC holds times in single precision
     )
     return {"frames": len(kept), "codes_used": int((book["count"] > 0).sum()), **fitted.values()}
 

@@ -1,5 +1,6 @@
 """What a config file may say of the tokenizer `foldtoken4`."""
 
+import pkgutil
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -31,8 +32,7 @@ class FoldToken4Settings(TokenizerSettings):
     )
 
     def requirements(self, cache: Path) -> Requirements:
-        from mdllm.tokenizers.foldtoken4.files import FoldToken4Files
-
+        find = pkgutil.resolve_name("mdllm.tokenizers.foldtoken4.files:FoldToken4Files.find")
         config = None if self.config is None else Path(self.config)
         place = (Path(self.checkout), Path(self.weights), config, self.level, self.weights_checksum)
-        return {"FoldToken4": lambda: FoldToken4Files.find(*place)}
+        return {("FoldToken4", self.model_dump_json()): lambda: find(*place)}
