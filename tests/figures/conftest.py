@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from analysis.synthetic import analyze_run
+from figures.artists import Pictures, draw_into
 from mdllm.figures.draw import draw_all
 from mdllm.figures.tables import FigureInputs
 
@@ -24,8 +25,12 @@ def figure_inputs(tmp_path_factory, trp_cage_prepared) -> FigureInputs:
 
 
 @pytest.fixture(scope="session")
-def drawn(tmp_path_factory, figure_inputs) -> Path:
+def pictures(tmp_path_factory, figure_inputs) -> Pictures:
+    """Every figure."""
+    return draw_into(tmp_path_factory.mktemp("drawn"), draw_all, figure_inputs)
+
+
+@pytest.fixture(scope="session")
+def drawn(pictures) -> Path:
     """Folder with every figure."""
-    folder = tmp_path_factory.mktemp("drawn")
-    draw_all(figure_inputs, folder)
-    return folder
+    return pictures.folder

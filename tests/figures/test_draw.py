@@ -12,6 +12,7 @@ import pytest
 from matplotlib import pyplot as plt
 from PIL import Image
 
+from figures.artists import draw_into
 from mdllm.figures import discovery, quality, style
 from mdllm.figures.draw import FIGURES, draw_all
 from mdllm.figures.tables import Tables
@@ -54,27 +55,9 @@ def test_the_data_beside_a_figure_is_what_it_shows(drawn, figure_inputs):
     pd.testing.assert_frame_equal(pd.read_csv(drawn / "discovery.csv"), pd.read_csv(figure_inputs.discovery))
 
 
-def texts_of(draw, tables, folder, monkeypatch) -> tuple[list[str], list[float]]:
-    """Every text of a figure as it is saved, and the font sizes."""
-    texts, sizes = [], []
-
-    def look(fig, stem, data):
-        fig.canvas.draw()
-        for text in fig.findobj(mpl.text.Text):
-            if text.get_text().strip() and text.get_visible():
-                texts.append(text.get_text())
-                sizes.append(text.get_size())
-
-    monkeypatch.setattr(style, "save", look)
-    draw(tables, folder / "figure")
-    return texts, sizes
-
-
 @pytest.mark.parametrize("name", FIGURES)
-def test_no_text_is_smaller_than_six_points(figure_inputs, tmp_path, monkeypatch, name):
-    texts, sizes = texts_of(FIGURES[name], Tables(figure_inputs), tmp_path, monkeypatch)
-    assert texts
-    assert min(sizes) >= 6
+def test_no_text_is_smaller_than_six_points(pictures, name):
+    assert min(size for _, size in pictures.texts(name)) >= 6
 
 
 @pytest.mark.parametrize(
@@ -89,18 +72,18 @@ def test_no_text_is_smaller_than_six_points(figure_inputs, tmp_path, monkeypatch
         ("discovery", "share of frames in the state (95 % interval)"),
     ],
 )
-def test_axes_say_what_and_in_which_unit(figure_inputs, tmp_path, monkeypatch, name, label):
-    assert label in texts_of(FIGURES[name], Tables(figure_inputs), tmp_path, monkeypatch)[0]
+def test_axes_say_what_and_in_which_unit(pictures, name, label):
+    assert label in pictures.words(name)
 
 
-def test_discovery_says_in_words_that_a_null_does_as_well(figure_inputs, tmp_path, monkeypatch):
+def test_discovery_says_in_words_that_a_null_does_as_well(figure_inputs, tmp_path):
     table = pd.read_csv(figure_inputs.discovery)
     phrase = "no better than its null (code frequencies)"
     table.loc[(table["state"] == "B") & (table["source"] == "model"), "verdict"] = phrase
     table.to_csv(tmp_path / "discovery.csv", index=False)
     tables = Tables(replace(figure_inputs, discovery=tmp_path / "discovery.csv"))
-    texts, _ = texts_of(discovery.draw, tables, tmp_path, monkeypatch)
-    assert any(phrase in text for text in texts)
+    picture = draw_into(tmp_path / "discovery", discovery.draw, tables)
+    assert any(phrase in text for text in picture.words("discovery"))
 
 
 def test_a_state_that_nobody_knows_and_a_single_replica_are_drawn(figure_inputs, tmp_path):
@@ -119,13 +102,13 @@ def test_a_state_that_nobody_knows_and_a_single_replica_are_drawn(figure_inputs,
     assert {file.stem for file in (tmp_path / "drawn").iterdir()} == set(FIGURES)
 
 
-def test_a_metric_without_a_value_says_none(figure_inputs, tmp_path, monkeypatch):
+def test_a_metric_without_a_value_says_none(figure_inputs, tmp_path):
     table = pd.read_csv(figure_inputs.quality)
     lacking = (table["source"] == "model") & (table["metric"] == "omega_deviation_rad")
     table.loc[lacking, ["mean", "median", "p05", "p95", "max", "no_worse"]] = np.nan
     table.to_csv(tmp_path / "quality.csv", index=False)
     tables = Tables(replace(figure_inputs, quality=tmp_path / "quality.csv"))
-    assert texts_of(quality.draw, tables, tmp_path, monkeypatch)[0].count("none") == 1
+    assert draw_into(tmp_path / "quality", quality.draw, tables).words("quality").count("none") == 1
 
 
 def test_sources_differ_in_greyscale_or_in_marker_and_line():
