@@ -3,6 +3,7 @@
 import gzip
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,35 @@ def structures(tmp_path_factory) -> Path:
             (folder / packed.stem).write_bytes(stream.read())
     shutil.copy(ROOT / "config" / "structures" / "alanine_dipeptide.pdb", folder)
     return folder
+
+
+class SmallDisk:
+    """A file system of its own at `folder`, in memory."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def mount(self, *options: str) -> None:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(self.folder)], check=True)
+
+    def change(self, *options: str) -> None:
+        self.mount("remount", *options)
+
+    def unmount(self) -> None:
+        subprocess.run(["umount", "--lazy", str(self.folder)], check=True)  # a failed write may leave a file open
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 300 kB."""
+    (tmp_path / "disk").mkdir()
+    disk = SmallDisk(tmp_path / "disk")
+    try:
+        disk.mount("size=300k")
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("no right to mount a file system here")
+    yield disk
+    disk.unmount()
 
 
 @pytest.fixture(scope="session")

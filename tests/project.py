@@ -41,10 +41,13 @@ class Project:
         cache: where packaged data is cached.
         overrides: stage sections of config.yaml.
         systems: system files by name; None: the demo system of this repository.
+        root: checkout whose Snakefile, library and profiles are used.
     """
 
-    def __init__(self, folder: Path, cache: Path, overrides: dict, systems: dict[str, dict] | None = None):
-        self.folder, self._cache = folder, cache
+    def __init__(
+        self, folder: Path, cache: Path, overrides: dict, systems: dict[str, dict] | None = None, root: Path = ROOT
+    ):
+        self.folder, self.root, self.cache = folder, root, cache
         (folder / "config" / "systems").mkdir(parents=True, exist_ok=True)
         shutil.copytree(ROOT / "config" / "presets", folder / "config" / "presets", dirs_exist_ok=True)
         if systems is None:
@@ -60,11 +63,11 @@ class Project:
         (self.folder / path).write_text(yaml.safe_dump(content, sort_keys=False))
 
     def command(self, *arguments: str) -> list[str]:
-        snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-        return [*snakemake, "--profile", str(ROOT / "profiles" / "local"), "--cores", "2", *arguments]
+        snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(self.root / "Snakefile")]
+        return [*snakemake, "--profile", str(self.root / "profiles" / "local"), "--cores", "2", *arguments]
 
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "MDLLM_CACHE": str(self._cache), "OMP_NUM_THREADS": "1", "PYTHONPATH": ""}
+        return {**os.environ, "MDLLM_CACHE": str(self.cache), "OMP_NUM_THREADS": "1", "PYTHONPATH": ""}
 
     def start(self, *arguments: str) -> subprocess.Popen:
         """The running workflow, in a process group of its own, its output in `snakemake.out`."""
@@ -96,6 +99,22 @@ class Project:
         lines = self.run("--quiet", "host", "--dry-run", *arguments).splitlines()
         rules = {line.split()[1].rstrip(":") for line in lines if line.startswith(("rule ", "localrule "))}
         return rules - {"all", "figures"}
+
+
+def copy_of_checkout(folder: Path) -> Path:
+    """What the workflow needs of this repository, for tests that change it."""
+    for part in ("src", "workflow", "profiles", "config", "envs"):
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "Snakefile", folder)
+    return folder
+
+
+def without_training(finished: Project, folder: Path) -> Project:
+    """A copy of a finished project of the demo system in which the training of `main` and what follows is to do."""
+    shutil.copytree(finished.folder, folder, ignore=shutil.ignore_patterns("results"), dirs_exist_ok=True)
+    for part in ("raw", "frames", "main/tokens"):
+        shutil.copytree(*(project / "results" / "trp_cage" / part for project in (finished.folder, folder)))
+    return Project(folder, finished.cache, SMALL, root=finished.root)
 
 
 def kill_when(project: Project, target: str, reached: Callable[[], bool]) -> None:

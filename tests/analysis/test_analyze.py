@@ -94,9 +94,9 @@ def test_the_summary_follows_its_schema_and_the_tables(analyzed):
         "frames": FRAMES,
         "residues": 20,
         "log_likelihood_per_code_nats": -2.5,
-        "entropy_per_code_nats": 3.0,
-        "entropy_per_code_first_nats": 3.0,
-        "entropy_per_code_last_nats": 3.0,
+        "entropy_per_code_nats": pytest.approx(59.5 / 20),
+        "entropy_per_code_first_nats": pytest.approx(41.5 / 20),  # frames 0-3 of 40
+        "entropy_per_code_last_nats": pytest.approx(77.5 / 20),
     }
 
 

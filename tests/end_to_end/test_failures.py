@@ -1,6 +1,7 @@
 """What a user sees when a run cannot go on: the stage's message, no traceback, and everything before it kept."""
 
-from project import SMALL, Project
+from mdllm.core.records import sha256
+from project import SMALL, Project, without_training
 
 
 def test_a_fidelity_limit_stops_the_run_before_any_training(tmp_path, cache):
@@ -24,3 +25,25 @@ def test_fewer_frames_than_a_window_are_counted(tmp_path, cache):
     assert "train: of 59 training frames in 1 contiguous stretches" in out
     assert "lower language.context_frames" in out
     assert "Traceback" not in out
+
+
+def test_a_disk_that_fills_up_is_told_and_the_same_command_goes_on(finished, small_disk):
+    """The training does not fit; with more room it ends with the bytes of one that always had enough."""
+    target = "results/trp_cage/main/training_log.csv"
+    results = small_disk.folder / "results"
+    small_disk.change("size=20m")
+    project = without_training(finished, small_disk.folder)
+    used = sum(file.stat().st_blocks * 512 for file in small_disk.folder.rglob("*"))
+    small_disk.change(f"size={used + 1_000_000}")
+    out = project.run(target, ok=False)
+    assert "finetune: the disk is full: " in out
+    assert str(results) in out
+    assert "Make room, and give the same command again" in out
+    assert "Traceback" not in out
+    assert "defect" not in out
+    assert not (project.folder / target).exists()
+    small_disk.change("size=20m")
+    assert "tokenize" not in project.would_run(target)
+    project.run(target)
+    for path in (target, "results/trp_cage/main/model/model.safetensors"):
+        assert sha256(project.folder / path) == sha256(finished.folder / path), path

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -12,7 +11,7 @@ import pandas as pd
 import pytest
 
 from mdllm.core.records import read_json, sha256
-from project import SMALL, Project
+from project import Project, without_training
 
 MAIN = "results/trp_cage/main"
 TARGET = f"{MAIN}/training_log.csv"
@@ -28,25 +27,17 @@ def checksums(project) -> list[str]:
     return [sha256(project.folder / path) for path in FINAL]
 
 
-def tokens_of(finished, folder, cache) -> Project:
-    """A project with the tokens of another; the training is left to do."""
-    shutil.copytree(finished.folder, folder)
-    shutil.rmtree(folder / MAIN / "model")
-    (folder / TARGET).unlink()
-    return Project(folder, cache, SMALL)
-
-
 @pytest.fixture(scope="module")
-def on_two(finished, tmp_path_factory, cache) -> Project:
+def on_two(finished, tmp_path_factory) -> Project:
     """A training that two processes have shared, and nothing has disturbed."""
-    project = tokens_of(finished, tmp_path_factory.mktemp("on_two") / "p", cache)
+    project = without_training(finished, tmp_path_factory.mktemp("on_two") / "p")
     project.run(*on_gpus(2))
     return project
 
 
 @pytest.fixture
-def project(finished, tmp_path, cache) -> Project:
-    return tokens_of(finished, tmp_path / "p", cache)
+def project(finished, tmp_path) -> Project:
+    return without_training(finished, tmp_path / "p")
 
 
 def test_two_processes_share_the_training_of_one(on_two, finished):

@@ -107,7 +107,7 @@ def test_a_new_collective_variable_trains_nothing_again(finished):
 
 
 def test_a_changed_style_redraws_and_nothing_else(finished):
-    style = ROOT / "src" / "mdllm" / "figures" / "mdllm.mplstyle"
+    style = finished.root / "src" / "mdllm" / "figures" / "mdllm.mplstyle"
     before, times = style.read_text(), (style.stat().st_atime, style.stat().st_mtime)
     try:
         style.write_text(before + "lines.linewidth: 3\n")
@@ -131,7 +131,7 @@ def test_figures_are_redrawn_from_the_tables_alone(finished, tmp_path):
             (shutil.copytree if (source / variant / path).is_dir() else shutil.copy)(source / variant / path, target)
         for file in (source / variant / "figures").glob("*.[pc][dns]*"):
             before[variant, file.name] = sha256(file)
-    project = type(finished)(copy, tmp_path / "no_cache", {})
+    project = type(finished)(copy, tmp_path / "no_cache", {}, root=finished.root)
     project.write("config/config.yaml", finished.read("config/config.yaml"))
     project.run("figures")
     drawn = copy / "results" / "trp_cage"

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from analysis.synthetic import analyze_run
+from figures.artists import Pictures, draw_into
 from mdllm.figures.draw import draw
 from mdllm.figures.registry import groups
 
@@ -33,8 +34,12 @@ def table_paths(tmp_path_factory, trp_cage_prepared) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def drawn(tmp_path_factory, table_paths) -> Path:
+def pictures(tmp_path_factory, table_paths) -> Pictures:
+    """Every figure."""
+    return draw_into(tmp_path_factory.mktemp("drawn"), draw_all, table_paths)
+
+
+@pytest.fixture(scope="session")
+def drawn(pictures) -> Path:
     """Folder with every figure."""
-    folder = tmp_path_factory.mktemp("drawn")
-    draw_all(table_paths, folder)
-    return folder
+    return pictures.folder

@@ -12,6 +12,7 @@ import pytest
 from matplotlib import pyplot as plt
 from PIL import Image
 
+from figures.artists import draw_into
 from figures.conftest import OF_STRUCTURES, OF_SYSTEMS, draw_all
 from mdllm.figures import discovery, quality, style
 from mdllm.figures.registry import figures
@@ -63,28 +64,9 @@ def drawing(name: str, paths: dict):
     return pkgutil.resolve_name(figures()[name].draw), given
 
 
-def texts_of(draw, tables, folder, monkeypatch) -> tuple[list[str], list[float]]:
-    """Every text of a figure as it is saved, and the font sizes."""
-    texts, sizes = [], []
-
-    def look(upper, stem, data):
-        fig = upper.figure
-        fig.canvas.draw()
-        for text in fig.findobj(mpl.text.Text):
-            if text.get_text().strip() and text.get_visible():
-                texts.append(text.get_text())
-                sizes.append(text.get_size())
-
-    monkeypatch.setattr(style, "save", look)
-    draw(tables, folder / "figure")
-    return texts, sizes
-
-
 @pytest.mark.parametrize("name", FIGURES)
-def test_no_text_is_smaller_than_six_points(table_paths, tmp_path, monkeypatch, name):
-    texts, sizes = texts_of(*drawing(name, table_paths), tmp_path, monkeypatch)
-    assert texts
-    assert min(sizes) >= 6
+def test_no_text_is_smaller_than_six_points(pictures, name):
+    assert min(size for _, size in pictures.texts(name)) >= 6
 
 
 @pytest.mark.parametrize(
@@ -100,18 +82,18 @@ def test_no_text_is_smaller_than_six_points(table_paths, tmp_path, monkeypatch, 
         ("variants", "share of frames in the state (* trained on)"),
     ],
 )
-def test_axes_say_what_and_in_which_unit(table_paths, tmp_path, monkeypatch, name, label):
-    assert label in texts_of(*drawing(name, table_paths), tmp_path, monkeypatch)[0]
+def test_axes_say_what_and_in_which_unit(pictures, name, label):
+    assert label in pictures.words(name)
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_every_figure_says_what_it_was_made_with(table_paths, tmp_path, monkeypatch, name):
+def test_every_figure_says_what_it_was_made_with(table_paths, tmp_path, name):
     hot = json.loads(table_paths["summary"].read_text())
     hot["conditions"]["temperature"] = 1.5
     (tmp_path / "hot.json").write_text(json.dumps(hot))
     for summary, temperature in ((table_paths["summary"], "T 1 "), (tmp_path / "hot.json", "T 1.5 ")):
-        texts, _ = texts_of(*drawing(name, {**table_paths, "summary": summary}), tmp_path, monkeypatch)
-        (small,) = [text for text in texts if text.startswith("preset cpu")]
+        picture = draw_into(tmp_path / summary.stem, *drawing(name, {**table_paths, "summary": summary}))
+        (small,) = [text for text in picture.words(name) if text.startswith("preset cpu")]
         assert temperature in small.replace("\n", " ")
 
 
@@ -125,14 +107,14 @@ def test_what_differs_between_variants_is_said_variant_by_variant(table_paths, t
     assert line.count("K 128") == 1
 
 
-def test_discovery_says_in_words_that_a_null_does_as_well(table_paths, tmp_path, monkeypatch):
+def test_discovery_says_in_words_that_a_null_does_as_well(table_paths, tmp_path):
     table = pd.read_csv(table_paths["discovery"])
     phrase = "no better than its null (code frequencies)"
     table.loc[(table["state"] == "B") & (table["source"] == "model"), "verdict"] = phrase
     table.to_csv(tmp_path / "discovery.csv", index=False)
     tables = Tables({**table_paths, "discovery": tmp_path / "discovery.csv"})
-    texts, _ = texts_of(discovery.draw, tables, tmp_path, monkeypatch)
-    assert any(phrase in text for text in texts)
+    picture = draw_into(tmp_path / "discovery", discovery.draw, tables)
+    assert any(phrase in text for text in picture.words("discovery"))
 
 
 def test_a_state_that_nobody_knows_and_a_single_replica_are_drawn(table_paths, tmp_path):
@@ -151,13 +133,13 @@ def test_a_state_that_nobody_knows_and_a_single_replica_are_drawn(table_paths, t
     assert {file.stem for file in (tmp_path / "drawn").iterdir()} == set(FIGURES)
 
 
-def test_a_metric_without_a_value_says_none(table_paths, tmp_path, monkeypatch):
+def test_a_metric_without_a_value_says_none(table_paths, tmp_path):
     table = pd.read_csv(table_paths["quality"])
     lacking = (table["source"] == "model") & (table["metric"] == "omega_deviation_rad")
     table.loc[lacking, ["mean", "median", "p05", "p95", "max", "no_worse"]] = np.nan
     table.to_csv(tmp_path / "quality.csv", index=False)
     tables = Tables({**table_paths, "quality": tmp_path / "quality.csv"})
-    assert texts_of(quality.draw, tables, tmp_path, monkeypatch)[0].count("none") == 1
+    assert draw_into(tmp_path / "quality", quality.draw, tables).words("quality").count("none") == 1
 
 
 def test_sources_differ_in_greyscale_or_in_marker_and_line():

@@ -1,10 +1,9 @@
 """Figures of kinetics: their files, sizes, fonts and data, for the three kinds of codes."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,8 +20,8 @@ from analysis.kinetics_run import (
     write_exact,
     write_inputs,
 )
+from figures.artists import Pictures, draw_into, error_bars, lines
 from mdllm.core.errors import InputError
-from mdllm.figures import style
 from mdllm.figures.draw import draw
 from mdllm.figures.kinetics.data import load as load_kinetics
 from mdllm.figures.registry import KINETIC, TABLES, groups
@@ -68,41 +67,9 @@ def folders(tmp_path_factory) -> dict[str, dict[str, Path]]:
     return {name: results(tmp_path_factory.mktemp(name), name) for name in SYSTEMS}
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """The figures of one system.
-
-    Attributes:
-        folder: their files.
-        texts: every visible text and its size, by figure.
-    """
-
-    folder: Path
-    texts: dict[str, list[tuple[str, float]]]
-
-    def words(self, name: str) -> list[str]:
-        return [text for text, _ in self.texts[name]]
-
-
 @pytest.fixture(scope="module")
-def drawn(tmp_path_factory, folders) -> dict[str, Drawn]:
-    made = {name: Drawn(tmp_path_factory.mktemp(f"drawn_{name}"), {}) for name in SYSTEMS}
-    save = style.save
-    with pytest.MonkeyPatch.context() as patched:
-        for name, figures in made.items():
-
-            def look(upper, stem, data, texts=figures.texts):
-                save(upper, stem, data)
-                shown = [
-                    text
-                    for text in upper.figure.findobj(mpl.text.Text)
-                    if text.get_text().strip() and text.get_visible()
-                ]
-                texts[stem.name] = [(text.get_text(), text.get_size()) for text in shown]
-
-            patched.setattr(style, "save", look)
-            draw_kinetics(folders[name], figures.folder)
-    return made
+def drawn(tmp_path_factory, folders) -> dict[str, Pictures]:
+    return {name: draw_into(tmp_path_factory.mktemp("drawn"), draw_kinetics, folders[name]) for name in SYSTEMS}
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -127,7 +94,7 @@ def test_the_same_tables_give_the_same_bytes(drawn, folders, tmp_path):
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_says_what_it_is_about_and_is_readable(drawn, system, name):
     assert {ABOUT, "nano-GPT", "slow", "Markov model"} <= set(drawn[system].words(name))
-    assert min(size for _, size in drawn[system].texts[name]) >= 6
+    assert min(size for _, size in drawn[system].texts(name)) >= 6
 
 
 @pytest.mark.parametrize(
@@ -192,3 +159,135 @@ def test_a_passage_that_nobody_saw_is_said(folders, drawn):
     assert len(missing)
     assert sum("no passage" in text for text in drawn["centers"].words("mfpt")) == len(missing)
     assert "no passage observed." in (drawn["centers"].folder / "mfpt_table.md").read_text()
+
+
+def look(kinetics, source):
+    return kinetics.looks[source].color
+
+
+def rows(table, **equal):
+    """Rows of a table in which columns have these values."""
+    return table[np.logical_and.reduce([table[column] == value for column, value in equal.items()])]
+
+
+def panel_of(figure, title):
+    """The panel of this title."""
+    (ax,) = [ax for ax in figure.axes if ax.get_title() == title]
+    return ax
+
+
+@pytest.mark.parametrize("source", ["md", "nanogpt", "slow", "markov"])
+def test_passage_times_are_drawn_with_their_errors_and_over_the_reference(folders, drawn, source):
+    kinetics = load(folders["four_states"])
+    times, ratios = drawn["four_states"].figures["mfpt"].axes
+    direct = rows(kinetics.mfpt, source=source, method="direct").set_index(["start", "end"]).loc[kinetics.pairs]
+    exact = rows(kinetics.mfpt, source="exact", method="exact").set_index(["start", "end"]).loc[kinetics.pairs]
+    assert [text.get_text() for text in times.get_yticklabels()] == [" → ".join(pair) for pair in kinetics.pairs]
+    shown, over = error_bars(times, look(kinetics, source)), error_bars(ratios, look(kinetics, source))
+    np.testing.assert_allclose(shown.x, direct["mfpt_ps"])
+    np.testing.assert_allclose(shown.xerr, direct["standard_error"])
+    np.testing.assert_array_equal(shown.y.round(), np.arange(12))
+    np.testing.assert_allclose(over.x, direct["mfpt_ps"] / exact["mfpt_ps"])
+    np.testing.assert_allclose(over.xerr, direct["standard_error"] / exact["mfpt_ps"])
+    (marks,) = lines(times, look(kinetics, "exact"))
+    np.testing.assert_allclose(marks, np.c_[exact["mfpt_ps"], np.arange(12)])
+
+
+def test_the_error_of_a_reference_that_has_one_is_the_grey_bar(folders, drawn):
+    kinetics = load(folders["psi"])
+    _, ratios = drawn["psi"].figures["mfpt"].axes
+    md = rows(kinetics.mfpt, source="md", method="direct").set_index(["start", "end"]).loc[kinetics.pairs]
+    factor = 1 + md["standard_error"] / md["mfpt_ps"]
+    bars = [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in ratios.patches]
+    np.testing.assert_allclose(bars, np.c_[1 / factor, factor])
+
+
+@pytest.mark.parametrize("source", ["md", "nanogpt", "markov"])
+def test_passage_times_of_markov_models_lie_over_their_lag(folders, drawn, source):
+    kinetics = load(folders["four_states"])
+    for start, end in kinetics.pairs:
+        ax = panel_of(drawn["four_states"].figures["mfpt_lag"], f"{start} → {end}")
+        own = rows(kinetics.mfpt, source=source, start=start, end=end)
+        lag = rows(own, method="msm").sort_values("lag_ps")
+        line, point = lines(ax, look(kinetics, source))
+        np.testing.assert_allclose(line, lag[["lag_ps", "mfpt_ps"]])
+        np.testing.assert_allclose(point[:, 1], rows(own, method="direct")["mfpt_ps"])
+        np.testing.assert_allclose(
+            error_bars(ax, look(kinetics, source)).yerr, rows(own, method="direct")["standard_error"]
+        )
+
+
+@pytest.mark.parametrize("source", ["exact", "md", "slow"])
+def test_timescales_lie_over_their_lag(folders, drawn, source):
+    kinetics = load(folders["four_states"])
+    for process in (1, 2, 3):
+        ax = panel_of(drawn["four_states"].figures["timescales"], f"process {process}")
+        own = rows(kinetics.timescales, source=source, process=process).dropna(subset="lag_ps").sort_values("lag_ps")
+        np.testing.assert_allclose(lines(ax, look(kinetics, source), marked=True)[0], own[["lag_ps", "timescale_ps"]])
+        exact = rows(kinetics.timescales, method="exact", process=process)["timescale_ps"].item()
+        assert any(np.allclose(line[:, 1], exact) for line in lines(ax, "black", marked=False))
+
+
+@pytest.mark.parametrize("source", ["md", "nanogpt"])
+def test_transitions_lie_over_their_commit_time(folders, drawn, source):
+    kinetics = load(folders["four_states"])
+    for start, end in kinetics.pairs:
+        ax = panel_of(drawn["four_states"].figures["transitions"], f"{start} → {end}")
+        own = rows(kinetics.transitions, source=source, start=start, end=end)
+        own = own[own["count"] > 0]
+        shown = error_bars(ax, look(kinetics, source))
+        np.testing.assert_allclose(np.c_[shown.x, shown.y], own[["commit_ps", "per_ns"]])
+        np.testing.assert_allclose(shown.yerr, own["standard_error"])
+
+
+@pytest.mark.parametrize("source", ["md", "nanogpt"])
+def test_the_chapman_kolmogorov_test_shows_prediction_and_count(folders, drawn, source):
+    kinetics = load(folders["four_states"])
+    for start in "ABCD":
+        for end in "ABCD":
+            ax = panel_of(drawn["four_states"].figures["chapman_kolmogorov"], f"{start} → {end}")
+            own = rows(kinetics.chapman_kolmogorov, source=source, start=start, end=end)
+            (line,) = lines(ax, look(kinetics, source), marked=False)
+            shown = error_bars(ax, look(kinetics, source))
+            np.testing.assert_allclose(line, own[["lag_ps", "predicted"]])
+            np.testing.assert_allclose(np.c_[shown.x, shown.y], own[["lag_ps", "estimated"]])
+            np.testing.assert_allclose(shown.yerr, own["standard_error"])
+
+
+def test_populations_and_free_energies_of_states(folders, drawn):
+    kinetics = load(folders["four_states"])
+    population, energy = drawn["four_states"].figures["free_energy"].axes
+    states = rows(kinetics.populations, level="state")
+    lowest = (-np.log(rows(states, source="exact")["population"])).min()
+    for source in ("md", "nanogpt", "markov"):
+        own = rows(states, source=source).set_index("name").loc[list("ABCD")]
+        shown = error_bars(population, look(kinetics, source))
+        np.testing.assert_allclose(shown.y, own["population"])
+        np.testing.assert_allclose(shown.yerr, own["standard_error"])
+        np.testing.assert_allclose(error_bars(energy, look(kinetics, source)).y, -np.log(own["population"]) - lowest)
+    exact = [segment[0, 1] for segment in population.collections[0].get_segments()]
+    np.testing.assert_allclose(exact, rows(states, source="exact").set_index("name").loc[list("ABCD"), "population"])
+
+
+def test_free_energies_along_a_variable_and_their_difference(folders, drawn):
+    kinetics = load(folders["psi"])
+    energy, difference = drawn["psi"].figures["free_energy"].axes
+    codes = rows(kinetics.populations, level="code")
+    md, own = (rows(codes, source=source).sort_values("psi_rad") for source in ("md", "slow"))
+    shown = error_bars(energy, look(kinetics, "slow"))
+    np.testing.assert_allclose(shown.x, own["psi_rad"])
+    reference = -np.log(md["population"].to_numpy())
+    np.testing.assert_allclose(shown.y, -np.log(own["population"].where(own["population"] > 0)) - reference.min())
+    shift = error_bars(difference, look(kinetics, "slow"))
+    np.testing.assert_allclose(shift.y, -np.log(own["population"].where(own["population"] > 0)) - reference)
+
+
+def test_free_energies_of_many_codes_have_the_reference_along_x(folders, drawn):
+    kinetics = load(folders["centers"])
+    codes = rows(kinetics.populations, level="code")
+    md, own = (rows(codes, source=source).set_index("code")["population"] for source in ("md", "slow"))
+    ax = panel_of(drawn["centers"].figures["free_energy"], "slow")
+    shown = error_bars(ax, look(kinetics, "slow"))
+    lowest = (-np.log(md[md > 0])).min()
+    np.testing.assert_allclose(shown.x, -np.log(md.where(md > 0)) - lowest)
+    np.testing.assert_allclose(shown.y, -np.log(own.where(own > 0)) - lowest)

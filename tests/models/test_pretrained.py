@@ -5,6 +5,7 @@ import shutil
 import signal
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from accelerate.utils import extract_model_from_parallel
@@ -22,6 +23,7 @@ from mdllm.models.base import build_model, load_model, model_kind
 from mdllm.models.quantization import keep_weights_as_stored, quantization_arguments
 from mdllm.models.settings import LoraSettings
 from mdllm.models.training import train as training_module
+from mdllm.models.training.checkpoints import newest_checkpoint, read_state
 from mdllm.models.training.objective import objective
 from mdllm.models.training.train import collate
 from models.pretrained_small import ROLLOUT, TRAINING, interrupt_training, model, run_rollout, run_training
@@ -134,6 +136,13 @@ def test_killed_training_ends_with_the_same_adapter_and_rolls_out_valid_frames(w
     assert (with_base / "rollout.npz").read_bytes() == (with_base / "first.npz").read_bytes()
 
 
+def tokens_per_code(language, series: CodeSeries) -> float:
+    """Counted in the training windows, the instruction left out."""
+    starts = split(series, N, 1, TRAINING.validation_share).training
+    frames = [language.window(series.codes[start : start + N + 1])[1] for start in starts]
+    return np.mean([(frame >= 0).sum() for frame in frames]) / ((N + 1) * series.residues)
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_validation_loss_is_that_of_the_loaded_model(with_base, form):
     """In nats per code, window by window; bfloat16 rounds differently under autocast."""
@@ -147,6 +156,10 @@ def test_validation_loss_is_that_of_the_loaded_model(with_base, form):
         batch = collate([window])
         losses.append(-aim.judged(logits(network, batch["input_ids"]), batch["labels"]).mean().item())
     assert report["validation_loss"] == pytest.approx(np.mean(losses), abs=0.01)
+    logged = read_state(newest_checkpoint(with_base / "work_finetune")).log_history[0]["loss"]
+    assert tokens_per_code(language, series) * logged == pytest.approx(
+        pd.read_csv(with_base / "out/training_log.csv")["training_loss"][0], rel=1e-6
+    )
     assert report["attention"] == "sdpa"
 
 

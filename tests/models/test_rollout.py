@@ -100,6 +100,13 @@ def test_log_likelihood_and_entropy_are_those_of_the_whole_conditional(rolled_ou
         np.testing.assert_allclose(result["entropy"][:, frame], -(np.exp(log_p) * log_p).sum((1, 2)), atol=1e-4)
 
 
+def test_the_report_of_a_rollout_is_its_mean_entropy_per_code(rolled_out):
+    folder, report = rolled_out
+    result = read_npz(folder / "rollout.npz")
+    assert np.ptp(result["entropy"]) > 0.01
+    assert report["mean_entropy_per_code"] == pytest.approx(result["entropy"].mean() / 4)
+
+
 def test_only_codes_within_top_k_are_drawn(rolled_out, network):
     folder, _ = rolled_out
     model, vocabulary = network

@@ -20,7 +20,7 @@ from mdllm.language.windows import split
 from mdllm.models.base import build_model, load_model
 from mdllm.models.training.callbacks import out_of_patience
 from mdllm.models.training.checkpoints import best_checkpoint, newest_checkpoint, read_state
-from mdllm.models.training.train import train, training_arguments
+from mdllm.models.training.train import train, training_arguments, training_log
 from mdllm.run.preemption import EXIT_CODE
 from models.small import LANGUAGE, MODEL, SEED, TRAINING, interrupt, run_training, write_codes
 
@@ -69,6 +69,23 @@ def test_log_is_a_table_whose_best_row_is_the_saved_model(trained):
     assert validated["step"].tolist() == list(range(10, report["steps"] + 1, 10))
     best = validated.loc[validated["validation_loss"].idxmin()]
     assert (best["step"], best["validation_loss"]) == (report["best_step"], pytest.approx(report["validation_loss"]))
+
+
+def test_losses_of_the_log_are_per_code():
+    """The Trainer logs the mean over tokens; a code of 2.5 tokens has 2.5 times that. Validation is per code."""
+    state = TrainerState(
+        log_history=[{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.0}, {"step": 2, "eval_nats_per_code": 3.0}]
+    )
+    log = training_log(state, tokens_per_code=2.5)
+    assert log["training_loss"].tolist() == [5.0, 2.5]
+    assert log["validation_loss"].tolist() == pytest.approx([np.nan, 3.0], nan_ok=True)
+
+
+def test_a_code_of_a_model_from_scratch_is_one_token(trained):
+    """So that what it logs before it has learned anything is the entropy of a uniform choice among six codes."""
+    folder, _ = trained
+    log = pd.read_csv(folder / "out/training_log.csv")
+    assert log["training_loss"][0] == pytest.approx(np.log(6), abs=0.2)
 
 
 def test_weights_are_safetensors_and_nothing_is_pickled(trained):

@@ -59,6 +59,11 @@ def test_work_survives_a_failure_belongs_to_its_input_and_goes_on_success(places
         fail(settings={"seed": 4})
     assert folders[0] != folders[1]
     assert folders[0].is_dir()
+    (places["inputs"]["file"]).write_text("another input")
+    with pytest.raises(SystemExit):
+        fail()
+    assert folders[2] not in folders[:2]
+    (places["inputs"]["file"]).write_text("input")
     with stage("x", **places) as running:
         assert running.work_folder() == folders[0]
     assert not folders[0].exists()

@@ -5,6 +5,7 @@ an array (F, L, 4, 3) in nm is the file's content and nothing else. MDAnalysis w
 stands here.
 """
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,7 +71,7 @@ class TrajectoryWriter:
     """
 
     def __init__(self, path: Path):
-        self._file, self._step = XTCFile(str(path), "w"), 0
+        self._path, self._file, self._step = path, XTCFile(str(path), "w"), 0
 
     def write(self, coordinates: np.ndarray, times_ps: np.ndarray) -> None:
         for frame, time_ps in zip(coordinates, times_ps, strict=True):
@@ -80,8 +81,28 @@ class TrajectoryWriter:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, failed, *_):
         self._file.close()
+        if failed is None:
+            require_frames(self._path, self._step)
+
+
+def require_frames(path: Path, frames: int) -> None:
+    """Raise an OSError unless an XTC file that was just written holds so many frames, the last one whole.
+
+    Writers of XTC files, those of MDAnalysis and of OpenMM, do not say that a full disk cut off the end.
+    """
+    if not frames:
+        return
+    try:
+        with XTCFile(str(path)) as file:
+            found = len(file)
+            file.seek(found - 1)
+            file.read()
+    except OSError as error:
+        raise OSError(errno.EIO, "the frames written last are not in the file", str(path)) from error
+    if found != frames:
+        raise OSError(errno.EIO, f"{found} of the {frames} frames written are in the file", str(path))
 
 
 def open_backbone(topology: Path, trajectory: Path | None = None) -> mda.Universe:

@@ -1,9 +1,10 @@
 """The frame around every stage: log, seeds, work folder, clear errors, and a provenance record.
 
-A stage script calls ``with stage(...)`` around the library call. An `InputError` ends the stage with its message and
-no traceback; the provenance record is written only when the stage has succeeded.
+A stage script calls ``with stage(...)`` around the library call. An `InputError`, or a file system that fails, ends the
+stage with a message and no traceback; the provenance record is written only when the stage has succeeded.
 """
 
+import functools
 import importlib.metadata
 import logging
 import platform
@@ -12,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from pathlib import Path
 
 from mdllm.core.errors import InputError
 from mdllm.core.records import digest, sha256, write_json
+from mdllm.run.storage import explain
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +57,31 @@ class Stage:
         self.notes.update(values)
 
 
+def _ending_in_words(frame: Callable) -> Callable:
+    """End the process with a message and status 1 where the user can mend what went wrong; tell any other error."""
+
+    @contextmanager
+    @functools.wraps(frame)
+    def stage(name: str, **arguments) -> Iterator[Stage]:
+        folder = Path(arguments["output"]).parent
+        try:
+            with frame(name, **arguments) as running:
+                yield running
+        except InputError as error:
+            logger.error("%s: %s", name, error)
+            sys.exit(1)
+        except Exception as error:
+            explanation = explain(error, [folder, Path(arguments["log"]).parent])
+            if explanation is None:
+                logger.exception("%s: this is a defect of mdllm, please report it", name)
+                raise
+            logger.error("%s: %s", name, explanation)
+            sys.exit(1)
+
+    return stage
+
+
+@_ending_in_words
 @contextmanager
 def stage(
     name: str,
@@ -81,14 +108,7 @@ def stage(
     started = time.time()
     checksums = {key: sha256(path) for key, path in sorted(inputs.items())}
     running = Stage(name, settings, checksums, Path(output).parent.parent / ".work")
-    try:
-        yield running
-    except InputError as error:
-        logger.error("%s: %s", name, error)
-        sys.exit(1)
-    except Exception:
-        logger.exception("%s: this is a defect of mdllm, please report it", name)
-        raise
+    yield running
     if process:
         return
     for leftover in running.work_root.glob(f"{name}-*"):
@@ -108,15 +128,26 @@ def stage(
     write_json(output, record)
 
 
+class _LogFile(logging.FileHandler):
+    """A log that a full disk cuts short: what it would have said goes to standard error as well."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+
 def _log_to(path: Path, process: int | None) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     sender = f"process {process}: " if process else ""
     logging.basicConfig(
         level=logging.ERROR if process else logging.WARNING,  # other libraries report every small step at INFO
         format=f"%(asctime)s %(levelname)s {sender}%(message)s",
-        handlers=[logging.FileHandler(path, mode="w" if process is None else "a"), logging.StreamHandler(sys.stderr)],
+        stream=sys.stderr,
         force=True,
     )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = _LogFile(path, mode="w" if process is None else "a")
+    file.setFormatter(logging.getLogger().handlers[0].formatter)
+    logging.getLogger().addHandler(file)
     logging.captureWarnings(True)
     logging.getLogger("mdllm").setLevel(logging.ERROR if process else logging.INFO)
 

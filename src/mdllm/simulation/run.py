@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from mdllm.config.settings.simulation import ExplicitSolvent, SimulationSource
 from mdllm.core.errors import InputError
+from mdllm.core.trajectories import require_frames
 from mdllm.simulation.checkpoint import Checkpoint, cut_back
 from mdllm.simulation.log import PRODUCTION, Row, blown_up
 from mdllm.simulation.platform import Device, derive_seed
@@ -134,6 +135,8 @@ class Run:
                 if trajectory is not None:
                     box = state.getPeriodicBoxVectors()  # left out of the file where the solute has no box
                     trajectory.writeModel(self._solute_positions(state), periodicBoxVectors=box)
+                if trajectory is not None and frame == stop:
+                    require_frames(self._folder / TRAJECTORY, frame)
                 if frame == phase.frames:
                     self._hand_over(context, point.phase + 1)
                 elif frame == stop:
