@@ -11,7 +11,6 @@ from analysis.chains import sample
 from analysis.kinetics_run import SETTINGS, TRAINING, analyze, four_states, lazier, psi_bins, write_exact, write_inputs
 from mdllm.analysis.kinetics.markov_models import MarkovModel
 from mdllm.core.errors import InputError
-from mdllm.report.kinetics_summary import SCHEMA_FILE, render_schema
 
 CHAIN = four_states()
 TABLES = ("populations", "timescales", "mfpt", "transitions", "chapman_kolmogorov")
@@ -116,8 +115,7 @@ def test_transitions_fall_with_the_commit_time(same):
     assert total.is_monotonic_decreasing
 
 
-def test_the_schema_is_what_is_written(same):
-    assert SCHEMA_FILE.read_text() == render_schema(), "run `python -m mdllm.report.kinetics_summary`"
+def test_the_summary_names_its_reference_and_what_it_rests_on(same):
     summary = json.loads((same / "summary.json").read_text())
     assert summary["reference"] == "md"
     assert summary["nanoseconds"] == {"md": 200.0, "model": 100.0}

@@ -6,9 +6,9 @@ import pytest
 import yaml
 
 from mdllm.config.plan import Plan, merge, read_yaml
-from mdllm.config.schemas import problems
 from mdllm.config.settings.stages import StageSettings
 from mdllm.core.errors import InputError
+from mdllm.schemas import problems
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,7 +46,7 @@ def plan(folder, **run):
 
 
 def test_the_configuration_of_this_repository_is_valid():
-    assert problems() == []
+    assert problems(ROOT) == []
     assert Plan(read_yaml(ROOT / "config" / "config.yaml"), ROOT / "config").runs() == [
         ("trp_cage", "main"),
         ("trp_cage", "from_b"),

@@ -1,72 +1,23 @@
-"""JSON Schemas of the config files, for editors and for a check without Python.
+"""JSON Schemas of the config files, from the settings classes; ``mdllm schemas`` writes and checks them."""
 
-``python -m mdllm.config.schemas`` writes them from the settings classes; ``--check`` fails if the written ones differ,
-or if a file in config/ does not follow its schema.
-"""
-
-import argparse
 import json
-import sys
-from pathlib import Path
 
-import jsonschema
-
-from mdllm.config.plan import read_yaml
 from mdllm.config.settings.kinetics import KineticSystemSettings
 from mdllm.config.settings.stages import RunSettings, StageSettings
 from mdllm.config.settings.system import SystemSettings
-from mdllm.core.errors import InputError
 
-_ROOT = Path(__file__).resolve().parents[3]
-_SCHEMAS = {
+# Of each schema its class, and the files in config/ that follow it.
+SCHEMAS = {
     "config": (RunSettings, "*.yaml"),
     "preset": (StageSettings, "presets/*.yaml"),
     "system": (SystemSettings, "systems/*.yaml"),
     "kinetic_system": (KineticSystemSettings, "systems/*.yaml"),
 }
-_KIND_OF = {"system": "structure", "kinetic_system": "kinetics"}
+# Where several schemas have the same files: the `kind` of those that follow this one.
+KIND_OF = {"system": "structure", "kinetic_system": "kinetics"}
 
 
 def render(name: str) -> str:
     """The schema `name` as JSON text."""
-    model, _ = _SCHEMAS[name]
+    model, _ = SCHEMAS[name]
     return json.dumps(model.model_json_schema(), indent=2) + "\n"
-
-
-def problems(root: Path = _ROOT) -> list[str]:
-    """What is wrong with the schemas and the config files under `root`, in words; empty if nothing is."""
-    found = []
-    for name, (_, pattern) in _SCHEMAS.items():
-        path = root / "workflow" / "schemas" / f"{name}.schema.json"
-        if not path.is_file() or path.read_text() != render(name):
-            found.append(f"{path.relative_to(root)} is not up to date; run `make schemas`")
-        validator = jsonschema.Draft202012Validator(json.loads(render(name)))
-        for file in sorted((root / "config").glob(pattern)):
-            try:
-                content = read_yaml(file)
-            except InputError as error:
-                found.append(str(error))
-                continue
-            if name in _KIND_OF and content.get("kind", "structure") != _KIND_OF[name]:
-                continue
-            for error in validator.iter_errors(content):
-                found.append(f"{file.relative_to(root)}: {error.json_path}: {error.message}")
-    return found
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if anything is wrong")
-    if parser.parse_args().check:
-        found = problems()
-        print("\n".join(found) or "schemas and config files agree")
-        sys.exit(bool(found))
-    for name in _SCHEMAS:
-        path = _ROOT / "workflow" / "schemas" / f"{name}.schema.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(render(name))
-        print(path.relative_to(_ROOT))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
 """`summary.json` of a system whose kinetics are learned: how far each quantity lies from its reference.
 
-The classes below are the schema. ``python -m mdllm.report.kinetics_summary`` writes them as
+The classes below are the schema. ``mdllm schemas`` writes them as
 `workflow/schemas/kinetics_summary.schema.json`; a summary is validated by being built. A value that does not exist is
 null.
 
@@ -11,13 +11,11 @@ would have given another model is in neither.
 
 import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-SCHEMA_FILE = Path(__file__).resolve().parents[3] / "workflow" / "schemas" / "kinetics_summary.schema.json"
 MD, MODEL, EXACT = "md", "model", "exact"
 # A distance of this many combined standard errors counts as agreement.
 WITHIN = 2
@@ -186,7 +184,3 @@ def render_schema() -> str:
     """The JSON Schema of a summary, as text."""
     schema = TypeAdapter(KineticsSummary).json_schema()
     return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2) + "\n"
-
-
-if __name__ == "__main__":
-    SCHEMA_FILE.write_text(render_schema())

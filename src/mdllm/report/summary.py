@@ -1,12 +1,11 @@
 """`summary.json`: every number that a figure or the README quotes, as typed and described fields.
 
-The classes below are the schema. ``python -m mdllm.report.summary`` writes them as
+The classes below are the schema. ``mdllm schemas`` writes them as
 `workflow/schemas/summary.schema.json`; a summary is validated by being built. A value that does not exist is null.
 """
 
 import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,8 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from mdllm.analysis.discovery.ensembles import MODEL
 from mdllm.analysis.discovery.table import NULLS
-
-SCHEMA_FILE = Path(__file__).resolve().parents[3] / "workflow" / "schemas" / "summary.schema.json"
 
 
 class _Section(BaseModel):
@@ -238,7 +235,3 @@ def render_schema() -> str:
     """The JSON Schema of a summary, as text."""
     schema = TypeAdapter(Summary).json_schema()
     return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2) + "\n"
-
-
-if __name__ == "__main__":
-    SCHEMA_FILE.write_text(render_schema())

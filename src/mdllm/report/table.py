@@ -1,6 +1,5 @@
-"""A short table of what was found: ``python -m mdllm.report.table results/SYSTEM``."""
+"""A short table of what was found: ``mdllm report results/SYSTEM``."""
 
-import argparse
 from pathlib import Path
 
 from mdllm.core.errors import InputError
@@ -51,9 +50,3 @@ def _align(rows: list[tuple[str, ...]]) -> list[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, help="results of one system")
-    print(render(parser.parse_args().folder))

@@ -2,7 +2,7 @@
 
 Each stage has one section. Units stand in the key (`_nm`, `_rad`, `_ps`); a key that is not listed here is an error.
 `workflow/schemas/*.json` are written from these classes and from those of `system_settings`, by
-``python -m mdllm.config.schemas``.
+``mdllm schemas``.
 """
 
 from typing import Annotated, Literal
