@@ -51,7 +51,7 @@ def schemas(
 def estimate(
     plan: Annotated[typer.FileText, typer.Argument(help="what a dry run printed; -: read it from a pipe")] = "-",
 ) -> None:
-    """Count jobs and GPU-hours before a run: snakemake --profile profiles/slurm --dry-run | mdllm estimate"""
+    """Count the jobs and GPU-hours of a run: snakemake --profile profiles/slurm --dry-run | mdllm estimate"""
     from mdllm.run.resources import jobs_of_dry_run, table
 
     typer.echo(table(jobs_of_dry_run(plan.read())))

@@ -27,6 +27,8 @@ rule analyze:
         provenance="results/{system}/{variant}/analysis/provenance.json",
     log:
         "logs/{system}/{variant}/analyze.log",
+    benchmark:
+        "results/benchmarks/{system}/{variant}/analyze.tsv"
     wildcard_constraints:
         system=one_of(plan.structures()),
     conda:

@@ -17,7 +17,7 @@ KINETIC_TABLES = (
     "chapman_kolmogorov",
 )
 FIGURES = ("plane", "time_series", "loss", "fidelity", "discovery", "quality")
-STYLE = Path(workflow.basedir, "src", "mdllm", "figures", "mdllm.mplstyle")
+STYLE = Path(mdllm.__file__).parent / "figures" / "mdllm.mplstyle"
 
 
 def provided(system, variant, stage, path):
@@ -121,19 +121,4 @@ def figure_files(wildcards=None):
     ]
     return [
         f"results/{stem}.{ending}" for stem in stems for ending in ("pdf", "png", "csv")
-    ]
-
-
-def dry_run(wildcards):
-    """Params function: the present command as a dry run, without the target `estimate`."""
-    arguments = [argument for argument in sys.argv[1:] if argument != "estimate"]
-    source = ["--snakefile", workflow.main_snakefile]
-    return [
-        sys.executable,
-        "-m",
-        "snakemake",
-        *source,
-        *arguments,
-        "--dry-run",
-        "--nolock",
     ]

@@ -17,6 +17,8 @@ rule decode:
         provenance="results/{system}/{variant}/ensemble/provenance.json",
     log:
         "logs/{system}/{variant}/decode.log",
+    benchmark:
+        "results/benchmarks/{system}/{variant}/decode.tsv"
     wildcard_constraints:
         system=one_of(plan.structures()),
     conda:

@@ -11,6 +11,8 @@ rule finetune:
         training_log="results/{system}/{variant}/training_log.csv",
     log:
         "logs/{system}/{variant}/finetune.log",
+    benchmark:
+        "results/benchmarks/{system}/{variant}/finetune.tsv"
     # The longest stage: it starts before the short ones that are ready as well. Only what it waits for comes first.
     priority: 1
     conda:

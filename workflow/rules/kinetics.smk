@@ -75,6 +75,8 @@ rule kinetics:
         provenance="results/{system}/{variant}/kinetics/provenance.json",
     log:
         "logs/{system}/{variant}/kinetics.log",
+    benchmark:
+        "results/benchmarks/{system}/{variant}/kinetics.tsv"
     wildcard_constraints:
         system=one_of(plan.kinetics()),
     conda:

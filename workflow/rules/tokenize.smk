@@ -14,6 +14,8 @@ rule tokenize:
         provenance="results/{system}/{variant}/tokens/provenance.json",
     log:
         "logs/{system}/{variant}/tokenize.log",
+    benchmark:
+        "results/benchmarks/{system}/{variant}/tokenize.tsv"
     wildcard_constraints:
         system=one_of(plan.structures()),
     priority: 2
@@ -68,6 +70,8 @@ rule tokenize_series:
         provenance="results/{system}/{variant}/tokens/provenance.json",
     log:
         "logs/{system}/{variant}/tokenize.log",
+    benchmark:
+        "results/benchmarks/{system}/{variant}/tokenize.tsv"
     wildcard_constraints:
         system=one_of(plan.kinetics()),
     priority: 2

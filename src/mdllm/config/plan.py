@@ -22,6 +22,7 @@ from mdllm.config.systems import MAIN, SHARED_FOLDERS, KineticSystem, System, Va
 from mdllm.core.errors import InputError
 
 Validated = TypeVar("Validated", bound=BaseModel)
+PRESETS = Path(__file__).with_name("presets")
 
 
 class _UniqueKeyLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
@@ -119,7 +120,7 @@ class Plan:
 
     Args:
         run: content of config.yaml, with what the command line laid over it.
-        folder: the folder that holds `systems/` and `presets/`.
+        folder: the folder that holds `systems/`, and `presets/` where there are more than those that come with mdllm.
 
     Raises:
         InputError: any file is missing, misspelled or inconsistent.
@@ -128,7 +129,7 @@ class Plan:
     def __init__(self, run: dict, folder: Path):
         self.run = validate(RunSettings, run, "config.yaml and --config")
         folder = Path(folder)
-        preset_file = folder / "presets" / f"{self.run.preset}.yaml"
+        preset_file = _preset_file(folder, self.run.preset)
         preset = read_yaml(preset_file)
         validate(StageSettings, preset, str(preset_file))
         self._base = merge(merge(StageSettings().model_dump(mode="json"), preset), self.run.overrides)
@@ -222,6 +223,12 @@ class Plan:
     def runs(self) -> list[tuple[str, str]]:
         """All (system, variant) pairs, in the order of the config."""
         return [(name, variant) for name, system in self.systems.items() for variant in system.variants]
+
+
+def _preset_file(folder: Path, name: str) -> Path:
+    """The user's own preset of this name, or the one that comes with mdllm."""
+    own, shipped = (place / f"{name}.yaml" for place in (folder / "presets", PRESETS))
+    return shipped if shipped.is_file() and not own.is_file() else own
 
 
 def _check_variant(name: str, overrides: dict, place: str) -> None:
