@@ -1,12 +1,9 @@
-"""JSON Schemas of the config files, for editors and for a check without Python, and of `summary.json`.
+"""JSON Schemas of the config files and of `summary.json`, for editors and for a check without Python.
 
-``python -m mdllm.schemas`` writes them from the classes; ``--check`` fails if the written ones differ, or if a file in
-config/ does not follow its schema.
+They are written from the settings classes and the classes of the summary; nobody edits them.
 """
 
-import argparse
 import json
-import sys
 from pathlib import Path
 
 import jsonschema
@@ -17,7 +14,7 @@ from mdllm.config.settings.system import SystemSettings
 from mdllm.core.errors import InputError
 from mdllm.report.schema import Summary
 
-_ROOT = Path(__file__).resolve().parents[2]
+# Schema, and the files in config/ that follow it.
 _SCHEMAS = {
     "config": (RunSettings, "*.yaml"),
     "preset": (StageSettings, "presets/*.yaml"),
@@ -28,18 +25,33 @@ _SCHEMAS = {
 
 def render(name: str) -> str:
     """The schema `name` as JSON text."""
-    model, _ = _SCHEMAS[name]
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **_SCHEMAS[name][0].model_json_schema()}
     return json.dumps(schema, indent=2) + "\n"
 
 
-def problems(root: Path = _ROOT) -> list[str]:
-    """What is wrong with the schemas and the config files under `root`, in words; empty if nothing is."""
-    found = []
+def texts() -> dict[Path, str]:
+    """The schemas by their paths below the root of a checkout."""
+    return {Path("workflow", "schemas", f"{name}.schema.json"): render(name) for name in _SCHEMAS}
+
+
+def write(root: Path) -> list[Path]:
+    """Write all schemas below `root`; returns their paths."""
+    paths = []
+    for path, text in texts().items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+        paths.append(root / path)
+    return paths
+
+
+def problems(root: Path) -> list[str]:
+    """What is wrong with the schemas and the config files below `root`, in words; empty if nothing is."""
+    found = [
+        f"{path} is not up to date; run `mdllm schemas`"
+        for path, text in texts().items()
+        if not (root / path).is_file() or (root / path).read_text() != text
+    ]
     for name, (_, pattern) in _SCHEMAS.items():
-        path = root / "workflow" / "schemas" / f"{name}.schema.json"
-        if not path.is_file() or path.read_text() != render(name):
-            found.append(f"{path.relative_to(root)} is not up to date; run `make schemas`")
         validator = jsonschema.Draft202012Validator(json.loads(render(name)))
         for file in sorted((root / "config").glob(pattern)) if pattern else ():
             try:
@@ -47,24 +59,5 @@ def problems(root: Path = _ROOT) -> list[str]:
             except InputError as error:
                 found.append(str(error))
                 continue
-            for error in validator.iter_errors(content):
-                found.append(f"{file.relative_to(root)}: {error.json_path}: {error.message}")
+            found += [f"{file}: {error.json_path}: {error.message}" for error in validator.iter_errors(content)]
     return found
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if anything is wrong")
-    if parser.parse_args().check:
-        found = problems()
-        print("\n".join(found) or "schemas and config files agree")
-        sys.exit(bool(found))
-    for name in _SCHEMAS:
-        path = _ROOT / "workflow" / "schemas" / f"{name}.schema.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(render(name))
-        print(path.relative_to(_ROOT))
-
-
-if __name__ == "__main__":
-    main()

@@ -48,7 +48,7 @@ def plan(folder, **run):
 
 
 def test_the_configuration_of_this_repository_is_valid():
-    assert problems() == []
+    assert problems(ROOT) == []
     assert Plan(read_yaml(ROOT / "config" / "config.yaml"), ROOT / "config").runs() == [
         ("trp_cage", "main"),
         ("trp_cage", "from_b"),

@@ -61,7 +61,7 @@ def processes_of_training(project) -> list[int]:
             here = (process / "cwd").readlink() == project.folder
         except (FileNotFoundError, ProcessLookupError, PermissionError):  # it has ended, or is none of ours
             continue
-        if here and b"mdllm.models.training.processes" in command and b"accelerate.commands.launch" not in command:
+        if here and b"train-process" in command and b"accelerate.commands.launch" not in command:
             found.append(int(process.name))
     return found
 

@@ -6,10 +6,11 @@ import os
 import shutil
 
 import jsonschema
+import pandas as pd
 import pytest
 
 from mdllm.core.records import read_json, read_npz, sha256
-from project import ROOT
+from project import FIGURES_ALONE, ROOT
 
 VARIANTS = ("main", "from_b")
 DRAW = {"draw_structures", "draw_training", "draw_variants_structures"}
@@ -82,6 +83,19 @@ def test_a_second_run_has_nothing_to_do(finished):
     assert finished.would_run() == set()
 
 
+def test_expensive_stages_are_measured_and_a_lost_measurement_runs_nothing(finished, tmp_path):
+    measured = finished.folder / "results" / "benchmarks"
+    for variant in ("main", "from_b"):
+        stages = {path.stem for path in (measured / "trp_cage" / variant).glob("*.tsv")}
+        assert stages == {"tokenize", "train", "rollout", "decode", "analyze"}
+    seconds = float(pd.read_csv(measured / "trp_cage" / "main" / "train.tsv", sep="\t")["s"].iloc[0])
+    record = read_json(finished.folder / "results" / "trp_cage" / "main" / "model" / "provenance.json")
+    assert seconds >= record["wall_time_s"]
+    shutil.move(measured, tmp_path)
+    assert finished.would_run() == set()
+    shutil.move(tmp_path / "benchmarks", measured)
+
+
 @pytest.mark.parametrize(
     ("section", "expected"),
     [
@@ -112,7 +126,7 @@ def test_a_changed_style_redraws_and_nothing_else(finished):
     try:
         style.write_text(before + "lines.linewidth: 3\n")
         assert finished.would_run() == DRAW
-        assert finished.would_run("figures") == DRAW
+        assert finished.would_run(*FIGURES_ALONE) == DRAW
     finally:
         style.write_text(before)
         os.utime(style, times)
@@ -133,7 +147,7 @@ def test_figures_are_redrawn_from_the_tables_alone(finished, tmp_path):
             before[variant, file.name] = sha256(file)
     project = type(finished)(copy, tmp_path / "no_cache", {}, root=finished.root)
     project.write("config/config.yaml", finished.read("config/config.yaml"))
-    project.run("figures")
+    project.run(*FIGURES_ALONE)
     drawn = copy / "results" / "trp_cage"
     after = {(v, f.name): sha256(f) for v in VARIANTS for f in (drawn / v / "figures").glob("*.[pc][dns]*")}
     assert after == before

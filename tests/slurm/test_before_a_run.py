@@ -1,10 +1,15 @@
 """The estimate, and the advice of check_cluster; neither needs SLURM here."""
 
+import os
+import re
+import subprocess
+import sys
+
 import pytest
 import yaml
 
 from mdllm.run.node import advice, inspect_node
-from mdllm.run.resources import jobs_of_dry_run, table
+from mdllm.run.resources import jobs_of_dry_run
 from project import ROOT, SMALL, Project
 
 HEALTHY = {
@@ -19,6 +24,13 @@ HEALTHY = {
 }
 
 
+def estimate(text: str) -> subprocess.CompletedProcess:
+    """`mdllm estimate` at the end of a pipe."""
+    command = [sys.executable, "-m", "mdllm", "estimate"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    return subprocess.run(command, input=text, env=environment, capture_output=True, text=True)
+
+
 def test_the_dry_run_of_the_demo_becomes_seven_jobs(tmp_path, cache):
     pytest.importorskip("snakemake_executor_plugin_slurm")
     project = Project(tmp_path / "p", cache, SMALL)
@@ -28,7 +40,18 @@ def test_the_dry_run_of_the_demo_becomes_seven_jobs(tmp_path, cache):
     assert [job.gpus for job in jobs] == [0, 1, 1, 1, 1, 0, 0]
     assert sum(job.gpu_hours for job in jobs) == 2 * (8 + 4)
     assert sorted(jobs[0].stages) == ["acquire", "fidelity", "fidelity", "prepare", "tokenize", "tokenize"]
-    assert table(jobs).splitlines()[-3].split() == ["total", "7", "16", "24.0"]
+    out = estimate(text)
+    assert re.search(r"^before_gpu\s+1\s+6\s+0\s+0.0", out.stdout, re.MULTILINE)
+    assert re.search(r"^train\s+2\s+2\s+1\s+16.0", out.stdout, re.MULTILINE)
+    assert re.search(r"^total\s+7\s+16\s+24.0", out.stdout, re.MULTILINE)
+
+
+def test_a_dry_run_that_fails_is_not_taken_for_one_without_jobs(tmp_path, cache):
+    out = estimate(Project(tmp_path / "p", cache, {"rollout": {"frame": 3}}).run("--dry-run", ok=False))
+    assert out.returncode == 1
+    assert "rollout.frame: unknown key; did you mean 'frames'?" in out.stderr
+    assert "no dry run has got through" in out.stderr
+    assert "Traceback" not in out.stderr
 
 
 def test_more_gpus_for_the_fine_tuning_are_not_held_by_others():

@@ -22,6 +22,8 @@ rule analyze:
         provenance="results/{system}/{variant}/analysis/provenance.json",
     log:
         "logs/{system}/{variant}/analyze.log",
+    benchmark:
+        "results/benchmarks/{system}/{variant}/analyze.tsv"
     conda:
         "../../envs/analysis.yaml"
     params:

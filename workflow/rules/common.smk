@@ -1,7 +1,7 @@
 # Helpers of all rules: where a stage's result lies, and the part of the config that it reads.
 
 CACHE = os.environ.get("MDLLM_CACHE", ".cache/mdllm")
-STYLE = Path(workflow.basedir, "src", "mdllm", "figures", "mdllm.mplstyle")
+STYLE = Path(mdllm.__file__).parent / "figures" / "mdllm.mplstyle"
 KINETIC_TABLES = (
     "populations",
     "timescales",
@@ -96,7 +96,8 @@ def training_set(wildcards):
 def reference_files(wildcards):
     """Input function: the reference structures of the system."""
     return [
-        reference.path for reference in of_system(wildcards).settings.references.values()
+        reference.path
+        for reference in of_system(wildcards).settings.references.values()
     ]
 
 
@@ -106,18 +107,3 @@ def raw_files(wildcards):
         return of_system(wildcards).raw_files()
     except InputError as error:
         raise WorkflowError(str(error)) from None
-
-
-def dry_run(wildcards):
-    """Params function: the present command as a dry run, without the target `estimate`."""
-    arguments = [argument for argument in sys.argv[1:] if argument != "estimate"]
-    source = ["--snakefile", workflow.main_snakefile]
-    return [
-        sys.executable,
-        "-m",
-        "snakemake",
-        *source,
-        *arguments,
-        "--dry-run",
-        "--nolock",
-    ]

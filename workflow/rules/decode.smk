@@ -17,6 +17,8 @@ rule decode:
         provenance="results/{system}/{variant}/ensemble/provenance.json",
     log:
         "logs/{system}/{variant}/decode.log",
+    benchmark:
+        "results/benchmarks/{system}/{variant}/decode.tsv"
     conda:
         env_of_tokenizer
     params:

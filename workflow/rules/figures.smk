@@ -90,10 +90,6 @@ for group, kinds in groups().items():
             tables=table_files(kinds),
             style=STYLE,
         output:
-            pdf=[f"{folder}/{kind.name}.pdf" for kind in kinds],
-            csv=[f"{folder}/{kind.name}.csv" for kind in kinds],
-            also=[f"{folder}/{name}" for kind in kinds for name in kind.also],
-            provenance=f"{folder}/{group}_provenance.json",
             **{
                 kind.name: report(
                     f"{folder}/{kind.name}.png",
@@ -106,6 +102,10 @@ for group, kinds in groups().items():
                 )
                 for kind in kinds
             },
+            pdf=[f"{folder}/{kind.name}.pdf" for kind in kinds],
+            csv=[f"{folder}/{kind.name}.csv" for kind in kinds],
+            also=[f"{folder}/{name}" for kind in kinds for name in kind.also],
+            provenance=f"{folder}/{group}_provenance.json",
         log:
             f"logs/{{system}}{'/{variant}' if kinds[0].of == 'variant' else ''}/draw_{group}.log",
         conda:

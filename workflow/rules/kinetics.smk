@@ -97,6 +97,8 @@ rule kinetics:
         provenance="results/{system}/{variant}/kinetics/provenance.json",
     log:
         "logs/{system}/{variant}/kinetics.log",
+    benchmark:
+        "results/benchmarks/{system}/{variant}/kinetics.tsv"
     conda:
         "../../envs/analysis.yaml"
     params:

@@ -23,6 +23,8 @@ if len(ROLLOUT_PARTS) == 1:
             provenance="results/{system}/{variant}/rollout/provenance.json",
         log:
             "logs/{system}/{variant}/rollout.log",
+        benchmark:
+            "results/benchmarks/{system}/{variant}/rollout.tsv"
         conda:
             "../../envs/llm.yaml"
         params:
@@ -40,6 +42,8 @@ else:
             part=temp("results/{system}/{variant}/rollout/part_{scatteritem}.json"),
         log:
             "logs/{system}/{variant}/rollout_{scatteritem}.log",
+        benchmark:
+            "results/benchmarks/{system}/{variant}/rollout_{scatteritem}.tsv"
         conda:
             "../../envs/llm.yaml"
         params:

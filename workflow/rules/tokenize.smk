@@ -13,6 +13,8 @@ rule tokenize:
         provenance="results/{system}/{variant}/tokens/provenance.json",
     log:
         "logs/{system}/{variant}/tokenize.log",
+    benchmark:
+        "results/benchmarks/{system}/{variant}/tokenize.tsv"
     priority: 2
     conda:
         env_of_tokenizer
@@ -60,6 +62,8 @@ rule discretize:
         provenance="results/{system}/{variant}/discretization/provenance.json",
     log:
         "logs/{system}/{variant}/discretize.log",
+    benchmark:
+        "results/benchmarks/{system}/{variant}/discretize.tsv"
     priority: 2
     conda:
         "../../envs/analysis.yaml"

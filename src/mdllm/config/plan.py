@@ -16,13 +16,15 @@ from mdllm.config.settings.system import SystemSettings, TrainingSet
 from mdllm.config.systems import MAIN, SHARED_FOLDERS, System, Variant
 from mdllm.core.errors import InputError
 
+PRESETS = Path(__file__).with_name("presets")
+
 
 class Plan:
     """All systems of a run.
 
     Args:
         run: content of config.yaml, with what the command line laid over it.
-        folder: the folder that holds `systems/` and `presets/`.
+        folder: the folder that holds `systems/`, and `presets/` where there are more than those that come with mdllm.
 
     Raises:
         InputError: any file is missing, misspelled or inconsistent, or holds a key without effect.
@@ -31,7 +33,7 @@ class Plan:
     def __init__(self, run: dict, folder: Path):
         self.run = validate(RunSettings, run, "config.yaml and --config")
         folder = Path(folder)
-        preset_file = folder / "presets" / f"{self.run.preset}.yaml"
+        preset_file = _preset_file(folder, self.run.preset)
         preset = read_yaml(preset_file)
         validate(StageSettings, preset, str(preset_file))
         self._base = merge(merge(StageSettings().model_dump(mode="json"), preset), self.run.overrides)
@@ -108,6 +110,12 @@ class Plan:
     def runs(self) -> list[tuple[str, str]]:
         """All (system, variant) pairs, in the order of the config."""
         return [(name, variant) for name, system in self.systems.items() for variant in system.variants]
+
+
+def _preset_file(folder: Path, name: str) -> Path:
+    """The user's own preset of this name, or the one that comes with mdllm."""
+    own, shipped = (place / f"{name}.yaml" for place in (folder / "presets", PRESETS))
+    return shipped if shipped.is_file() and not own.is_file() else own
 
 
 def _variant(settings: StageSettings, training_set: TrainingSet | None) -> Variant:

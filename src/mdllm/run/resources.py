@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
+from mdllm.core.errors import InputError
 from mdllm.core.text_tables import aligned
 
 _GROUP = re.compile(r"(?:\[.*\] )?Group job (\S+) \(jobs in")
@@ -28,7 +29,13 @@ class Job:
 
 
 def jobs_of_dry_run(text: str) -> list[Job]:
-    """The jobs that the output of ``snakemake --dry-run`` lists; those that run on the head node are left out."""
+    """The jobs that the output of ``snakemake --dry-run`` lists; those that run on the head node are left out.
+
+    Raises:
+        InputError: the text is no such output; it may say what went wrong.
+    """
+    if "This was a dry-run" not in text and "Nothing to be done" not in text:
+        raise InputError(f"{text.strip()}\nno dry run has got through: pipe the output of snakemake --dry-run in here")
     jobs: list[Job] = []
     group = None
     for line in text.splitlines():

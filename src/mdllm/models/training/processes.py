@@ -1,6 +1,6 @@
 """The stage `train`: in this process, or in one process per GPU under ``accelerate launch``.
 
-``python -m mdllm.models.training.processes JSON`` is one of these processes; `JSON` holds the fields of `Training`.
+``python -m mdllm train-process JSON`` is one of these processes; `JSON` holds the fields of `Training`.
 """
 
 import json
@@ -77,8 +77,4 @@ class Training:
         launch += ["--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0"]
         os.environ["TORCH_ELASTIC_SHUTDOWN_TIMEOUT"] = str(GRACE_S)
         sys.stderr.flush()
-        os.execv(sys.executable, [*launch, "-m", "mdllm.models.training.processes", json.dumps(asdict(share))])
-
-
-if __name__ == "__main__":
-    Training(**json.loads(sys.argv[1])).run(process=int(os.environ["RANK"]))
+        os.execv(sys.executable, [*launch, "-m", "mdllm", "train-process", json.dumps(asdict(share))])
