@@ -31,19 +31,22 @@ def estimate(text: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, input=text, env=environment, capture_output=True, text=True)
 
 
-def test_the_dry_run_of_the_demo_becomes_seven_jobs(tmp_path, cache):
+def test_the_dry_run_of_the_demo_becomes_eight_jobs(tmp_path, cache):
     pytest.importorskip("snakemake_executor_plugin_slurm")
     project = Project(tmp_path / "p", cache, SMALL)
     text = project.run("--profile", str(ROOT / "profiles" / "slurm"), "--dry-run")
     jobs = jobs_of_dry_run(text)
-    assert [job.name for job in jobs] == ["before_gpu", *["train"] * 2, *["rollout"] * 2, *["after_gpu"] * 2]
-    assert [job.gpus for job in jobs] == [0, 1, 1, 1, 1, 0, 0]
+    assert sorted(job.name for job in jobs) == sorted(
+        ["before_gpu", *["train"] * 2, *["rollout"] * 2, *["after_gpu"] * 2, "draw_variants_structures"]
+    )
+    assert sorted(job.gpus for job in jobs) == [0, 0, 0, 0, 1, 1, 1, 1]
     assert sum(job.gpu_hours for job in jobs) == 2 * (8 + 4)
-    assert sorted(jobs[0].stages) == ["acquire", "fidelity", "fidelity", "prepare", "tokenize", "tokenize"]
+    (before,) = [job for job in jobs if job.name == "before_gpu"]
+    assert sorted(before.stages) == ["acquire", "fidelity", "fidelity", "prepare", "tokenize", "tokenize"]
     out = estimate(text)
     assert re.search(r"^before_gpu\s+1\s+6\s+0\s+0.0", out.stdout, re.MULTILINE)
     assert re.search(r"^train\s+2\s+2\s+1\s+16.0", out.stdout, re.MULTILINE)
-    assert re.search(r"^total\s+7\s+16\s+24.0", out.stdout, re.MULTILINE)
+    assert re.search(r"^total\s+8\s+21\s+24.0", out.stdout, re.MULTILINE)
 
 
 def test_a_dry_run_that_fails_is_not_taken_for_one_without_jobs(tmp_path, cache):

@@ -43,7 +43,7 @@ def test_a_refused_submission_shows_the_reason_of_the_scheduler(project, change,
 
 
 def test_kinetics_are_one_job_before_the_gpu_and_one_per_model_after_it(cluster, tmp_path, cache):
-    """The causal trace waits for a model alone, and the figures for all models: two more jobs."""
+    """The figures of all models wait for all of them: one more job."""
     system = small_kinetics("four_state", walkers=40, frames=120, grid=0.25)
     project = SlurmProject(tmp_path / "p", cache, {}, cluster, {"four_state": system})
     project.run()
@@ -51,7 +51,7 @@ def test_kinetics_are_one_job_before_the_gpu_and_one_per_model_after_it(cluster,
     rules = [re.sub("_wildcards.*", "", job["rule"]) for job in project.jobs()]
     names = ("rule_before_gpu", "rule_train", "rule_rollout", "rule_after_gpu", "rule_draw_variants_kinetics")
     counts = [sum(rule.startswith(name) for rule in rules) for name in names]
-    assert counts == [1, 3, 3, 4, 1], rules
+    assert counts == [1, 3, 3, 3, 1], rules
     assert len(rules) == sum(counts)
 
 

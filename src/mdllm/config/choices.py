@@ -1,8 +1,9 @@
 """What a config file may choose by name: our own kinds, and those that installed packages add by entry points.
 
-A choice is a settings class. It has a tag (`name` or `type`) whose Literal is its name in the config file, it says with
-`implementation` what does the work, and that is imported only when it is used. To add one, derive it from the base of its
-kind below, and name the class in the registry of the kind, or, from another package, in an entry point of its group:
+A choice is a settings class. It has a tag (`name` or `type`) whose Literal is its name in the config file, and it says
+with `implementation` what does the work, which is imported only when it is used. To add one, derive it from the base
+of its kind below, and name the class in the registry of the kind, or, from another package, in an entry point of its
+group:
 
     [project.entry-points."mdllm.tokenizers"]
     my_tokenizer = "my_package.settings:MyTokenizerSettings"
@@ -77,7 +78,7 @@ class ModelSettings(Choice):
     """A model of codes; its implementation is a `mdllm.models.base.ModelKind`.
 
     Attributes:
-        trained: by gradients; otherwise estimated from counts, and no key of `training` but the validation's has effect.
+        trained: by gradients; otherwise estimated from counts, and of `training` only the validation has effect.
         writes_text: whether `language.form: text` can be chosen.
         traceable: whether a causal trace can look into it.
     """
@@ -103,7 +104,7 @@ class ModelSettings(Choice):
 
 
 class SourceSettings(Choice):
-    """Where raw frames come from; its implementation is a function (settings, cache folder) to (topology, trajectories).
+    """Where raw frames come from; its implementation is a function (settings, cache) to (topology, trajectories).
 
     Attributes:
         simulated: how frames are made here, where they are: by OpenMM as raw files, or in a model potential as a table.

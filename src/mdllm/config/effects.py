@@ -1,7 +1,7 @@
 """Keys that would have no effect: an error that says why, rather than a key that is ignored.
 
-A key counts as effective if it changes at least one of the variants that it reaches: the one whose override it is, those
-of the system whose `stages` it stands in, or all that are selected, where the command line or config.yaml says it.
+A key counts as effective if it changes at least one of the variants that it reaches: the one whose override it is,
+those of the system whose `stages` it stands in, or, where the command line or config.yaml says it, all that run.
 """
 
 from collections.abc import Iterable, Iterator

@@ -157,7 +157,7 @@ def _check_codes(settings: SystemSettings, system: System, variant: Variant, pla
     if lacking := sorted(discretizer.unknown_to_codes(settings.variables_of_states())):
         known = ", ".join(discretizer.reads_variables())
         raise InputError(
-            f"{place}: states are regions of {lacking[0]}, and a code of {discretizer.name} has no {lacking[0]}; define "
+            f"{place}: states are regions of {lacking[0]}, which a code of {discretizer.name} does not have; define "
             f"states by {known}, or choose another {key.rsplit(' ', 1)[-1]}"
         )
     if len(settings.states) < 2:
@@ -165,8 +165,8 @@ def _check_codes(settings: SystemSettings, system: System, variant: Variant, pla
     step = chosen.model.frames_per_step
     if chosen.kinetics.lag % step:
         raise InputError(
-            f"{place}: kinetics.lag: a lag of {chosen.kinetics.lag} MD frames does not fall on the model's frames, which "
-            f"come every {step} MD frames; choose a multiple of {step}"
+            f"{place}: kinetics.lag: a lag of {chosen.kinetics.lag} MD frames does not fall on the model's frames, "
+            f"which come every {step} MD frames; choose a multiple of {step}"
         )
     longest = chosen.kinetics.lag // step * chosen.kinetics.chapman_kolmogorov_steps
     generated = chosen.rollout.frames // discretizer.stride if variant.decoded else chosen.rollout.frames

@@ -1,7 +1,7 @@
 """Every figure: what it is called, which tables it reads, and what draws it. Read without matplotlib.
 
-To add one, write a module with a function that draws it and one `FigureKind` below or, in another package, an entry point
-of the group `mdllm.figures` that names a `FigureKind`.
+To add one, write a module with a function that draws it and one `FigureKind` below or, in another package, an entry
+point of the group `mdllm.figures` that names a `FigureKind`.
 """
 
 from collections.abc import Callable
@@ -117,15 +117,13 @@ def figures() -> dict[str, FigureKind]:
     """All figures by name, ours first.
 
     Raises:
-        InputError: an installed package's entry point cannot be loaded, is no `FigureKind` of that name, or takes a name
-            that is in use.
+        InputError: an installed package's entry point cannot be loaded, is no `FigureKind` of that name, or takes a
+            name that is in use.
     """
     ours = {kind.name: kind for kind in _OURS}
     for name, kind in found_by_name("mdllm.figures", {}).items():
         if not isinstance(kind, FigureKind) or kind.name != name or name in ours:
-            raise InputError(
-                f"entry point {name} of mdllm.figures: {kind!r} is no FigureKind of that name, or it is taken"
-            )
+            raise InputError(f"entry point {name} of mdllm.figures: {kind!r} is no FigureKind of a new name like this")
         ours[name] = kind
     return ours
 

@@ -68,7 +68,7 @@ def _data(system: SystemTables) -> pd.DataFrame:
 
 def _excess(quality: pd.DataFrame) -> pd.DataFrame:
     """Of each judged metric (model - floor) / tolerance."""
-    by_source = quality.pivot(index="metric", columns="source", values="mean")
+    by_source = quality.pivot_table(index="metric", columns="source", values="mean")
     tolerance = quality[quality["source"] == "model"].set_index("metric")["tolerance"].astype(float).dropna()
     excess = (by_source["model"] - by_source["roundtrip"])[tolerance.index] / tolerance
     return pd.DataFrame({"panel": "quality", "name": excess.index, "source": "model", "value": excess.to_numpy()})

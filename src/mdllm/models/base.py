@@ -2,8 +2,8 @@
 
 A model is a causal language model of transformers: token ids (B, T) to logits (B, T, V), with a cache of keys and
 values. To add one, write a module with a `ModelKind` and a settings class (derived from
-`mdllm.config.choices.ModelSettings`) that names it, and name that class in `MODELS` there or, from another package, in an
-entry point of the group `mdllm.models`. `mdllm.models.lstm` is a short example.
+`mdllm.config.choices.ModelSettings`) that names it, and name that class in `MODELS` there or, from another package, in
+an entry point of the group `mdllm.models`. `mdllm.models.lstm` is a short example.
 """
 
 import os

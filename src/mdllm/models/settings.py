@@ -26,8 +26,8 @@ class MistralSettings(ModelSettings):
     def _sizes(self):
         if self.hidden_size % (2 * self.heads) or self.heads % self.key_value_heads:
             raise ValueError(
-                f"hidden_size {self.hidden_size} must be an even multiple of heads {self.heads}, and these a multiple of "
-                f"key_value_heads {self.key_value_heads}"
+                f"hidden_size {self.hidden_size} must be an even multiple of heads {self.heads}, and these a multiple "
+                f"of key_value_heads {self.key_value_heads}"
             )
         return self
 
@@ -108,9 +108,8 @@ class NanoGptSettings(ModelSettings):
     def _sizes(self):
         even = 2 if self.decoder == "llama" else 1
         if self.hidden_size % (even * self.heads):
-            raise ValueError(
-                f"hidden_size {self.hidden_size} must be {'an even' if even == 2 else 'a'} multiple of heads {self.heads}"
-            )
+            multiple = "an even multiple" if even == 2 else "a multiple"
+            raise ValueError(f"hidden_size {self.hidden_size} must be {multiple} of heads {self.heads}")
         return self
 
 

@@ -55,8 +55,8 @@ def rmsd(cv: RmsdCV, binding: Binding) -> Measure:
     present = np.isfinite(models).all((0, 2))
     if present.sum() < _ATOMS_OF_A_POSE:
         raise InputError(
-            f"{binding.place}: {present.sum()} of the {len(rows)} selected atoms exist in reference '{cv.reference}'; a "
-            f"superposition needs {_ATOMS_OF_A_POSE}: widen `selection`, or use another reference"
+            f"{binding.place}: {present.sum()} of the {len(rows)} selected atoms exist in reference '{cv.reference}'; "
+            f"a superposition needs {_ATOMS_OF_A_POSE}: widen `selection`, or use another reference"
         )
 
     def compute(points: np.ndarray) -> np.ndarray:

@@ -49,8 +49,8 @@ def select_training_frames(frames: pd.DataFrame, training_set: TrainingSet) -> T
         counts = frames["state"].value_counts().to_dict()
         named = " or ".join(f"'{state}'" for state in training_set.states)
         raise InputError(
-            f"training_set: no frame is in state {named} within {training_set.frames or 'all frames'}; frames per state "
-            f"are {counts}. Widen the state's region, or change the ranges"
+            f"training_set: no frame is in state {named} within {training_set.frames or 'all frames'}; frames per "
+            f"state are {counts}. Widen the state's region, or change the ranges"
         )
     index = np.flatnonzero(chosen)
     segment = frames["segment"].to_numpy()[index]

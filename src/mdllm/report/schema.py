@@ -1,7 +1,7 @@
 """The schema of `summary.json`: every number that a figure or a page quotes, as typed and described fields.
 
-`workflow/schemas/summary.schema.json` is written from these classes; a summary is validated by being built. A section that
-does not apply to a variant is null, and so is a value that does not exist.
+`workflow/schemas/summary.schema.json` is written from these classes; a summary is validated by being built. A section
+that does not apply to a variant is null, and so is a value that does not exist.
 """
 
 from pydantic import BaseModel, ConfigDict, Field

@@ -1,8 +1,9 @@
 """The contract of a tokenizer of backbones, and how fitted tokenizers and discretizers are kept.
 
 Axes: F frames, L residues, K codebook size. To add a tokenizer, write a module with a subclass of `Tokenizer` and its
-settings class (derived from `mdllm.config.choices.TokenizerSettings`), and name the latter in `TOKENIZERS` there or, from
-another package, in an entry point of the group `mdllm.tokenizers`. `mdllm.tokenizers.torsion_grid` is a short example.
+settings class (derived from `mdllm.config.choices.TokenizerSettings`), and name the latter in `TOKENIZERS` there or,
+from another package, in an entry point of the group `mdllm.tokenizers`. `mdllm.tokenizers.torsion_grid` is a short
+example.
 """
 
 import json
