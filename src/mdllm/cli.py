@@ -30,6 +30,24 @@ def report(folders: Annotated[list[Path], typer.Argument(help="results of system
     typer.echo("\n\n".join(map(render, folders)))
 
 
+@app.command(name="list")
+def choices() -> None:
+    """List what a config file can choose by name, that of installed packages included."""
+    from mdllm.config import choices
+    from mdllm.core.text_tables import aligned
+    from mdllm.figures.registry import figures
+
+    kinds = {
+        "tokenizers": choices.TOKENIZERS,
+        "discretizers": choices.DISCRETIZERS,
+        "models": choices.MODELS,
+        "sources": choices.SOURCES,
+        "collective variables": choices.VARIABLES,
+    }
+    rows = [(kind, "  ".join(registry.classes)) for kind, registry in kinds.items()]
+    typer.echo("\n".join(aligned([*rows, ("figures", "  ".join(figures()))])))
+
+
 @app.command()
 def schemas(
     check: Annotated[bool, typer.Option("--check", help="write nothing; fail if anything is wrong")] = False,

@@ -12,6 +12,7 @@ from analysis.chains import sample
 from analysis.kinetics_run import SETTINGS, TRAINING, analyze, four_states, lazier, psi_bins, write_exact, write_inputs
 from mdllm.analysis.kinetics.markov_models import MarkovModel, fit
 from mdllm.core.errors import InputError
+from mdllm.core.records import write_npz
 from mdllm.schemas import render
 
 CHAIN = four_states()
@@ -182,6 +183,31 @@ def test_the_error_of_the_slowest_timescale_is_over_the_runs_that_have_one(tmp_p
     of_runs = [fit(list(generated[run::5]), SETTINGS.lag, CHAIN.interval_ps, 4) for run in (0, 2, 4)]
     expected = np.std([model.timescales_ps(1)[0] for model in of_runs], ddof=1) / np.sqrt(3)
     assert model_of(output)["slowest_timescale_ps"]["standard_error"] == pytest.approx(expected)
+
+
+def test_a_model_that_never_leaves_a_state_is_a_result(tmp_path, caplog):
+    output = analyze(write_inputs(tmp_path, CHAIN, np.full((20, 300), 2)), tmp_path / "results")
+    found = tables(output)
+    states = found["populations"].query("source == 'model' and level == 'state'").set_index("name")
+    assert states["population"].to_dict() == {"A": 0, "B": 0, "C": 1, "D": 0}
+    assert states["population_msm"].isna().all()
+    assert found["timescales"].query("source == 'model'")["timescale_ps"].isna().all()
+    assert found["mfpt"].query("source == 'model'")["mfpt_ps"].isna().all()
+    assert (
+        found["chapman_kolmogorov"].query("source == 'model' and start == 'C' and end == 'C'")["estimated"].eq(1).all()
+    )
+    assert "no two of the 1 visited codes are connected" in caplog.text
+    verdict = model_of(output)["verdict"]
+    assert verdict.endswith("slowest timescale not judged")
+    assert "0 of 0 MFPTs (12 more not judged)" in verdict
+
+
+def test_md_that_never_leaves_a_state_is_an_error(tmp_path):
+    inputs = write_inputs(tmp_path, CHAIN, sample(CHAIN.matrix, 20, 300))
+    tokens = dict(np.load(inputs.codes))
+    write_npz(inputs.codes, **{**tokens, "codes": np.zeros_like(tokens["codes"])})
+    with pytest.raises(InputError, match="no two of the 1 visited codes are connected"):
+        analyze(inputs, tmp_path / "results")
 
 
 def test_a_disconnected_model_is_restricted_with_its_share(tmp_path, caplog):

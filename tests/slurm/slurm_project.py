@@ -41,7 +41,9 @@ class SlurmProject(Project):
 
     def one_job_per_system(self) -> None:
         """All stages of a system in one group on the CPU partition, as in docs/cluster.md for many small systems."""
-        self.profile["groups"] = dict.fromkeys([*self.profile["groups"], "train", "rollout", "draw_variants_structures"], "system")
+        self.profile["groups"] = dict.fromkeys(
+            [*self.profile["groups"], "train", "rollout", "draw_variants_structures"], "system"
+        )
         del self.profile["set-resources"]
         self.save_profile()
 

@@ -168,7 +168,8 @@ def _tables_of(
     lag = settings.lag // step
     trajectories.require(lag * settings.chapman_kolmogorov_steps)
     lags = [*_in_frames(settings.lags, step, f"{source}: lags", interval), lag]
-    fitted = fit_lags(trajectories, lags, settings.posterior_samples, seed)
+    # MD must tell something to learn; a model that never moves is a result.
+    fitted = fit_lags(trajectories, lags, settings.posterior_samples, seed, needed=source == MD)
     for at_lag in fitted.values():
         if at_lag.model.share_kept < 1:
             logger.warning(
