@@ -1,5 +1,6 @@
 # make demo   the whole workflow on Trp-cage, both directions, then a table of the results
 # make demo-kinetics   nano-GPT, LSTM and Markov model on a model potential and on alanine dipeptide
+# make picture   the picture of the README, from the results of the demo
 # make test   all tests
 # make lint   ruff, snakefmt, snakemake --lint, config files against their JSON Schemas
 # make venv   only the environment that the others use
@@ -11,7 +12,7 @@ BIN := .venv/bin
 SLURM_TESTS ?= slurm
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: venv demo demo-kinetics test lint schemas bench bench-gpu bench-slurm test-slurm slurm-events
+.PHONY: venv demo picture demo-kinetics test lint schemas bench bench-gpu bench-slurm test-slurm slurm-events
 
 venv: .venv/complete
 
@@ -26,6 +27,9 @@ venv: .venv/complete
 demo: venv
 	$(BIN)/snakemake --profile profiles/local --config only=trp_cage
 	$(BIN)/mdllm report results/trp_cage
+
+picture:
+	$(BIN)/python docs/picture.py results/trp_cage/main/figures/plane.png docs/images/demo.png
 
 demo-kinetics: venv
 	$(BIN)/snakemake --profile profiles/local --config only=four_state,alanine_psi
