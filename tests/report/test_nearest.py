@@ -91,3 +91,10 @@ def test_what_is_missing_is_not_left_out_of_the_whole():
     lines = table({"lstm": {"kinetics": {"reference": "md", "comparisons": {"model": comparisons}}}}).splitlines()
     assert "| MFPTs together | none |" in lines
     assert "| all together | none |" in lines
+
+
+def test_a_single_model_stands_alone():
+    comparisons = {"populations": [row(9, 1)], "mfpt_ps": [], "slowest_timescale_ps": row(9, 1)}
+    text = table({"main": {"kinetics": {"reference": "md", "comparisons": {"model": comparisons}}}})
+    assert "| population of A | 1.00 |" in text.splitlines()
+    assert "nearest" not in text

@@ -55,15 +55,17 @@ def table(summaries: Mapping[str, dict]) -> str:
     lines = [markdown_row(["quantity", *names]), markdown_row(["---", *["---:"] * len(names)])]
     for quantity, rows in found.items():
         further = excess(rows)
-        lines.append(markdown_row([quantity, *(_cell(rows[name]["distance"], further[name]) for name in names)]))
+        cells = (_cell(rows[name]["distance"], further[name] if len(names) > 1 else None) for name in names)
+        lines.append(markdown_row([quantity, *cells]))
     for title, kind in (("MFPTs together", "MFPT"), ("all together", "")):
         rows = [rows for quantity, rows in found.items() if quantity.startswith(kind)]
         lines.append(markdown_row([title, *(_together([row[name]["distance"] for row in rows]) for name in names)]))
-    note = (
-        f"Distances from {reference} in combined standard errors; together: their root mean square. In brackets: by "
-        "how many of its standard errors the deviation exceeds that of the nearest model; up to "
-        f"{WITHIN} that may be chance."
-    )
+    note = f"Distances from {reference} in combined standard errors; together: their root mean square."
+    if len(names) > 1:
+        note += (
+            " In brackets: by how many of its standard errors the deviation exceeds that of the nearest model; up to "
+            f"{WITHIN} that may be chance."
+        )
     return "\n".join([*lines, "", note])
 
 
@@ -87,6 +89,8 @@ def _together(distances: list[float | None]) -> str:
 
 
 def _cell(distance: float | None, further: float | None) -> str:
+    """A distance, and in brackets by how much it is further than the nearest, where there are others."""
     if distance is None:
         return "none"
-    return f"{abs(distance):.2f} ({'nearest' if further == 0 else f'{further:.1f}'})"
+    beside = {None: "", 0: " (nearest)"}.get(further, f" ({further or 0:.1f})")
+    return f"{abs(distance):.2f}{beside}"

@@ -13,7 +13,7 @@ from pathlib import Path
 import MDAnalysis as mda
 import numpy as np
 
-from mdllm.config.settings.stages import FoldToken4Settings
+from mdllm.tokenizers.foldtoken4.settings import FoldToken4Settings
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import rmsd
 from mdllm.prepare.backbone import BackboneAtoms
