@@ -1,6 +1,7 @@
 # make demo   the whole workflow on Trp-cage, both directions, then a table of the results
 # make demo-kinetics   nano-GPT, LSTM and Markov model on a model potential and on alanine dipeptide
 # make test   all tests
+# make test-fast   those that take no more than seconds, and run no workflow
 # make lint   ruff, snakefmt, snakemake --lint, config files against their JSON Schemas
 # make venv   only the environment that the others use
 # make bench, make bench-gpu, make bench-slurm   measurements; records in benchmarks/records/
@@ -11,7 +12,7 @@ BIN := .venv/bin
 SLURM_TESTS ?= slurm
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: venv demo demo-kinetics test lint schemas bench bench-gpu bench-slurm test-slurm slurm-events
+.PHONY: venv demo demo-kinetics test test-fast lint schemas bench bench-gpu bench-slurm test-slurm slurm-events
 
 venv: .venv/complete
 
@@ -30,9 +31,14 @@ demo-kinetics: venv
 	$(BIN)/snakemake --profile profiles/local --config only=four_state,alanine_psi
 	PYTHONPATH=src $(BIN)/python -m mdllm.report.kinetics_report results/four_state results/alanine_psi
 
-# Files of tests are shared among as many processes as there are cores.
+# Groups of tests (tests/conftest.py) are shared among as many processes as there are cores, in their order.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadgroup --no-loadscope-reorder
+
 test: venv
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(PYTEST)
+
+test-fast: venv
+	$(PYTEST) -m "not slow and not slurm"
 
 # Needs root, and the Debian packages slurm-wlm and munge: starts a SLURM of its own on this host.
 test-slurm: venv
