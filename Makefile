@@ -1,5 +1,6 @@
 # make demo   the whole workflow on Trp-cage, both directions, then a table of the results
 # make demo-kinetics   nano-GPT, LSTM and Markov model on a model potential and on alanine dipeptide
+# make picture   the picture of the README, from the results of the demo
 # make test   all tests
 # make test-fast   those that take no more than seconds, and run no workflow
 # make lint   ruff, snakefmt, snakemake --lint, config files against their JSON Schemas
@@ -12,24 +13,28 @@ BIN := .venv/bin
 SLURM_TESTS ?= slurm
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: venv demo demo-kinetics test test-fast lint schemas bench bench-gpu bench-slurm test-slurm slurm-events
+.PHONY: venv demo picture demo-kinetics test test-fast lint schemas bench bench-gpu bench-slurm test-slurm slurm-events
 
 venv: .venv/complete
 
-.venv/complete: requirements.txt
+.venv/complete: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "$$($(PYTHON) --version) is too old: mdllm needs 3.11 or newer; set PYTHON=/path/to/python3" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
 demo: venv
 	$(BIN)/snakemake --profile profiles/local --config only=trp_cage
-	PYTHONPATH=src $(BIN)/python -m mdllm.report.table results/trp_cage
+	$(BIN)/mdllm report results/trp_cage
+
+picture:
+	$(BIN)/python docs/picture.py results/trp_cage/main/figures/plane.png docs/images/demo.png
 
 demo-kinetics: venv
 	$(BIN)/snakemake --profile profiles/local --config only=four_state,alanine_psi
-	PYTHONPATH=src $(BIN)/python -m mdllm.report.kinetics_report results/four_state results/alanine_psi
+	$(BIN)/mdllm report results/four_state results/alanine_psi
 
 # Groups of tests (tests/conftest.py) are shared among as many processes as there are cores, in their order.
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadgroup --no-loadscope-reorder
@@ -52,19 +57,19 @@ lint: venv
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
-	PYTHONPATH=src $(BIN)/python -m mdllm.config.schemas --check
+	$(BIN)/mdllm schemas --check
 
 schemas: venv
-	PYTHONPATH=src $(BIN)/python -m mdllm.config.schemas
+	$(BIN)/mdllm schemas
 
 bench: venv
-	PYTHONPATH=src $(BIN)/python benchmarks/tokenizer.py
-	PYTHONPATH=src $(BIN)/python benchmarks/rollout.py
-	PYTHONPATH=src $(BIN)/python benchmarks/workflow.py
-	PYTHONPATH=src $(BIN)/python benchmarks/kinetics.py
+	$(BIN)/python benchmarks/tokenizer.py
+	$(BIN)/python benchmarks/rollout.py
+	$(BIN)/python benchmarks/workflow.py
+	$(BIN)/python benchmarks/kinetics.py
 
 bench-gpu: venv
-	PYTHONPATH=src $(BIN)/python benchmarks/llm.py
+	$(BIN)/python benchmarks/llm.py
 
 bench-slurm: venv
-	PYTHONPATH=src $(BIN)/python benchmarks/slurm_overhead.py
+	$(BIN)/python benchmarks/slurm_overhead.py

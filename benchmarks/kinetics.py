@@ -11,22 +11,22 @@ import numpy as np
 import torch
 from record import write_record
 
-from mdllm.config.settings.sequence import LstmModel, MarkovModel, NanoGptModel
 from mdllm.config.settings.stages import RolloutSettings
 from mdllm.language.vocabulary import Vocabulary
 from mdllm.models.base import build_model
 from mdllm.models.rollout.generation import frame_generator
 from mdllm.models.rollout.sampling import FrameUniforms
+from mdllm.models.settings import LstmSettings, MarkovSettings, NanoGptSettings
 
 CODES, CONTEXT, KEEP = 4, 32, 16
 REPLICAS = (1, 16, 64, 250, 500)
 SECONDS = 4.0
 MODELS = {
-    "nanogpt": NanoGptModel(name="nanogpt", hidden_size=32, heads=2),
-    "nanogpt_gpt2": NanoGptModel(name="nanogpt", decoder="gpt2", hidden_size=32, heads=2),
-    "lstm": LstmModel(name="lstm"),
-    "lstm_1024": LstmModel(name="lstm", embedding_size=128, hidden_size=1024),
-    "markov": MarkovModel(name="markov"),
+    "nanogpt": NanoGptSettings(name="nanogpt", hidden_size=32, heads=2),
+    "nanogpt_gpt2": NanoGptSettings(name="nanogpt", decoder="gpt2", hidden_size=32, heads=2),
+    "lstm": LstmSettings(name="lstm"),
+    "lstm_1024": LstmSettings(name="lstm", embedding_size=128, hidden_size=1024),
+    "markov": MarkovSettings(name="markov"),
 }
 
 

@@ -23,7 +23,7 @@ import torch
 from record import write_record
 from transformers import MistralConfig, MistralForCausalLM
 
-from mdllm.config.settings.stages import PretrainedModel, RolloutSettings
+from mdllm.config.settings.stages import RolloutSettings
 from mdllm.language.text.language import TextLanguage
 from mdllm.language.vocabulary import Vocabulary
 from mdllm.language.windows import Windows
@@ -31,6 +31,7 @@ from mdllm.models.pretrained import build
 from mdllm.models.rollout.generation import FrameGenerator
 from mdllm.models.rollout.sampling import frame_uniforms
 from mdllm.models.rollout.text_generation import TextFrameGenerator
+from mdllm.models.settings import PretrainedSettings
 from mdllm.models.training.objective import objective
 from mdllm.models.training.train import collate
 
@@ -111,7 +112,7 @@ def windows_of(language) -> dict[str, torch.Tensor]:
     return collate(list(windows))
 
 
-def measure(settings: PretrainedModel, language, config: MistralConfig) -> dict:
+def measure(settings: PretrainedSettings, language, config: MistralConfig) -> dict:
     """One training step (2 windows, forward, backward, update) and one rollout frame of one replica."""
     batch = windows_of(language)
     windows, tokens = batch["input_ids"].shape
@@ -189,7 +190,7 @@ def main() -> None:
         results[name] = importlib.metadata.version(name) if importlib.util.find_spec(name) else None
     with tempfile.TemporaryDirectory() as folder:
         config = write_base(Path(folder), SMALL if small else SEVEN_B, device)
-        settings = PretrainedModel(
+        settings = PretrainedSettings(
             name="pretrained", base=folder, quantization=quantization, max_length=9200, device=device
         )
         for name, language in languages(small).items():

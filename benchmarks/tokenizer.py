@@ -21,11 +21,10 @@ import numpy as np
 from MDAnalysisTests.datafiles import DCD, DCD2, PSF
 from record import ROOT, write_record
 
-from mdllm.config.plan import read_yaml
-from mdllm.config.settings.stages import MultiscaleSettings
-from mdllm.config.settings.system import PackageSource
+from mdllm.config.reading import read_yaml
 from mdllm.core.geometry import backbone_torsions, circular_difference, rmsd
-from mdllm.sources.acquire import fetch_package
+from mdllm.sources.package import PackageSource, fetch_package
+from mdllm.tokenizers.multiscale.settings import MultiscaleSettings
 from mdllm.tokenizers.multiscale.tokenizer import Multiscale
 
 CACHE = Path(os.environ.get("MDLLM_CACHE", ROOT / ".cache" / "mdllm"))
@@ -59,7 +58,8 @@ def read_trp_cage() -> np.ndarray:
     source = PackageSource.model_validate(read_yaml(ROOT / "config" / "systems" / "trp_cage.yaml")["source"])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return read_backbones(mda.Universe(*map(str, fetch_package(source, CACHE))))
+        topology, trajectories = fetch_package(source, CACHE)
+        return read_backbones(mda.Universe(str(topology), *map(str, trajectories)))
 
 
 def read_t4_lysozyme() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mdllm.config.plan import read_yaml
-from mdllm.config.settings.system import PackageSource
+from mdllm.config.reading import read_yaml
 from mdllm.core.errors import InputError
-from mdllm.sources.acquire import fetch_package
+from mdllm.sources.package import PackageSource, fetch_package
 from prepared import Prepared, prepare_trp_cage
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,7 +44,7 @@ def trp_cage_files(cache) -> tuple[Path, Path]:
     """Topology and trajectory of the demo system, fetched once into the cache."""
     source = PackageSource.model_validate(read_yaml(ROOT / "config" / "systems" / "trp_cage.yaml")["source"])
     try:
-        topology, trajectory = fetch_package(source, cache)
+        topology, (trajectory,) = fetch_package(source, cache)
     except InputError as error:
         if "could not be fetched" in str(error):
             pytest.skip(f"the Trp-cage trajectory is neither cached nor to be had from the package index: {error}")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mdllm.config.settings.stages import FoldToken4Settings
+from mdllm.tokenizers.foldtoken4.settings import FoldToken4Settings
 from mdllm.tokenizers.foldtoken4.tokenizer import FoldToken4
 
 LEVEL = 5

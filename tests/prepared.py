@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from mdllm.config.plan import read_yaml
-from mdllm.config.settings.system import FilesSource, Observables, SystemSettings, TrainingSet
+from mdllm.config.reading import read_yaml
+from mdllm.config.settings.system import Observables, SystemSettings, TrainingSet
 from mdllm.core.trajectories import open_backbone
 from mdllm.observables.bound import BoundObservables, bind
+from mdllm.prepare.run import prepare
 from mdllm.prepare.training_set import TrainingFrames, select_training_frames
-from mdllm.prepare.trajectory import prepare
 from mdllm.sources.acquire import acquire
+from mdllm.sources.files import FilesSource
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -24,11 +25,11 @@ class Prepared:
 
     @property
     def topology(self) -> Path:
-        return self.folder / "backbone.pdb"
+        return self.folder / "topology.pdb"
 
     @property
     def trajectory(self) -> Path:
-        return self.folder / "backbone.xtc"
+        return self.folder / "trajectory.xtc"
 
     def universe(self):
         return open_backbone(self.topology, self.trajectory)
@@ -50,10 +51,11 @@ def prepare_trp_cage(folder: Path, files: tuple[Path, Path]) -> Prepared:
     source = FilesSource(type="files", topology=str(files[0]), trajectories=[str(files[1])])
     prepare(
         acquire(source, folder),
-        selection=system.selection,
+        residues=system.selection,
+        atoms=None,
         frame_interval_ps=None,
         stride=1,
-        observables=system.of_states(),
+        observables=system.with_only(system.variables_of_states()),
         output=folder,
     )
     return Prepared(folder, system, pd.read_parquet(folder / "frames.parquet"))

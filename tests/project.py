@@ -13,6 +13,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_S = 240
+FIGURES_ALONE = ("--snakefile", str(ROOT / "workflow" / "figures.smk"))
 # Small enough for a test, and otherwise the demo: the same trajectory, tokenizer, model and stages.
 SMALL = {
     "tokenizer": {"codebook_size": 64, "fit_frames": 400},

@@ -13,13 +13,18 @@ from mdllm.analysis.kinetics.analyze import KineticsInputs, analyze_kinetics, an
 from mdllm.analysis.kinetics.markov_models import MarkovModel
 from mdllm.config.settings.kinetics import KineticsSettings
 from mdllm.core.records import write_json, write_npz
+from mdllm.report.summarize import SummaryInputs, summarize
 
 SETTINGS = KineticsSettings(
     lags=[1, 2, 5, 10, 20], lag=5, commit=[1, 2, 5, 10], chapman_kolmogorov_steps=4, posterior_samples=20
 )
 TRAINING = {
     "validation_loss": 0.2, "baseline_frequencies": 1.3, "baseline_persistence": 0.25, "parameters": 12,
-    "device": "cpu", "training_seconds": 2.5,
+    "device": "cpu", "training_seconds": 2.5, "persistence_weight": 0.9, "steps": 10, "best_step": 5,
+}  # fmt: skip
+CONDITIONS = {
+    "preset": "cpu", "tokenizer": "bins", "model": "nanogpt", "form": "codes", "context_frames": 5, "temperature": 1.0,
+    "top_k": 100, "top_p": 1.0, "epsilon_cutoff": 0.0, "seed": 0, "training_states": None,
 }  # fmt: skip
 
 
@@ -78,7 +83,13 @@ def write_inputs(
     )
     chain.codebook.to_csv(folder / "codebook.csv", index=False)
     for number, codes in enumerate(generated):
-        write_npz(folder / f"rollout_{number}.npz", codes=codes[..., None].astype(np.int32))
+        values = np.zeros(codes.shape)
+        write_npz(
+            folder / f"rollout_{number}.npz",
+            codes=codes[..., None].astype(np.int32),
+            log_likelihood=values,
+            entropy=values,
+        )
     write_json(folder / "training.json", {**TRAINING, **(training or {})})
     return KineticsInputs(
         folder / "tokens.npz",
@@ -113,5 +124,7 @@ def analyze(inputs: KineticsInputs, output: Path, settings=SETTINGS, **about) ->
     common = {"settings": settings, "confidence": 0.95, "seed": 0}
     if not inputs.md.exists():
         analyze_md(inputs.codes, inputs.codebook, output=inputs.md, **common)
-    analyze_kinetics(inputs, output=output, **common, **names)
+    analyze_kinetics(inputs, output=output / "kinetics", **common, **names)
+    files = SummaryInputs(inputs.codes, inputs.trainings, inputs.rollouts[0], kinetics=output / "kinetics")
+    write_json(output / "summary.json", summarize(files, **names, confidence=0.95, conditions=CONDITIONS))
     return output

@@ -13,6 +13,7 @@ from mdllm.analysis.discovery.analyze import AnalysisInputs, analyze
 from mdllm.config.settings.stages import AnalysisSettings
 from mdllm.core.records import write_json, write_npz
 from mdllm.core.trajectories import TrajectoryWriter, read_backbone
+from mdllm.report.summarize import SummaryInputs, summarize
 
 REPLICAS, FRAMES = 8, 40
 NOISE_NM = 0.004
@@ -50,7 +51,8 @@ def write_run(folder: Path, prepared) -> AnalysisInputs:
         )
     pd.concat(tables, ignore_index=True).to_parquet(folder / "index.parquet")
     residues = len(universe.residues)
-    write_npz(folder / "codes.npz", frame=prepared.frames["frame"].to_numpy()[index])
+    frame, codes = prepared.frames["frame"].to_numpy()[index], np.zeros((len(index), residues), np.int32)
+    write_npz(folder / "codes.npz", frame=frame, codes=codes, codebook_size=np.int32(128))
     write_npz(
         folder / "rollout.npz",
         codes=np.zeros((REPLICAS, FRAMES, residues), np.int32),
@@ -66,9 +68,7 @@ def write_run(folder: Path, prepared) -> AnalysisInputs:
         trajectory=prepared.trajectory,
         frames=prepared.folder / "frames.parquet",
         codes=folder / "codes.npz",
-        fidelity=folder / "fidelity.json",
         training=folder / "training.json",
-        rollout=folder / "rollout.npz",
         ensemble=folder / "ensemble.xtc",
         roundtrip=folder / "roundtrip.xtc",
         frequencies=folder / "frequencies.xtc",
@@ -84,7 +84,13 @@ _TRAINING = {
     "steps": 100,
     "best_step": 80,
     "parameters": 1000,
+    "device": "cpu",
+    "training_seconds": 12.0,
 }
+CONDITIONS = {
+    "preset": "cpu", "tokenizer": "multiscale", "model": "mistral", "form": "codes", "context_frames": 5,
+    "temperature": 1.0, "top_k": 100, "top_p": 0.95, "epsilon_cutoff": 0.0, "seed": 0, "training_states": ["A"],
+}  # fmt: skip
 
 
 def _fidelity(residues: int, frames: int) -> dict:
@@ -149,9 +155,22 @@ def analyze_run(folder: Path, prepared) -> Path:
         about=prepared.system.description,
         plane=prepared.system.plane,
         observables=prepared.observables,
-        training_state="A",
+        training_states=["A"],
         settings=AnalysisSettings(resamples=500),
         seed=0,
-        output=folder / "output",
+        output=folder / "output" / "analysis",
     )
+    write_json(folder / "output" / "summary.json", _summary(folder, prepared))
     return folder / "output"
+
+
+def _summary(folder: Path, prepared) -> dict:
+    files = SummaryInputs(
+        codes=folder / "codes.npz",
+        trainings=[folder / "training.json"],
+        rollout=folder / "rollout.npz",
+        fidelity=folder / "fidelity.json",
+        analysis=folder / "output" / "analysis",
+    )
+    names = {"system": "trp_cage", "variant": "main", "about": prepared.system.description}
+    return summarize(files, **names, confidence=0.95, conditions=CONDITIONS)

@@ -1,16 +1,20 @@
 """The whole analysis on real MD frames with a model whose truth is known."""
 
+import json
+
 import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.synthetic import FRAMES, REPLICAS, write_run
+from analysis.synthetic import CONDITIONS, FRAMES, REPLICAS, write_run
 from mdllm.analysis.discovery.ensembles import open_ensembles
 from mdllm.analysis.quality.geometry import METRICS
 from mdllm.core.errors import InputError
 from mdllm.core.records import read_json, read_npz
-from mdllm.report.summary import SCHEMA_FILE, QualityMetric, _quality, render_schema
+from mdllm.report.schema import QualityMetric
+from mdllm.report.summarize import _quality
+from mdllm.schemas import render
 
 
 @pytest.fixture(scope="module")
@@ -77,12 +81,14 @@ def test_discovery_tells_the_truth_that_was_put_in(analyzed):
 
 def test_the_summary_follows_its_schema_and_the_tables(analyzed):
     summary = read_json(analyzed / "summary.json")
-    assert SCHEMA_FILE.read_text() == render_schema(), "run `python -m mdllm.report.summary`"
-    jsonschema.validate(summary, read_json(SCHEMA_FILE))
+    jsonschema.validate(summary, json.loads(render("summary")))
     table = pd.read_csv(analyzed / "analysis" / "discovery.csv").set_index(["state", "source"])
     assert summary["discovery"]["B"]["model"]["share"]["value"] == table.loc[("B", "model"), "share"]
     assert summary["discovery"]["B"]["roundtrip"]["replicas_reached"] is None
     assert summary["training"]["beats_baselines"] is True
+    assert summary["kinetics"] is None
+    made = {"codebook_size": 128, "replicas": REPLICAS, "frames": FRAMES, "training_frames": 491}
+    assert summary["conditions"] == {**CONDITIONS, **made}
     assert summary["rollout"] == {
         "replicas": REPLICAS,
         "frames": FRAMES,

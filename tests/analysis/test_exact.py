@@ -9,8 +9,9 @@ from scipy.linalg import expm
 from scipy.sparse import csc_array
 
 from mdllm.analysis.kinetics.exact import Propagator, exact_tables, solve
-from mdllm.config.settings.kinetics import KineticsSettings, PotentialSource
+from mdllm.config.settings.kinetics import KineticsSettings
 from mdllm.simulation.potentials.potentials import POTENTIALS
+from mdllm.simulation.potentials.settings import PotentialSource
 
 SOURCE = PotentialSource(type="potential", grid=0.2, save_interval=20.0)
 NAMES = ["D", "C", "B", "A"]

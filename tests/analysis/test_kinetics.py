@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +12,8 @@ from analysis.chains import sample
 from analysis.kinetics_run import SETTINGS, TRAINING, analyze, four_states, lazier, psi_bins, write_exact, write_inputs
 from mdllm.analysis.kinetics.markov_models import MarkovModel, fit
 from mdllm.core.errors import InputError
-from mdllm.report.kinetics_summary import SCHEMA_FILE, render_schema
+from mdllm.core.records import write_npz
+from mdllm.schemas import render
 
 CHAIN = four_states()
 TABLES = ("populations", "timescales", "mfpt", "transitions", "chapman_kolmogorov")
@@ -37,7 +39,7 @@ def slow(tmp_path_factory):
 
 
 def model_of(output):
-    return json.loads((output / "summary.json").read_text())["comparisons"]["model"]
+    return json.loads((output / "summary.json").read_text())["kinetics"]["comparisons"]["model"]
 
 
 def test_the_chain_itself_agrees_with_md(same):
@@ -66,8 +68,8 @@ def test_errors_of_several_trainings_hold_the_spread_between_them(same, tmp_path
     generated = np.array([sample(lazier(CHAIN.matrix, share), 50, 400, seed=9) for share in shares])
     output = analyze(write_inputs(tmp_path, CHAIN, generated), tmp_path / "results")
     summary = json.loads((output / "summary.json").read_text())
-    assert summary["trainings"] == 3
-    assert summary["runs"] == {"md": 5, "model": 3}
+    assert summary["training"]["trainings"] == 3
+    assert summary["kinetics"]["runs"] == {"md": 5, "model": 3}
     assert summary["training"]["training_seconds"] == pytest.approx(3 * TRAINING["training_seconds"])
     one, several = (
         tables(folder)["mfpt"].query("source == 'model' and method == 'direct'") for folder in (same, output)
@@ -116,9 +118,11 @@ def test_transitions_fall_with_the_commit_time(same):
     assert total.is_monotonic_decreasing
 
 
-def test_the_schema_is_what_is_written(same):
-    assert SCHEMA_FILE.read_text() == render_schema(), "run `python -m mdllm.report.kinetics_summary`"
+def test_the_summary_follows_its_schema(same):
     summary = json.loads((same / "summary.json").read_text())
+    jsonschema.validate(summary, json.loads(render("summary")))
+    assert summary["discovery"] is None
+    summary = summary["kinetics"]
     assert summary["reference"] == "md"
     assert summary["nanoseconds"] == {"md": 200.0, "model": 100.0}
     assert summary["share_kept"] == {"md": 1.0, "model": 1.0}
@@ -181,10 +185,35 @@ def test_the_error_of_the_slowest_timescale_is_over_the_runs_that_have_one(tmp_p
     assert model_of(output)["slowest_timescale_ps"]["standard_error"] == pytest.approx(expected)
 
 
+def test_a_model_that_never_leaves_a_state_is_a_result(tmp_path, caplog):
+    output = analyze(write_inputs(tmp_path, CHAIN, np.full((20, 300), 2)), tmp_path / "results")
+    found = tables(output)
+    states = found["populations"].query("source == 'model' and level == 'state'").set_index("name")
+    assert states["population"].to_dict() == {"A": 0, "B": 0, "C": 1, "D": 0}
+    assert states["population_msm"].isna().all()
+    assert found["timescales"].query("source == 'model'")["timescale_ps"].isna().all()
+    assert found["mfpt"].query("source == 'model'")["mfpt_ps"].isna().all()
+    assert (
+        found["chapman_kolmogorov"].query("source == 'model' and start == 'C' and end == 'C'")["estimated"].eq(1).all()
+    )
+    assert "no two of the 1 visited codes are connected" in caplog.text
+    verdict = model_of(output)["verdict"]
+    assert verdict.endswith("slowest timescale not judged")
+    assert "0 of 0 MFPTs (12 more not judged)" in verdict
+
+
+def test_md_that_never_leaves_a_state_is_an_error(tmp_path):
+    inputs = write_inputs(tmp_path, CHAIN, sample(CHAIN.matrix, 20, 300))
+    tokens = dict(np.load(inputs.codes))
+    write_npz(inputs.codes, **{**tokens, "codes": np.zeros_like(tokens["codes"])})
+    with pytest.raises(InputError, match="no two of the 1 visited codes are connected"):
+        analyze(inputs, tmp_path / "results")
+
+
 def test_a_disconnected_model_is_restricted_with_its_share(tmp_path, caplog):
     codes = np.concatenate([sample(CHAIN.matrix[:2, :2] + [[0.01, 0], [0, 0.01]], 30, 300), np.full((10, 300), 3)])
     output = analyze(write_inputs(tmp_path, CHAIN, codes), tmp_path / "results")
-    assert json.loads((output / "summary.json").read_text())["share_kept"]["model"] == pytest.approx(0.75)
+    assert json.loads((output / "summary.json").read_text())["kinetics"]["share_kept"]["model"] == pytest.approx(0.75)
     assert "restricted to 2 connected codes with 75.00 % of the transitions" in caplog.text
 
 
@@ -221,7 +250,7 @@ def test_exact_kinetics_become_the_reference(tmp_path):
     exact, codes = MarkovModel.of_matrix(CHAIN.matrix, CHAIN.interval_ps), np.arange(4)
     folder, names = write_exact(tmp_path / "exact", CHAIN, SETTINGS.lags), list("ABCD")
     output = analyze(replace(inputs, exact=folder), tmp_path / "results")
-    summary = json.loads((output / "summary.json").read_text())
+    summary = json.loads((output / "summary.json").read_text())["kinetics"]
     assert set(summary["comparisons"]) == {"model", "md"}
     assert summary["slowest_timescale_exact_ps"] == pytest.approx(exact.timescales_ps(1)[0])
     own = tables(output)["mfpt"].query("source == 'model' and method == 'direct'").set_index(["start", "end"])

@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mdllm.config.plan import Plan, merge, read_yaml
-from mdllm.config.schemas import problems
-from mdllm.config.settings.stages import StageSettings
+from mdllm.config.plan import Plan
+from mdllm.config.reading import merge, read_yaml
+from mdllm.config.settings.stages import StageSettings, sections
+from mdllm.config.systems import VARIANT_STAGES
 from mdllm.core.errors import InputError
+from mdllm.schemas import problems
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,7 +48,7 @@ def plan(folder, **run):
 
 
 def test_the_configuration_of_this_repository_is_valid():
-    assert problems() == []
+    assert problems(ROOT) == []
     assert Plan(read_yaml(ROOT / "config" / "config.yaml"), ROOT / "config").runs() == [
         ("trp_cage", "main"),
         ("trp_cage", "from_b"),
@@ -74,6 +76,25 @@ def test_the_configuration_of_this_repository_is_valid():
         ({"variants": {"v": {"prepare": {"stride": 2}}}}, "write a second system file"),
         ({"variants": {"v": {"training_set": {"state": "C"}}}}, r"variants\.v\.training_set\.state: 'C'"),
         ({"variants": {"v": {"rollout": {"top_p": 2}}}}, r"rollout\.top_p: Input should be less than or equal to 1"),
+        ({"kind": "kinetics"}, r"kind: this key is gone; remove it: .* takes `main: false`"),
+        ({"main": False}, r"main: false leaves nothing to run; define `variants`"),
+        ({"training_set": {"state": "A", "frames": [[5, 2]]}}, r"training_set: frames: range \[5, 2\] is reversed"),
+        ({"training_set": {"state": []}}, r"training_set: state: name at least one state"),
+        ({"training_set": {"state": ["A", "C"]}}, r"training_set\.state names 'C'"),
+        ({"training_set": None}, r"training_set: this key is required where residues are coded"),
+        ({"atoms": "all"}, r"atoms has no effect: residues are coded"),
+        ({"stages": {"language": {"context_frames": 3}, "rollout": {"keep_frames": 4}}}, "keep_frames 4 is more than"),
+        (
+            {"stages": {"language": {"form": "text"}}},
+            r"language\.form: text needs a pretrained model, and model\.name is",
+        ),
+        ({"stages": {"model": {"hidden_size": 30}}}, r"model: hidden_size 30 must be an even multiple of heads 4"),
+        (
+            {"variants": {"v": {"kinetics": {"trainings": 5}}}},
+            r"variants\.v\.kinetics\.trainings has no effect: there are",
+        ),
+        ({"stages": {"causal_trace": {"windows": 5}}}, r"stages\.causal_trace\.windows has no effect: a causal trace"),
+        ({"source": {"type": "shared", "system": "x"}}, "'x' is not simulated"),
     ],
 )
 def test_a_wrong_key_of_a_system_is_named(folder, change, message):
@@ -132,7 +153,7 @@ def test_a_variant_shares_what_its_overrides_do_not_touch(folder):
     }
     write(folder, {**system(), "variants": variants})
     found = plan(folder).systems["x"]
-    stages = ("tokenize", "fidelity", "finetune", "rollout", "decode", "analyze")
+    stages = ("tokenize", "fidelity", "train", "rollout", "decode", "analyze")
     provided = {name: [found.provider(name, stage) for stage in stages] for name in found.variants}
     assert provided["hot"] == ["main", "main", "main", "hot", "hot", "hot"]
     assert provided["hotter"] == ["main", "main", "main", "hot", "hotter", "hotter"]
@@ -142,10 +163,132 @@ def test_a_variant_shares_what_its_overrides_do_not_touch(folder):
 
 def kinetic_system(**variants):
     variables = {"type": "coordinate", "axis": "x"}
-    stages = {"tokenizer": {"name": "bins", "variable": "x", "bins": 4}}
+    stages = {"tokenizer": {"name": "bins", "variable": "x", "bins": 4, "low": -4, "high": 4}}
     states = {"left": {"x": [-9, 0]}, "right": {"x": [0, 9]}}
-    about = {"kind": "kinetics", "description": "a potential", "source": {"type": "potential", "name": "four_state"}}
+    about = {"main": False, "description": "a potential", "source": {"type": "potential", "name": "four_state"}}
     return {**about, "collective_variables": {"x": variables}, "states": states, "stages": stages, "variants": variants}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"states": {"left": {"x": [0, -9]}, "right": {"x": [0, 9]}}},
+            r"states\.left\.x: low 0.0 is not below high -9.0",
+        ),
+        ({"states": {"left": {"x": [-9, 0]}, "none": {"x": [0, 9]}}}, r"states\.none: this name marks frames outside"),
+        ({"states": {"left": {"x": [-9, 0]}}}, r"states: kinetics need two, and there is 1"),
+        ({"stages": {"prepare": {"stride": 10}}}, r"stages\.prepare\.stride has no effect: a model potential"),
+        ({"stages": {"tokenizer": {"variable": "z"}}}, r"tokenizer names 'z', which is not defined; defined are x"),
+        (
+            {"stages": {"tokenizer": {"name": "bins", "variable": "x", "low": None, "high": None}}},
+            "x is no angle that wr",
+        ),
+        ({"stages": {"tokenizer": {"name": "k_centers"}}}, r"k_centers reads atoms, and a model potential has none"),
+        (
+            {"stages": {"fidelity": {"unseen_frames": 5}}},
+            r"fidelity\.unseen_frames has no effect: tokenizer bins gives a",
+        ),
+        (
+            {"stages": {"kinetics": {"discretizer": {"name": "states"}}}},
+            r"discretizer\.name has no effect: tokenizer bins",
+        ),
+        ({"stages": {"kinetics": {"lag": 100}}}, r"is 500 generated frames, and rollout\.frames makes 200"),
+        ({"variants": {"m": {"model": {"name": "markov", "lag": 3}}}}, r"a lag of 10 MD frames does not fall on"),
+        (
+            {"variants": {"m": {"model": {"name": "markov"}, "training": {"max_steps": 5}}}},
+            r"max_steps has no effect: mo",
+        ),
+        ({"variants": {"m": {"training_set": {"state": "left"}}}}, r"training_set has no effect: it gives a frame one"),
+        ({"training_set": {"state": "left"}}, r"training_set has no effect: every variant gives a frame one code"),
+        ({"selection": "all"}, r"selection has no effect"),
+        ({"plane": ["x", "x"]}, r"plane has no effect"),
+        ({"atoms": "all"}, r"atoms has no effect on a model potential"),
+        ({"references": {"r": {"file": "r.pdb"}}}, r"references\.r has no effect: no variable is an RMSD to it"),
+        (
+            {"collective_variables": {"x": {"type": "radius_of_gyration"}}},
+            "type coordinate belongs to a model potential",
+        ),
+    ],
+)
+def test_what_was_accepted_in_silence_of_kinetics_is_an_error(folder, change, message):
+    content = kinetic_system(lstm={"model": {"name": "lstm"}})
+    stages = {**content["stages"], **change.get("stages", {})}
+    tokenizer = {**content["stages"]["tokenizer"], **change.get("stages", {}).get("tokenizer", {})}
+    if tokenizer["name"] == "k_centers":
+        tokenizer = {"name": "k_centers"}
+    write(folder, {**content, **change, "stages": {**stages, "tokenizer": tokenizer}})
+    with pytest.raises(InputError, match=message):
+        plan(folder)
+
+
+def test_an_rmsd_needs_its_reference_in_every_kind_of_system(folder):
+    content = {**system(), "stages": {"tokenizer": {"name": "bins", "variable": "psi2"}}}
+    content |= {"states": {"A": {"psi2": [-3.2, 0]}, "B": {"psi2": [0, 3.2]}}}
+    for key in ("training_set", "plane"):
+        del content[key]
+    write(folder, content)
+    assert not plan(folder).systems["x"].decoded
+    content["collective_variables"]["r"] = {"type": "rmsd", "reference": "crystal"}
+    write(folder, content)
+    with pytest.raises(InputError, match=r"collective_variables\.r\.reference names 'crystal'"):
+        plan(folder)
+    content["collective_variables"]["r"]["reference"] = "training_start"
+    write(folder, content)
+    with pytest.raises(InputError, match="an RMSD to training_start needs a training set"):
+        plan(folder)
+
+
+def test_an_override_for_all_systems_needs_an_effect_on_one_of_them(folder):
+    write(folder, kinetic_system(lstm={"model": {"name": "lstm"}}), "k")
+    overrides = {"kinetics": {"trainings": 3}}
+    both = Plan({"systems": ["x", "k"], "overrides": overrides}, folder).systems
+    assert list(both["x"].trained) == ["main"]
+    assert list(both["k"].trained) == ["lstm", "lstm_training2", "lstm_training3"]
+    with pytest.raises(InputError, match=r"--config: overrides\.kinetics\.trainings has no effect: there are kinetics"):
+        plan(folder, overrides=overrides)
+
+
+def test_what_the_tokenizer_makes_decides_which_stages_apply(folder):
+    variants = {
+        "kinetic": {"kinetics": {"discretizer": {"name": "states"}, "lag": 5}},
+        "torsion": {"tokenizer": {"name": "bins", "variable": "psi2"}, "model": {"name": "nanogpt"}},
+    }
+    content = {**system(), "states": {"A": {"psi2": [-3.2, 0]}, "B": {"psi2": [0, 3.2]}}, "variants": variants}
+    write(folder, content)
+    found = plan(folder).systems["x"]
+    runs = {name: {stage for stage in VARIANT_STAGES if found.runs(name, stage)} for name in found.variants}
+    always = {"tokenize", "train", "rollout", "summarize"}
+    assert runs["main"] == always | {"fidelity", "decode", "analyze"}
+    assert runs["kinetic"] == runs["main"] | {"discretize", "md_kinetics", "discretize_rollout", "kinetics"}
+    assert runs["torsion"] == always | {"md_kinetics", "kinetics", "trace"}
+    assert found.provider("kinetic", "train") == "main"
+    assert list(found.prepare()["observables"]["collective_variables"]) == ["psi2"]
+    with pytest.raises(InputError, match="there is no decode of the variant torsion"):
+        found.stage("torsion", "decode")
+
+
+def test_md_is_discretized_once_for_all_training_sets(folder):
+    kinetics = {"kinetics": {"discretizer": {"name": "states"}, "lag": 5}}
+    content = {**system(), "stages": kinetics, "variants": {"other": {"training_set": {"state": ["A", "B"]}}}}
+    write(folder, content)
+    found = plan(folder).systems["x"]
+    assert {
+        stage: found.provider("other", stage) for stage in ("discretize", "md_kinetics", "tokenize", "kinetics")
+    } == {
+        "discretize": "main",
+        "md_kinetics": "main",
+        "tokenize": "other",
+        "kinetics": "other",
+    }
+    assert found.training_set("other")["state"] == ["A", "B"]
+
+
+def test_a_section_that_a_stage_was_not_given_does_not_exist():
+    given = sections({"seed": 3, "rollout": {"frames": 7, "keep_frames": 9}})
+    assert (given.seed, given.rollout.frames) == (3, 7)
+    with pytest.raises(AttributeError):
+        given.language  # noqa: B018
 
 
 def test_trainings_differ_in_the_seed_and_share_the_tokens(folder):
@@ -154,10 +297,10 @@ def test_trainings_differ_in_the_seed_and_share_the_tokens(folder):
     found = plan(folder, overrides={"kinetics": {"trainings": 3}}).systems["x"]
     names = ["lstm", "lstm_training2", "lstm_training3"]
     assert list(found.trainings("lstm")) == names
-    assert [found.stage(name, "finetune")["seed"] for name in names] == [3, 4, 5]
+    assert [found.stage(name, "train")["seed"] for name in names] == [3, 4, 5]
     assert [found.stage(name, "rollout")["seed"] for name in names] == [3, 4, 5]
     assert [found.provider(name, "tokenize") for name in names] == ["lstm"] * 3
-    assert [found.provider(name, "finetune") for name in names] == names
+    assert [found.provider(name, "train") for name in names] == names
     assert list(found.variants) == ["lstm", "markov"]
 
 

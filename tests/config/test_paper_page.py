@@ -8,7 +8,8 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from mdllm.config.plan import Plan, read_yaml
+from mdllm.config.plan import Plan
+from mdllm.config.reading import read_yaml
 from mdllm.config.settings.stages import StageSettings
 from mdllm.config.settings.system import SystemSettings
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import MDAnalysis as mda
 import pytest
 
-from mdllm.config.plan import read_yaml
+from mdllm.config.reading import read_yaml
 from mdllm.config.settings.system import Observables, SystemSettings
 from mdllm.core.trajectories import backbone_universe
 from mdllm.observables.bound import bind

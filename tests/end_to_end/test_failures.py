@@ -23,7 +23,7 @@ def test_fewer_frames_than_a_window_are_counted(finished, tmp_path):
     system["training_set"]["frames"] = [[442, 500]]
     project.write("config/systems/trp_cage.yaml", system)
     out = project.run("results/trp_cage/main/model", ok=False)
-    assert "finetune: of 59 training frames in 1 contiguous stretches" in out
+    assert "train: of 59 training frames in 1 contiguous stretches" in out
     assert "lower language.context_frames" in out
     assert "Traceback" not in out
 
@@ -37,7 +37,7 @@ def test_a_disk_that_fills_up_is_told_and_the_same_command_goes_on(finished, sma
     used = sum(file.stat().st_blocks * 512 for file in small_disk.folder.rglob("*"))
     small_disk.change(f"size={used + 1_000_000}")
     out = project.run(target, ok=False)
-    assert "finetune: the disk is full: " in out
+    assert "train: the disk is full: " in out
     assert str(results) in out
     assert "Make room, and give the same command again" in out
     assert "Traceback" not in out

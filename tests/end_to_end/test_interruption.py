@@ -24,7 +24,7 @@ def test_killed_in_three_stages_and_still_the_same(finished, tmp_path):
     )
     assert not (results / "tokens" / "codes.npz").exists()
 
-    kill_when(project, TARGET, lambda: any(results.glob(".work/finetune-*/checkpoint-*/complete")))
+    kill_when(project, TARGET, lambda: any(results.glob(".work/train-*/checkpoint-*/complete")))
     assert not (results / "model" / "provenance.json").exists()
 
     kill_when(project, TARGET, lambda: any(results.glob(".work/rollout-*/batch-*/frames-*.npz")))

@@ -12,10 +12,12 @@ import pytest
 from mdllm.config.plan import Plan
 from mdllm.core.errors import InputError
 from mdllm.core.records import read_json, read_npz
-from mdllm.figures.kinetics.draw import FIGURES
+from mdllm.figures.registry import groups
 from project import ROOT, Project, small_kinetics
 
 pytestmark = pytest.mark.slow
+FIGURES = [kind.name for kind in groups()["variants_kinetics"]]
+DRAW = {"draw_variants_kinetics", "draw_training", "draw_causal_trace"}
 TRAININGS = ("lstm", "lstm_training2")
 
 
@@ -38,12 +40,14 @@ def four_state(tmp_path_factory, cache):
 def test_all_models_and_figures_of_the_model_potential(four_state):
     results = four_state.folder / "results" / "four_state"
     assert figures(results / "figures") == {f"{name}.{ending}" for name in FIGURES for ending in ("png", "pdf")}
-    assert figures(results / "nanogpt" / "figures") == {"causal_trace.png", "causal_trace.pdf"}
+    assert figures(results / "nanogpt" / "figures") == {
+        f"{name}.{ending}" for name in ("causal_trace", "loss") for ending in ("png", "pdf")
+    }
     for variant in ("nanogpt", "lstm", "markov", "mistral"):
         summary = json.loads((results / variant / "summary.json").read_text())
-        assert summary["reference"] == "exact"
-        assert summary["share_kept"]["md"] == 1.0
-        assert summary["trainings"] == (2 if variant == "lstm" else 1)
+        assert summary["kinetics"]["reference"] == "exact"
+        assert summary["kinetics"]["share_kept"]["md"] == 1.0
+        assert summary["training"]["trainings"] == (2 if variant == "lstm" else 1)
     with open(results / "figures" / "mfpt_table.csv") as table:
         pairs = {(row["start"], row["end"]) for row in csv.DictReader(table)}
     assert len(pairs) == 12
@@ -51,17 +55,17 @@ def test_all_models_and_figures_of_the_model_potential(four_state):
 
 def test_nothing_is_left_to_do_and_a_style_change_only_redraws(four_state):
     assert "Nothing to be done" in four_state.run()
-    assert four_state.would_run("--forcerun", "draw_kinetics") == {"draw_kinetics"}
+    assert four_state.would_run("--forcerun", "draw_variants_kinetics") == {"draw_variants_kinetics"}
 
 
 def test_every_figure_that_is_drawn_is_an_output_of_the_workflow(four_state):
-    listed = four_state.run("--dry-run", "--forcerun", "draw_kinetics")
+    listed = four_state.run("--dry-run", "--forcerun", "draw_variants_kinetics")
     assert all(f"results/four_state/figures/{name}.png" in listed for name in FIGURES)
 
 
 def test_another_confidence_is_analyzed_again_and_trains_nothing(four_state):
     changed = four_state.would_run("--config", "overrides={analysis: {confidence: 0.8}}")
-    assert changed == {"md_kinetics", "kinetics", "draw_kinetics"}
+    assert changed == {"md_kinetics", "kinetics", "summarize", *DRAW}
 
 
 def test_a_lag_longer_than_the_trajectories_is_refused_before_any_training(tmp_path, cache):
@@ -124,9 +128,9 @@ def test_alanine_dipeptide_from_a_structure_to_figures(alanine):
     assert not (results / "alanine_rmsd" / "raw" / "replica_0").exists()
     for system in ("alanine_psi", "alanine_rmsd"):
         summary = json.loads((results / system / "markov" / "summary.json").read_text())
-        assert summary["reference"] == "md"
+        assert summary["kinetics"]["reference"] == "md"
         assert "mfpt.png" in figures(results / system / "figures")
-        with open(results / system / "markov" / "tokens" / "codebook.csv") as table:
+        with open(results / system / "markov" / "tokens" / "tokenizer" / "codebook.csv") as table:
             counts = [int(row["count"]) for row in csv.DictReader(table)]
         assert sum(counts) == 800
     provenance = json.loads((results / "alanine_rmsd" / "markov" / "tokens" / "provenance.json").read_text())
@@ -153,7 +157,7 @@ def test_the_users_trajectories_of_a_protein_as_fip35(tmp_path, cache, trp_cage_
     project = Project(tmp_path, cache, {}, {"fip35": system})
     project.run()
     results = project.folder / "results" / "fip35"
-    summary = read_json(results / "markov" / "summary.json")
+    summary = read_json(results / "markov" / "summary.json")["kinetics"]
     assert summary["interval_ps"] == 200.0
     assert summary["nanoseconds"]["md"] == pytest.approx(0.2 * universe.trajectory.n_frames)
     assert len(summary["comparisons"]["model"]["mfpt_ps"]) == 2
@@ -163,7 +167,10 @@ def test_the_users_trajectories_of_a_protein_as_fip35(tmp_path, cache, trp_cage_
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"stages": {"tokenizer": {"name": "multiscale"}}}, "gives one code per residue; choose bins"),
+        (
+            {"stages": {"tokenizer": {"name": "multiscale"}}},
+            "training_set: this key is required where residues are coded",
+        ),
         ({"source": {"type": "shared", "system": "four_state"}}, "type coordinate belongs to a model potential"),
         ({"states": {"A": {"x": [0, 9]}, "B": {"z": [0, 1]}}}, "states.B names 'z', which is not defined"),
         ({"variants": {"figures": {}}}, "this name is taken by a folder of results"),

@@ -20,7 +20,7 @@ PATIENCE_S = 240
 
 
 def on_gpus(number: int) -> list[str]:
-    return ["--set-resources", f"finetune:gpu={number}", "--set-threads", f"finetune={number}", "--", TARGET]
+    return ["--set-resources", f"train:gpu={number}", "--set-threads", f"train={number}", "--", TARGET]
 
 
 def checksums(project) -> list[str]:
@@ -47,7 +47,7 @@ def test_two_processes_share_the_training_of_one(on_two, finished):
     records = [read_json(project.folder / MAIN / "model" / "provenance.json") for project in (on_two, finished)]
     assert [record["processes"] for record in records] == [2, 1]
     assert records[0]["inputs_sha256"] == records[1]["inputs_sha256"]
-    log = (on_two.folder / "logs/trp_cage/main/finetune.log").read_text()
+    log = (on_two.folder / "logs/trp_cage/main/train.log").read_text()
     assert log.count("validation loss") == 1
     assert not list((on_two.folder / MAIN / ".work").glob("*"))
 
@@ -61,7 +61,7 @@ def processes_of_training(project) -> list[int]:
             here = (process / "cwd").readlink() == project.folder
         except (FileNotFoundError, ProcessLookupError, PermissionError):  # it has ended, or is none of ours
             continue
-        if here and b"mdllm.models.training.processes" in command and b"accelerate.commands.launch" not in command:
+        if here and b"train-process" in command and b"accelerate.commands.launch" not in command:
             found.append(int(process.name))
     return found
 
@@ -77,7 +77,7 @@ def stop_after_a_checkpoint(project, victim: Callable[[Project], int], number: s
     """Send the signal to the process that `victim` picks: the log of the stage, once the workflow has failed."""
     head = project.start(*on_gpus(2))
     deadline, chosen = time.monotonic() + PATIENCE_S, None
-    while not any((project.folder / MAIN).glob(".work/finetune-*/checkpoint-*/complete")):
+    while not any((project.folder / MAIN).glob(".work/train-*/checkpoint-*/complete")):
         assert head.poll() is None, (project.folder / "snakemake.out").read_text()[-4000:]
         assert time.monotonic() < deadline
         # Chosen beforehand: on a busy host the few steps that are left are over before it is found.
@@ -87,7 +87,7 @@ def stop_after_a_checkpoint(project, victim: Callable[[Project], int], number: s
     os.kill(chosen, number)
     assert head.wait(PATIENCE_S) != 0
     assert processes_of_training(project) == []
-    return (project.folder / "logs/trp_cage/main/finetune.log").read_text()
+    return (project.folder / "logs/trp_cage/main/train.log").read_text()
 
 
 def test_sigterm_is_a_checkpoint_of_all(on_two, project):

@@ -31,9 +31,9 @@ def draw_into(folder: Path, draw, *arguments) -> Pictures:
     """The figures that `draw(*arguments, folder)` saves."""
     figures, save = {}, style.save
 
-    def keep(fig, stem, data):
-        save(fig, stem, data)
-        figures[stem.name] = fig
+    def keep(upper, stem, data):
+        save(upper, stem, data)
+        figures[stem.name] = upper.figure
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(style, "save", keep)

@@ -6,28 +6,37 @@ import pytest
 
 from analysis.synthetic import analyze_run
 from figures.artists import Pictures, draw_into
-from mdllm.figures.draw import draw_all
-from mdllm.figures.tables import FigureInputs
+from mdllm.figures.draw import draw
+from mdllm.figures.registry import groups
+
+OF_STRUCTURES = [kind.name for kind in groups()["structures"] + groups()["training"]]
+OF_SYSTEMS = [kind.name for kind in groups()["variants_structures"]]
+
+
+def draw_all(tables: dict[str, Path], folder: Path) -> None:
+    """Every figure of a variant whose residues are coded, and the comparison of two variants that are alike."""
+    draw(OF_STRUCTURES, {"main": tables}, folder)
+    draw(OF_SYSTEMS, {"main": tables, "again": tables}, folder)
 
 
 @pytest.fixture(scope="session")
-def figure_inputs(tmp_path_factory, trp_cage_prepared) -> FigureInputs:
+def table_paths(tmp_path_factory, trp_cage_prepared) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("figures")
     output = analyze_run(folder, trp_cage_prepared)
-    return FigureInputs(
+    return {
         **{key: output / "analysis" / f"{key}.csv" for key in ("references", "quality", "discovery")},
-        cvs=output / "analysis" / "cvs.parquet",
-        description=output / "analysis" / "description.json",
-        fidelity_table=folder / "fidelity.csv",
-        training_log=folder / "training_log.csv",
-        summary=output / "summary.json",
-    )
+        "cvs": output / "analysis" / "cvs.parquet",
+        "description": output / "analysis" / "description.json",
+        "fidelity": folder / "fidelity.csv",
+        "training_log": folder / "training_log.csv",
+        "summary": output / "summary.json",
+    }
 
 
 @pytest.fixture(scope="session")
-def pictures(tmp_path_factory, figure_inputs) -> Pictures:
+def pictures(tmp_path_factory, table_paths) -> Pictures:
     """Every figure."""
-    return draw_into(tmp_path_factory.mktemp("drawn"), draw_all, figure_inputs)
+    return draw_into(tmp_path_factory.mktemp("drawn"), draw_all, table_paths)
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,9 @@
 """Every figure: its three files, its size, its fonts, its data, and the same bytes twice."""
 
 import json
+import pkgutil
 import subprocess
 import sys
-from dataclasses import replace
 
 import matplotlib as mpl
 import numpy as np
@@ -13,11 +13,13 @@ from matplotlib import pyplot as plt
 from PIL import Image
 
 from figures.artists import draw_into
+from figures.conftest import OF_STRUCTURES, OF_SYSTEMS, draw_all
 from mdllm.figures import discovery, quality, style
-from mdllm.figures.draw import FIGURES, draw_all
-from mdllm.figures.tables import Tables
+from mdllm.figures.registry import figures
+from mdllm.figures.tables import SystemTables, Tables
 
 SINGLE = ("loss",)
+FIGURES = [*OF_STRUCTURES, *OF_SYSTEMS]
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -37,14 +39,14 @@ def test_text_stays_text_in_the_pdf(drawn, name):
 
 
 @pytest.mark.slow
-def test_the_same_tables_give_the_same_bytes(drawn, figure_inputs, tmp_path):
-    draw_all(figure_inputs, tmp_path)
+def test_the_same_tables_give_the_same_bytes(drawn, table_paths, tmp_path):
+    draw_all(table_paths, tmp_path)
     for file in sorted(drawn.iterdir()):
         assert (tmp_path / file.name).read_bytes() == file.read_bytes(), file.name
 
 
-def test_the_data_beside_a_figure_is_what_it_shows(drawn, figure_inputs):
-    cvs = Tables(figure_inputs).cvs
+def test_the_data_beside_a_figure_is_what_it_shows(drawn, table_paths):
+    cvs = Tables(table_paths).cvs
     plane = pd.read_csv(drawn / "plane.csv")
     assert plane["shown_as"].value_counts()["model"] == (cvs["source"] == "model").sum()
     assert plane["shown_as"].value_counts()["training"] == cvs["training"].sum()
@@ -53,7 +55,14 @@ def test_the_data_beside_a_figure_is_what_it_shows(drawn, figure_inputs):
     np.testing.assert_allclose(shown, cvs[cvs["source"] == "model"]["distance_11_15_nm"])
     fidelity = pd.read_csv(drawn / "fidelity.csv")
     assert fidelity["error_psi11_rad"].between(0, np.pi).all()
-    pd.testing.assert_frame_equal(pd.read_csv(drawn / "discovery.csv"), pd.read_csv(figure_inputs.discovery))
+    pd.testing.assert_frame_equal(pd.read_csv(drawn / "discovery.csv"), pd.read_csv(table_paths["discovery"]))
+
+
+def drawing(name: str, paths: dict):
+    """What draws a figure, and the tables that it is given."""
+    tables = Tables(paths)
+    given = SystemTables({"main": tables, "again": tables}) if name in OF_SYSTEMS else tables
+    return pkgutil.resolve_name(figures()[name].draw), given
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -71,26 +80,48 @@ def test_no_text_is_smaller_than_six_points(pictures, name):
         ("fidelity", "backbone RMSD (nm)"),
         ("quality", "bond angle\ndeviation (rad)"),
         ("discovery", "share of frames in the state (95 % interval)"),
+        ("variants", "share of frames in the state (* trained on)"),
     ],
 )
 def test_axes_say_what_and_in_which_unit(pictures, name, label):
     assert label in pictures.words(name)
 
 
-def test_discovery_says_in_words_that_a_null_does_as_well(figure_inputs, tmp_path):
-    table = pd.read_csv(figure_inputs.discovery)
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_says_what_it_was_made_with(table_paths, tmp_path, name):
+    hot = json.loads(table_paths["summary"].read_text())
+    hot["conditions"]["temperature"] = 1.5
+    (tmp_path / "hot.json").write_text(json.dumps(hot))
+    for summary, temperature in ((table_paths["summary"], "T 1 "), (tmp_path / "hot.json", "T 1.5 ")):
+        picture = draw_into(tmp_path / summary.stem, *drawing(name, {**table_paths, "summary": summary}))
+        (small,) = [text for text in picture.words(name) if text.startswith("preset cpu")]
+        assert temperature in small.replace("\n", " ")
+
+
+def test_what_differs_between_variants_is_said_variant_by_variant(table_paths, tmp_path):
+    hot = json.loads(table_paths["summary"].read_text())
+    hot["conditions"]["temperature"] = 1.5
+    (tmp_path / "hot.json").write_text(json.dumps(hot))
+    variants = {"main": Tables(table_paths), "hot": Tables({**table_paths, "summary": tmp_path / "hot.json"})}
+    line = SystemTables(variants).conditions
+    assert "main: T 1 · hot: T 1.5" in line
+    assert line.count("K 128") == 1
+
+
+def test_discovery_says_in_words_that_a_null_does_as_well(table_paths, tmp_path):
+    table = pd.read_csv(table_paths["discovery"])
     phrase = "no better than its null (code frequencies)"
     table.loc[(table["state"] == "B") & (table["source"] == "model"), "verdict"] = phrase
     table.to_csv(tmp_path / "discovery.csv", index=False)
-    tables = Tables(replace(figure_inputs, discovery=tmp_path / "discovery.csv"))
+    tables = Tables({**table_paths, "discovery": tmp_path / "discovery.csv"})
     picture = draw_into(tmp_path / "discovery", discovery.draw, tables)
     assert any(phrase in text for text in picture.words("discovery"))
 
 
 @pytest.mark.slow
-def test_a_state_that_nobody_knows_and_a_single_replica_are_drawn(figure_inputs, tmp_path):
+def test_a_state_that_nobody_knows_and_a_single_replica_are_drawn(table_paths, tmp_path):
     """No MD frame and no reference of the state, no interval, and a region in the plane that wraps."""
-    tables = Tables(figure_inputs)
+    tables = Tables(table_paths)
     cvs = tables.cvs[~((tables.cvs["source"] == "md") & (tables.cvs["state"] == "B"))]
     cvs[(cvs["source"] != "model") | (cvs["replica"] == 0)].to_parquet(tmp_path / "cvs.parquet")
     table = tables.discovery.copy()
@@ -100,16 +131,16 @@ def test_a_state_that_nobody_knows_and_a_single_replica_are_drawn(figure_inputs,
     description = tables.description | {"states": {"A": [{"psi11_rad": [2.5, -1.5]}], "B": [{"phi11_rad": [-3.1, 0]}]}}
     (tmp_path / "description.json").write_text(json.dumps(description))
     changed = {name: tmp_path / name for name in ("cvs.parquet", "discovery.csv", "description.json")}
-    draw_all(replace(figure_inputs, **{path.stem: path for path in changed.values()}), tmp_path / "drawn")
+    draw_all({**table_paths, **{path.stem: path for path in changed.values()}}, tmp_path / "drawn")
     assert {file.stem for file in (tmp_path / "drawn").iterdir()} == set(FIGURES)
 
 
-def test_a_metric_without_a_value_says_none(figure_inputs, tmp_path):
-    table = pd.read_csv(figure_inputs.quality)
+def test_a_metric_without_a_value_says_none(table_paths, tmp_path):
+    table = pd.read_csv(table_paths["quality"])
     lacking = (table["source"] == "model") & (table["metric"] == "omega_deviation_rad")
     table.loc[lacking, ["mean", "median", "p05", "p95", "max", "no_worse"]] = np.nan
     table.to_csv(tmp_path / "quality.csv", index=False)
-    tables = Tables(replace(figure_inputs, quality=tmp_path / "quality.csv"))
+    tables = Tables({**table_paths, "quality": tmp_path / "quality.csv"})
     assert draw_into(tmp_path / "quality", quality.draw, tables).words("quality").count("none") == 1
 
 

@@ -1,7 +1,6 @@
 """What the figures of a structure show, artist by artist, against the tables that they are drawn from."""
 
 import json
-from dataclasses import replace
 
 import matplotlib as mpl
 import numpy as np
@@ -18,8 +17,8 @@ PANELS = {"training": 0, "md": 0, "model": 1, "roundtrip": 2, "frequencies": 2}
 
 
 @pytest.fixture(scope="module")
-def tables(figure_inputs) -> Tables:
-    return Tables(figure_inputs)
+def tables(table_paths) -> Tables:
+    return Tables(table_paths)
 
 
 def color(source: str) -> str:
@@ -47,11 +46,11 @@ def test_the_outline_of_a_state_holds_nine_tenths_of_its_frames(pictures, tables
         assert outline.get_paths()[0].contains_points(points).mean() == pytest.approx(0.9, abs=0.05)
 
 
-def test_the_region_of_a_state_lies_where_it_is_defined(figure_inputs, tables, tmp_path):
+def test_the_region_of_a_state_lies_where_it_is_defined(table_paths, tables, tmp_path):
     middle = float(tables.cvs.loc[tables.cvs["state"] == "A", Y].median())
     states = {"A": [{X: [0.7, 0.8], Y: [middle - 0.05, middle + 0.1]}], "B": []}
     (tmp_path / "description.json").write_text(json.dumps(tables.description | {"states": states}))
-    changed = Tables(replace(figure_inputs, description=tmp_path / "description.json"))
+    changed = Tables({**table_paths, "description": tmp_path / "description.json"})
     ax = draw_into(tmp_path / "plane", plane.draw, changed).figures["plane"].axes[0]
     (box,) = ax.patches
     assert (box.get_x(), box.get_width(), box.get_height()) == pytest.approx((0.7, 0.1, 0.15))
@@ -59,7 +58,7 @@ def test_the_region_of_a_state_lies_where_it_is_defined(figure_inputs, tables, t
 
 
 def test_bars_of_fidelity_are_the_shares_of_states_kept(pictures, tables):
-    ax, table = pictures.figures["fidelity"].axes[1], tables.fidelity_table
+    ax, table = pictures.figures["fidelity"].axes[1], tables.fidelity
     expected = {}
     for training, group in ((True, "training"), (False, "unseen")):
         for state, rows in table[table["training"] == training].groupby("state"):
@@ -73,7 +72,7 @@ def test_bars_of_fidelity_are_the_shares_of_states_kept(pictures, tables):
 
 @pytest.mark.parametrize(("panel", "column"), [(0, "rmsd_nm"), (2, X), (3, Y)])
 def test_distributions_of_fidelity_are_cumulative(pictures, tables, panel, column):
-    ax, table = pictures.figures["fidelity"].axes[panel], tables.fidelity_table
+    ax, table = pictures.figures["fidelity"].axes[panel], tables.fidelity
     for training, source in ((True, "training"), (False, "md")):
         rows = table[table["training"] == training]
         values = rows[column]

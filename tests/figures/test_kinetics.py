@@ -22,13 +22,29 @@ from analysis.kinetics_run import (
 )
 from figures.artists import Pictures, draw_into, error_bars, lines
 from mdllm.core.errors import InputError
-from mdllm.figures.kinetics.data import load
-from mdllm.figures.kinetics.draw import FIGURES, draw_kinetics
+from mdllm.figures.draw import draw
+from mdllm.figures.kinetics.data import load as load_kinetics
+from mdllm.figures.registry import KINETIC, TABLES, groups
+from mdllm.figures.tables import Tables
 
 SYSTEMS = {"four_states": four_states(), "psi": psi_bins(), "centers": many_centers()}
 # Enough for a picture of every kind.
 FEW = SETTINGS.model_copy(update={"lags": [1, 5, 20], "posterior_samples": 5})
+FIGURES = [kind.name for kind in groups()["variants_kinetics"]]
 ABOUT = "a chain in implicit solvent, 450 K"
+
+
+def paths(output: Path) -> dict[str, Path]:
+    """The tables of one variant, by name."""
+    return {name: output / TABLES[name][1] for name in (*KINETIC, "summary")}
+
+
+def load(folders: dict[str, Path]):
+    return load_kinetics({variant: Tables(paths(output)) for variant, output in folders.items()}, "")
+
+
+def draw_kinetics(folders: dict[str, Path], folder: Path) -> None:
+    draw(FIGURES, {variant: paths(output) for variant, output in folders.items()}, folder)
 
 
 def results(folder: Path, name: str) -> dict[str, Path]:
@@ -129,7 +145,7 @@ def test_variants_of_another_codebook_are_refused(folders):
 def test_the_table_has_the_numbers_of_the_summaries(drawn, folders):
     table = pd.read_csv(drawn["four_states"].folder / "mfpt_table.csv").set_index(["start", "end"])
     summary = json.loads((folders["four_states"]["nanogpt"] / "summary.json").read_text())
-    for row in summary["comparisons"]["model"]["mfpt_ps"]:
+    for row in summary["kinetics"]["comparisons"]["model"]["mfpt_ps"]:
         pair = tuple(row["quantity"].split(" -> "))
         assert table.loc[pair, "nanogpt_mfpt_ps"] == pytest.approx(row["value"])
         assert table.loc[pair, "exact_mfpt_ps"] == pytest.approx(row["reference"])

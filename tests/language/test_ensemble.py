@@ -5,12 +5,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mdllm.config.settings.stages import MultiscaleSettings
 from mdllm.core.geometry import rmsd
 from mdllm.core.records import read_npz, write_npz
 from mdllm.core.trajectories import open_backbone, read_backbone
 from mdllm.language.decode import decode_ensembles
 from mdllm.tokenizers.base import load_tokenizer
+from mdllm.tokenizers.multiscale.settings import MultiscaleSettings
 from mdllm.tokenizers.tokenize import tokenize
 
 REPLICAS, FRAMES = 3, 7

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from models import base_model
-from models.small import run_finetune, write_codes
+from models.small import run_training, write_codes
 
 
 @pytest.fixture(scope="session")
@@ -15,7 +15,7 @@ def trained(tmp_path_factory):
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("trained")
     write_codes(folder / "codes.npz")
-    return folder, run_finetune(folder)
+    return folder, run_training(folder)
 
 
 @pytest.fixture(scope="session")

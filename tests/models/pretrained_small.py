@@ -7,7 +7,8 @@ import signal
 import sys
 from pathlib import Path
 
-from mdllm.config.settings.stages import LanguageSettings, PretrainedModel, RolloutSettings, TrainingSettings
+from mdllm.config.settings.stages import LanguageSettings, RolloutSettings, TrainingSettings
+from mdllm.models.settings import PretrainedSettings
 from models.small import interrupt
 
 TRAINING = TrainingSettings(
@@ -28,28 +29,28 @@ def language(form: str) -> LanguageSettings:
     return LanguageSettings(form=form, context_frames=3, time_reversed=False)
 
 
-def model(folder: Path, **changes) -> PretrainedModel:
-    return PretrainedModel(name="pretrained", base=str(folder / "base"), device="cpu", **changes)
+def model(folder: Path, **changes) -> PretrainedSettings:
+    return PretrainedSettings(name="pretrained", base=str(folder / "base"), device="cpu", **changes)
 
 
-def run_finetune(form: str, folder: Path, training: TrainingSettings = TRAINING, **changes) -> dict:
-    from mdllm.models.training.train import finetune
+def run_training(form: str, folder: Path, training: TrainingSettings = TRAINING, **changes) -> dict:
+    from mdllm.models.training.train import train
 
-    return finetune(
+    return train(
         folder / "codes.npz",
         language(form),
         model(folder, **changes),
         training,
         SEED,
         folder / "out",
-        folder / "work_finetune",
+        folder / "work_train",
         threads=1,
     )
 
 
-def interrupt_finetune(form: str, folder: Path, number: signal.Signals) -> tuple[int, str]:
+def interrupt_training(form: str, folder: Path, number: signal.Signals) -> tuple[int, str]:
     """Send the signal to a training in a process of its own, after its first checkpoint: exit status and messages."""
-    return interrupt(form, folder, "work_finetune/checkpoint-2/complete", number, __file__)
+    return interrupt(form, folder, "work_train/checkpoint-2/complete", number, __file__)
 
 
 def run_rollout(form: str, folder: Path) -> dict:
@@ -68,4 +69,4 @@ def run_rollout(form: str, folder: Path) -> dict:
 
 
 if __name__ == "__main__":
-    run_finetune(sys.argv[1], Path(sys.argv[2]))
+    run_training(sys.argv[1], Path(sys.argv[2]))

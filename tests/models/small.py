@@ -1,6 +1,6 @@
 """Small settings, a code file, and subprocesses that can be killed: the parts that the model tests share.
 
-Run as a script, it performs one stage: ``python small.py finetune|rollout FOLDER``, with everything inside FOLDER.
+Run as a script, it performs one stage: ``python small.py train|rollout FOLDER``, with everything inside FOLDER.
 """
 
 import os
@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mdllm.config.settings.stages import LanguageSettings, RolloutSettings, ScratchModel, TrainingSettings
+from mdllm.config.settings.stages import LanguageSettings, RolloutSettings, TrainingSettings
 from mdllm.core.records import write_npz
+from mdllm.models.settings import MistralSettings
 
 LANGUAGE = LanguageSettings(context_frames=3)
-MODEL = ScratchModel(layers=2, hidden_size=32, heads=2, key_value_heads=1, intermediate_size=48, dropout=0.1)
+MODEL = MistralSettings(layers=2, hidden_size=32, heads=2, key_value_heads=1, intermediate_size=48, dropout=0.1)
 TRAINING = TrainingSettings(batch_size=8, max_steps=60, evaluate_every=10, patience=6, learning_rate=3e-3)
 ROLLOUT = RolloutSettings(frames=60, replicas=5, batch=2, top_k=4, top_p=0.9, checkpoint_every=7)
 SEED = 5
@@ -54,11 +55,11 @@ def random_network(size: int):
     return MistralForCausalLM(config).eval()
 
 
-def run_finetune(folder: Path) -> dict:
-    from mdllm.models.training.train import finetune
+def run_training(folder: Path) -> dict:
+    from mdllm.models.training.train import train
 
-    return finetune(
-        folder / "codes.npz", LANGUAGE, MODEL, TRAINING, SEED, folder / "out", folder / "work_finetune", threads=1
+    return train(
+        folder / "codes.npz", LANGUAGE, MODEL, TRAINING, SEED, folder / "out", folder / "work_train", threads=1
     )
 
 
@@ -106,4 +107,4 @@ def interrupt(
 
 
 if __name__ == "__main__":
-    {"finetune": run_finetune, "rollout": run_rollout}[sys.argv[1]](Path(sys.argv[2]))
+    {"train": run_training, "rollout": run_rollout}[sys.argv[1]](Path(sys.argv[2]))

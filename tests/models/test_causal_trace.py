@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from mdllm.config.settings.sequence import CausalTraceSettings, NanoGptModel
+from mdllm.config.settings.kinetics import CausalTraceSettings
 from mdllm.core.errors import InputError
 from mdllm.language.series import CodeSeries
 from mdllm.language.vocabulary import Vocabulary
 from mdllm.models.base import build_model
 from mdllm.models.diagnostics.causal_trace import Trace, chosen_windows
+from mdllm.models.settings import NanoGptSettings
 
 SETTINGS = CausalTraceSettings(windows=20, frames=6)
 
@@ -17,7 +18,7 @@ SETTINGS = CausalTraceSettings(windows=20, frames=6)
 @pytest.fixture(scope="module", params=["llama", "gpt2"])
 def model(request):
     torch.manual_seed(0)
-    settings = NanoGptModel(name="nanogpt", decoder=request.param, hidden_size=16, heads=2)
+    settings = NanoGptSettings(name="nanogpt", decoder=request.param, hidden_size=16, heads=2)
     network = build_model(settings, Vocabulary.from_scratch(1, 5), 9).eval()
     with torch.no_grad():  # sharper than at random, so that effects are seen
         for weights in network.parameters():

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from mdllm.config.settings.sequence import LstmModel, NanoGptModel
 from mdllm.config.settings.stages import LanguageSettings, RolloutSettings
 from mdllm.core.errors import InputError
 from mdllm.core.records import write_npz
@@ -14,13 +13,14 @@ from mdllm.models.base import build_model
 from mdllm.models.rollout.generation import FrameGenerator, frame_generator
 from mdllm.models.rollout.run import rollout, start_frames
 from mdllm.models.rollout.sampling import FrameUniforms, frame_uniforms
+from mdllm.models.settings import LstmSettings, NanoGptSettings
 
 N, K = 6, 4
 VOCABULARY = Vocabulary.from_scratch(1, K)
 MODELS = {
-    "nanogpt": NanoGptModel(name="nanogpt", hidden_size=16, heads=2),
-    "nanogpt of gpt2": NanoGptModel(name="nanogpt", decoder="gpt2", hidden_size=16, heads=2),
-    "lstm": LstmModel(name="lstm", hidden_size=16),
+    "nanogpt": NanoGptSettings(name="nanogpt", hidden_size=16, heads=2),
+    "nanogpt of gpt2": NanoGptSettings(name="nanogpt", decoder="gpt2", hidden_size=16, heads=2),
+    "lstm": LstmSettings(name="lstm", hidden_size=16),
 }
 
 

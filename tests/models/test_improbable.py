@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from mdllm.config.settings.sequence import MarkovModel
 from mdllm.config.settings.stages import LanguageSettings, TrainingSettings
 from mdllm.core.errors import InputError
 from mdllm.core.records import write_npz
 from mdllm.models.base import load_model
 from mdllm.models.diagnostics.improbable import improbable
-from mdllm.models.training.train import finetune
+from mdllm.models.settings import MarkovSettings
+from mdllm.models.training.train import train
 
 STEPS, SHARES = (-1, 0, 1), (0.04, 0.92, 0.04)  # around a ring of four codes: to the opposite one none goes
 LANGUAGE = LanguageSettings(context_frames=4, time_reversed=False)
@@ -25,7 +25,7 @@ def trained(tmp_path):
 
     def fit(lag: int = 1):
         training = TrainingSettings(validation_share=0.5)
-        finetune(path, LANGUAGE, MarkovModel(name="markov", lag=lag), training, 0, tmp_path, tmp_path / "work", 1)
+        train(path, LANGUAGE, MarkovSettings(name="markov", lag=lag), training, 0, tmp_path, tmp_path / "work", 1)
         return path, tmp_path / "model"
 
     return fit

@@ -6,23 +6,23 @@ import torch
 from scipy.optimize import minimize
 from scipy.special import softmax
 
-from mdllm.config.plan import validate
-from mdllm.config.settings.sequence import LstmModel, NanoGptModel
-from mdllm.config.settings.stages import LanguageSettings, ScratchModel, StageSettings, TrainingSettings
+from mdllm.config.reading import validate
+from mdllm.config.settings.stages import LanguageSettings, StageSettings, TrainingSettings
 from mdllm.core.errors import InputError
 from mdllm.core.records import read_json, write_npz
 from mdllm.language.vocabulary import Vocabulary
 from mdllm.models.base import build_model, load_model
 from mdllm.models.likelihood import code_log_probabilities
+from mdllm.models.settings import LstmSettings, MistralSettings, NanoGptSettings
 from mdllm.models.training import output_layer
 from mdllm.models.training.output_layer import refit
-from mdllm.models.training.train import finetune
+from mdllm.models.training.train import train
 
 MODELS = {
-    "nanogpt": NanoGptModel(name="nanogpt", hidden_size=16, heads=2),
-    "nanogpt of gpt2": NanoGptModel(name="nanogpt", decoder="gpt2", hidden_size=16, heads=2),
-    "lstm": LstmModel(name="lstm", hidden_size=12),
-    "mistral": ScratchModel(layers=1, hidden_size=16, heads=2, key_value_heads=2, intermediate_size=16),
+    "nanogpt": NanoGptSettings(name="nanogpt", hidden_size=16, heads=2),
+    "nanogpt of gpt2": NanoGptSettings(name="nanogpt", decoder="gpt2", hidden_size=16, heads=2),
+    "lstm": LstmSettings(name="lstm", hidden_size=12),
+    "mistral": MistralSettings(layers=1, hidden_size=16, heads=2, key_value_heads=2, intermediate_size=16),
 }
 CODES, FRAMES, JUDGED = 4, 9, 5
 
@@ -148,7 +148,7 @@ def test_what_is_saved_is_what_is_reported(name, most_windows, tmp_path, monkeyp
     )
     language = LanguageSettings(context_frames=FRAMES - 1, judged_frames=JUDGED)
     training = TrainingSettings(max_steps=4, evaluate_every=2, batch_size=16, output_refit=30)
-    report = finetune(tmp_path / "codes.npz", language, MODELS[name], training, 0, tmp_path, tmp_path / "work", 1)
+    report = train(tmp_path / "codes.npz", language, MODELS[name], training, 0, tmp_path, tmp_path / "work", 1)
     assert report == read_json(tmp_path / "model" / "training.json")
     assert report["training_loss_after_refit"] < report["training_loss_before_refit"]
     every = 2 * len(range(0, report["training_frames"] - FRAMES + 1, JUDGED))  # both directions of time

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from mdllm.config.plan import merge, read_yaml
+from mdllm.config.reading import merge, read_yaml
 from mdllm.config.settings.stages import StageSettings
 from mdllm.core.errors import InputError
 from mdllm.language.text.language import TextLanguage
@@ -49,7 +49,7 @@ def trainer(base, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training_module, "_train", begin)
         with pytest.raises(Ready):
-            training_module.finetune(*arguments)
+            training_module.train(*arguments)
     return found[0]
 
 

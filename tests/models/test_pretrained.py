@@ -12,7 +12,6 @@ from accelerate.utils import extract_model_from_parallel
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, MistralConfig
 
-from mdllm.config.settings.stages import LoraSettings
 from mdllm.core.errors import InputError
 from mdllm.core.records import read_npz
 from mdllm.language.forms import load_language
@@ -22,11 +21,12 @@ from mdllm.language.windows import Windows, split
 from mdllm.models import pretrained
 from mdllm.models.base import build_model, load_model, model_kind
 from mdllm.models.quantization import keep_weights_as_stored, quantization_arguments
+from mdllm.models.settings import LoraSettings
 from mdllm.models.training import train as training_module
 from mdllm.models.training.checkpoints import newest_checkpoint, read_state
 from mdllm.models.training.objective import objective
 from mdllm.models.training.train import collate
-from models.pretrained_small import ROLLOUT, TRAINING, interrupt_finetune, model, run_finetune, run_rollout
+from models.pretrained_small import ROLLOUT, TRAINING, interrupt_training, model, run_rollout, run_training
 from models.small import MODEL
 
 bitsandbytes = pytest.importorskip("bitsandbytes", reason="NF4 and 8-bit AdamW are those of bitsandbytes")
@@ -88,7 +88,7 @@ def test_trained_network_comes_back_exactly(with_base, form, monkeypatch):
         training_module, "build_model", lambda *arguments: built.append(build_model(*arguments)) or built[0]
     )
     one_validation = TRAINING.model_copy(update={"max_steps": 2})
-    report = run_finetune(form, with_base, one_validation)
+    report = run_training(form, with_base, one_validation)
     assert report["steps"] == report["best_step"] == 2
     folder = with_base / "out/model"
     language = load_language(folder / "vocabulary.json")
@@ -111,15 +111,15 @@ def test_trained_network_comes_back_exactly(with_base, form, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_killed_training_ends_with_the_same_adapter_and_rolls_out_valid_frames(with_base, base, form, tmp_path_factory):
-    report = run_finetune(form, with_base)
+    report = run_training(form, with_base)
     log = (with_base / "out/training_log.csv").read_bytes()
     killed = tmp_path_factory.mktemp("killed")
     shutil.copytree(base, killed / "base")
     shutil.copy(with_base / "codes.npz", killed)
-    returned, messages = interrupt_finetune(form, killed, signal.SIGKILL)
+    returned, messages = interrupt_training(form, killed, signal.SIGKILL)
     assert returned == -9, messages
     assert not (killed / "out").exists()
-    resumed = run_finetune(form, killed)
+    resumed = run_training(form, killed)
     assert resumed["validation_loss"] == report["validation_loss"]
     assert (killed / "out/training_log.csv").read_bytes() == log
     name = "out/model/adapter_model.safetensors"
@@ -149,7 +149,7 @@ def tokens_per_code(language, series: CodeSeries) -> float:
 @pytest.mark.parametrize("form", FORMS)
 def test_validation_loss_is_that_of_the_loaded_model(with_base, form):
     """In nats per code, window by window; bfloat16 rounds differently under autocast."""
-    report = run_finetune(form, with_base, TRAINING.model_copy(update={"max_steps": 2}))
+    report = run_training(form, with_base, TRAINING.model_copy(update={"max_steps": 2}))
     language = load_language(with_base / "out/model/vocabulary.json")
     network, aim = load_model(with_base / "out/model"), objective(language, torch.device("cpu"))
     series = CodeSeries.load(with_base / "codes.npz")
@@ -159,7 +159,7 @@ def test_validation_loss_is_that_of_the_loaded_model(with_base, form):
         batch = collate([window])
         losses.append(-aim.judged(logits(network, batch["input_ids"]), batch["labels"]).mean().item())
     assert report["validation_loss"] == pytest.approx(np.mean(losses), abs=0.01)
-    logged = read_state(newest_checkpoint(with_base / "work_finetune")).log_history[0]["loss"]
+    logged = read_state(newest_checkpoint(with_base / "work_train")).log_history[0]["loss"]
     assert tokens_per_code(language, series) * logged == pytest.approx(
         pd.read_csv(with_base / "out/training_log.csv")["training_loss"][0], rel=1e-6
     )
@@ -214,7 +214,7 @@ def test_an_incomplete_base_is_named(with_base, missing, message):
     for path in (with_base / "base").glob(missing):
         path.unlink()
     with pytest.raises(InputError, match=message):
-        run_finetune("text", with_base)
+        run_training("text", with_base)
 
 
 def test_another_base_than_that_of_training_is_refused(with_base):
@@ -232,7 +232,7 @@ def test_another_base_than_that_of_training_is_refused(with_base):
 def test_a_window_too_long_ends_before_the_base_is_loaded(with_base, monkeypatch):
     monkeypatch.setattr("mdllm.models.pretrained._load_base", lambda *_: pytest.fail("the base was loaded"))
     with pytest.raises(InputError, match=r"longest window has \d+ tokens \(4 residues, 12 codes\) .*max_length is 90"):
-        run_finetune("text", with_base, max_length=90)
+        run_training("text", with_base, max_length=90)
 
 
 def test_attention_is_logged(with_base, caplog):

@@ -9,7 +9,7 @@ import pytest
 
 from mdllm.core.errors import InputError
 from mdllm.models.training.train import share_of_update
-from models.pretrained_small import TRAINING, run_finetune
+from models.pretrained_small import TRAINING, run_training
 from models.small import environment
 
 pytest.importorskip("bitsandbytes", reason="NF4 and 8-bit AdamW are those of bitsandbytes")
@@ -18,9 +18,9 @@ SCRIPT = Path(__file__).with_name("pretrained_small.py")
 
 @pytest.mark.slow
 def test_two_processes_make_the_steps_of_one(with_base):
-    one = run_finetune("text", with_base)
+    one = run_training("text", with_base)
     expected = pd.read_csv(with_base / "out/training_log.csv")
-    for name in ("out", "work_finetune"):
+    for name in ("out", "work_train"):
         (with_base / name).rename(with_base / f"{name}_one")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
     subprocess.run(

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from mdllm.config.settings.sequence import NanoGptModel, ScheduledSampling
 from mdllm.config.settings.stages import LanguageSettings, TrainingSettings
 from mdllm.core.records import write_npz
 from mdllm.language.vocabulary import Vocabulary
+from mdllm.models.settings import NanoGptSettings, ScheduledSampling
 from mdllm.models.training.scheduled_sampling import drawn_tokens, mixed, replaced, share_of_md
-from mdllm.models.training.train import finetune
+from mdllm.models.training.train import train
 
 
 def test_the_share_of_md_tokens_is_that_of_the_paper():
@@ -65,11 +65,13 @@ def training(tmp_path):
     write_npz(path, codes=codes, frame=np.arange(300), segment=np.zeros(300, int), codebook_size=np.int32(3))
 
     def losses(**sampling) -> list[float]:
-        model = NanoGptModel(name="nanogpt", hidden_size=16, heads=2, scheduled_sampling=ScheduledSampling(**sampling))
+        model = NanoGptSettings(
+            name="nanogpt", hidden_size=16, heads=2, scheduled_sampling=ScheduledSampling(**sampling)
+        )
         settings = TrainingSettings(max_steps=4, evaluate_every=4)
         folder = tmp_path / "_".join(map(str, sampling.values()))
         language = LanguageSettings(context_frames=20)
-        finetune(path, language, model, settings, 0, folder, folder / "work", 1)
+        train(path, language, model, settings, 0, folder, folder / "work", 1)
         rows = (folder / "training_log.csv").read_text().splitlines()
         column = rows[0].split(",").index("training_loss")
         return [float(row.split(",")[column]) for row in rows[1:]]

@@ -4,20 +4,20 @@ import numpy as np
 import pytest
 import torch
 
-from mdllm.config.settings.sequence import LstmModel, MarkovModel, NanoGptModel
 from mdllm.config.settings.stages import LanguageSettings, RolloutSettings, TrainingSettings
 from mdllm.core.errors import InputError
 from mdllm.core.records import write_npz
 from mdllm.language.vocabulary import Vocabulary
 from mdllm.models.base import build_model, load_model, new_cache
 from mdllm.models.rollout.run import rollout
-from mdllm.models.training.train import finetune
+from mdllm.models.settings import LstmSettings, MarkovSettings, NanoGptSettings
+from mdllm.models.training.train import train
 
 MODELS = {
-    "nanogpt": NanoGptModel(name="nanogpt", hidden_size=16, heads=2),
-    "nanogpt of gpt2": NanoGptModel(name="nanogpt", decoder="gpt2", hidden_size=16, heads=2),
-    "lstm": LstmModel(name="lstm", hidden_size=16),
-    "markov": MarkovModel(name="markov"),
+    "nanogpt": NanoGptSettings(name="nanogpt", hidden_size=16, heads=2),
+    "nanogpt of gpt2": NanoGptSettings(name="nanogpt", decoder="gpt2", hidden_size=16, heads=2),
+    "lstm": LstmSettings(name="lstm", hidden_size=16),
+    "markov": MarkovSettings(name="markov"),
 }
 LANGUAGE = LanguageSettings(context_frames=8, judged_frames=4, time_reversed=False)
 TRAINING = TrainingSettings(max_steps=6, evaluate_every=3, batch_size=16, validation_windows=20)
@@ -44,7 +44,7 @@ def codes_file(request, tmp_path):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_trained_saved_and_rolled_out_with_any_number_of_codes(name, codes_file, tmp_path):
-    report = finetune(codes_file, LANGUAGE, MODELS[name], TRAINING, 0, tmp_path, tmp_path / "work", 1)
+    report = train(codes_file, LANGUAGE, MODELS[name], TRAINING, 0, tmp_path, tmp_path / "work", 1)
     assert np.isfinite(report["validation_loss"])
     assert (tmp_path / "training_log.csv").is_file()
     settings = RolloutSettings(frames=20, replicas=6, batch=3, starts="spread", keep_frames=4, checkpoint_every=5)
@@ -77,7 +77,7 @@ def test_the_markov_model_generates_its_own_chain(tmp_path):
     codes = chain(4000, 1)
     path = tmp_path / "codes.npz"
     write_npz(path, codes=codes, frame=np.arange(4000), segment=np.zeros(4000, int), codebook_size=np.int32(3))
-    report = finetune(path, LANGUAGE, MODELS["markov"], TRAINING, 0, tmp_path, tmp_path / "work", 1)
+    report = train(path, LANGUAGE, MODELS["markov"], TRAINING, 0, tmp_path, tmp_path / "work", 1)
     assert report["share_kept"] == 1.0
     transition = load_model(tmp_path / "model").log_transition.detach().exp().numpy()[0]
     assert transition.sum(1) == pytest.approx(1, abs=1e-6)
@@ -95,10 +95,10 @@ def test_the_markov_model_generates_its_own_chain(tmp_path):
 def test_a_markov_model_at_a_lag_says_by_how_many_frames_it_advances(tmp_path):
     path = tmp_path / "codes.npz"
     write_npz(path, codes=chain(900, 1), frame=np.arange(900), segment=np.zeros(900, int), codebook_size=np.int32(3))
-    lagged = MarkovModel(name="markov", lag=5)
-    assert finetune(path, LANGUAGE, lagged, TRAINING, 0, tmp_path, tmp_path / "w", 1)["frames_per_step"] == 5
+    lagged = MarkovSettings(name="markov", lag=5)
+    assert train(path, LANGUAGE, lagged, TRAINING, 0, tmp_path, tmp_path / "w", 1)["frames_per_step"] == 5
     with pytest.raises(InputError, match=r"model.lag: 800 frames, but the longest contiguous stretch"):
-        finetune(path, LANGUAGE, MarkovModel(name="markov", lag=800), TRAINING, 0, tmp_path, tmp_path / "w", 1)
+        train(path, LANGUAGE, MarkovSettings(name="markov", lag=800), TRAINING, 0, tmp_path, tmp_path / "w", 1)
 
 
 def test_codes_that_are_not_connected_are_left_out_and_counted(tmp_path):
@@ -108,7 +108,7 @@ def test_codes_that_are_not_connected_are_left_out_and_counted(tmp_path):
     segment = np.repeat([0, 1], [700, 100])
     write_npz(path, codes=codes, frame=np.arange(800), segment=segment, codebook_size=np.int32(4))
     training = TRAINING.model_copy(update={"validation_share": 0.06})
-    report = finetune(path, LANGUAGE, MODELS["markov"], training, 0, tmp_path, tmp_path / "work", 1)
+    report = train(path, LANGUAGE, MODELS["markov"], training, 0, tmp_path, tmp_path / "work", 1)
     assert 0.9 < report["share_kept"] < 0.96
     assert load_model(tmp_path / "model").log_transition.exp()[0, :3, 3].tolist() == [0, 0, 0]
 
@@ -118,7 +118,9 @@ def test_codes_that_are_not_connected_are_left_out_and_counted(tmp_path):
 )
 def test_sizes_that_do_not_divide_are_named(decoder, size, multiple):
     with pytest.raises(InputError, match=f"model.hidden_size {size} must be {multiple} multiple of model.heads 4"):
-        build_model(NanoGptModel(name="nanogpt", decoder=decoder, hidden_size=size), Vocabulary.from_scratch(1, 3), 6)
+        build_model(
+            NanoGptSettings(name="nanogpt", decoder=decoder, hidden_size=size), Vocabulary.from_scratch(1, 3), 6
+        )
 
 
 def test_rotary_blocks_do_not_depend_on_where_the_window_stands():

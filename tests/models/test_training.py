@@ -20,9 +20,9 @@ from mdllm.language.windows import split
 from mdllm.models.base import build_model, load_model
 from mdllm.models.training.callbacks import out_of_patience
 from mdllm.models.training.checkpoints import best_checkpoint, newest_checkpoint, read_state
-from mdllm.models.training.train import finetune, training_arguments, training_log
+from mdllm.models.training.train import train, training_arguments, training_log
 from mdllm.run.preemption import EXIT_CODE
-from models.small import LANGUAGE, MODEL, SEED, TRAINING, interrupt, run_finetune, write_codes
+from models.small import LANGUAGE, MODEL, SEED, TRAINING, interrupt, run_training, write_codes
 
 
 def test_validation_loss_is_that_of_the_next_frame_over_codes(trained):
@@ -103,12 +103,12 @@ def test_weights_are_safetensors_and_nothing_is_pickled(trained):
 def test_interrupted_run_ends_with_the_same_weights(trained, tmp_path, number, status):
     folder, report = trained
     shutil.copy(folder / "codes.npz", tmp_path)
-    returned, messages = interrupt("finetune", tmp_path, "work_finetune/checkpoint-20/complete", number)
+    returned, messages = interrupt("train", tmp_path, "work_train/checkpoint-20/complete", number)
     assert returned == status, messages
     assert not (tmp_path / "out").exists()
-    stopped_at = read_state(newest_checkpoint(tmp_path / "work_finetune")).global_step
+    stopped_at = read_state(newest_checkpoint(tmp_path / "work_train")).global_step
     assert 20 <= stopped_at < report["steps"]
-    resumed = run_finetune(tmp_path)
+    resumed = run_training(tmp_path)
     for name in ("model/model.safetensors", "training_log.csv"):
         assert (tmp_path / "out" / name).read_bytes() == (folder / "out" / name).read_bytes()
     assert resumed["validation_loss"] == report["validation_loss"]
@@ -118,7 +118,7 @@ def test_run_killed_after_its_last_step_trains_no_further(trained, tmp_path):
     folder, report = trained
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     shutil.rmtree(tmp_path / "out")
-    assert run_finetune(tmp_path)["steps"] == report["steps"]
+    assert run_training(tmp_path)["steps"] == report["steps"]
     assert (tmp_path / "out/training_log.csv").read_bytes() == (folder / "out/training_log.csv").read_bytes()
 
 
@@ -134,7 +134,7 @@ def test_incomplete_checkpoint_is_never_resumed(tmp_path):
 
 def test_only_the_best_and_the_newest_checkpoint_stay(trained):
     folder, report = trained
-    work = folder / "work_finetune"
+    work = folder / "work_train"
     newest = newest_checkpoint(work)
     assert set(work.glob("checkpoint-*")) == {newest, best_checkpoint(work, read_state(newest))}
     assert read_state(newest).global_step == report["steps"]
@@ -172,9 +172,7 @@ def test_hyperparameters_reach_the_trainer(tmp_path):
 def test_fewer_frames_than_one_window_end_before_training(tmp_path):
     write_codes(tmp_path / "codes.npz", frames=20)
     with pytest.raises(InputError, match=r"of 20 training frames .* language.context_frames"):
-        finetune(
-            tmp_path / "codes.npz", LanguageSettings(context_frames=19), MODEL, TRAINING, SEED, tmp_path, tmp_path, 1
-        )
+        train(tmp_path / "codes.npz", LanguageSettings(context_frames=19), MODEL, TRAINING, SEED, tmp_path, tmp_path, 1)
 
 
 def test_unknown_model_is_named():
@@ -192,6 +190,6 @@ def test_first_logged_loss_is_that_of_a_guess(tmp_path, accumulation):
     """Untrained weights know nothing: log K nats per code, however many batches make up a step."""
     write_codes(tmp_path / "codes.npz")
     one_step = TRAINING.model_copy(update={"accumulation": accumulation, "max_steps": 1})
-    finetune(tmp_path / "codes.npz", LANGUAGE, MODEL, one_step, SEED, tmp_path, tmp_path / "work", threads=1)
+    train(tmp_path / "codes.npz", LANGUAGE, MODEL, one_step, SEED, tmp_path, tmp_path / "work", threads=1)
     log = pd.read_csv(tmp_path / "training_log.csv")
     assert log["training_loss"].tolist() == [pytest.approx(np.log(6), abs=0.1)]

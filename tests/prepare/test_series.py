@@ -5,10 +5,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mdllm.config.settings.system import CoordinateCV, DistanceCV, FilesSource, TorsionCV
+from mdllm.config.settings.system import Observables
 from mdllm.core.errors import InputError
-from mdllm.prepare.series import prepare_series
+from mdllm.observables.settings import CoordinateCV, DistanceCV, TorsionCV
+from mdllm.prepare.run import prepare
 from mdllm.sources.acquire import acquire
+from mdllm.sources.files import FilesSource
 from project import ROOT
 
 STRUCTURE = ROOT / "config" / "structures" / "alanine_dipeptide.pdb"
@@ -40,18 +42,20 @@ def raw(tmp_path):
 
 def run(sources, folder, atoms="not name H*", variables=VARIABLES):
     folder.mkdir(exist_ok=True)
-    return prepare_series(sources, atoms=atoms, frame_interval_ps=None, variables=variables, output=folder)
+    observables = Observables(collective_variables=variables, states={"all": {next(iter(variables)): (-9, 9)}})
+    kept = {"residues": None, "atoms": atoms, "frame_interval_ps": None, "stride": 1}
+    return prepare(sources, **kept, observables=observables, output=folder)
 
 
 def test_variables_and_atoms_of_every_frame(raw, tmp_path):
     counts = run(raw(), tmp_path / "out")
-    assert counts == {"frames": 6, "segments": 2, "atoms": 10}
+    assert counts == {"frames": 6, "segments": 2, "frames_per_state": {"all": 6, "none": 0}, "atoms": 10}
     table = pd.read_parquet(tmp_path / "out" / "frames.parquet")
-    assert list(table) == ["frame", "time_ps", "segment", "psi_rad", "d_nm"]
+    assert list(table) == ["frame", "time_ps", "segment", "state", "psi_rad", "d_nm"]
     assert table["segment"].tolist() == [0, 0, 0, 1, 1, 1]
     assert table["time_ps"].to_numpy() == pytest.approx([0.5, 1, 1.5] * 2)
     assert np.degrees(table["psi_rad"]).to_numpy() == pytest.approx(80, abs=15)
-    kept = mda.Universe(str(tmp_path / "out" / "atoms.pdb"), str(tmp_path / "out" / "atoms.xtc"))
+    kept = mda.Universe(str(tmp_path / "out" / "topology.pdb"), str(tmp_path / "out" / "trajectory.xtc"))
     first = [kept.trajectory[frame].positions[[0, 9]] for frame in range(6)]
     distance = [np.linalg.norm(a - b) / 10 for a, b in first]
     assert distance == pytest.approx(table["d_nm"].to_numpy(), abs=2e-3)

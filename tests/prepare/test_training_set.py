@@ -60,7 +60,12 @@ def test_a_state_that_no_frame_is_in():
         choose(table("AAB"), "B", [(0, 1)])
 
 
-@pytest.mark.parametrize("ranges", [[(5, 2)], [(9, 12)]])
-def test_ranges_that_hold_nothing(ranges):
-    with pytest.raises(InputError, match=r"is empty; the trajectory has frames 0 to 3"):
-        choose(table("AAAA"), ranges=ranges)
+def test_a_range_that_holds_nothing():
+    with pytest.raises(InputError, match=r"range \[9, 12\] holds no frame; the trajectory has frames 0 to 3"):
+        choose(table("AAAA"), ranges=[(9, 12)])
+
+
+def test_frames_of_several_states_follow_each_other():
+    frames = choose(table("AABBCA"), ["A", "B"])
+    assert frames.index.tolist() == [0, 1, 2, 3, 5]
+    assert frames.segment.tolist() == [0, 0, 0, 0, 1]

@@ -12,11 +12,12 @@ import pytest
 from MDAnalysis.analysis.dihedrals import Ramachandran
 from MDAnalysisTests.datafiles import DCD, PSF
 
-from mdllm.config.settings.system import FilesSource, Observables
+from mdllm.config.settings.system import Observables
 from mdllm.core.errors import InputError
 from mdllm.core.trajectories import open_backbone, read_backbone
-from mdllm.prepare.trajectory import prepare
+from mdllm.prepare.run import prepare
 from mdllm.sources.acquire import acquire
+from mdllm.sources.files import FilesSource
 
 STATES = Observables.model_validate(
     {
@@ -37,7 +38,8 @@ def run(output, topology, *trajectories, observables=STATES, selection="protein"
     output.mkdir(exist_ok=True)
     counts = prepare(
         acquire(source, output),
-        selection=selection,
+        residues=selection,
+        atoms=None,
         frame_interval_ps=interval,
         stride=stride,
         observables=observables,
@@ -52,7 +54,7 @@ def test_frames_and_states_equal_an_independent_reading(tmp_path, trp_cage_files
     phi11 = np.radians(Ramachandran(universe.select_atoms("resid 11")).run().results.angles[:, 0, 0])
     assert (frames["state"] == np.where(phi11 >= 0, "A", "B")).all()
     assert counts["frames_per_state"] == {"A": 2313, "B": 2686, "none": 0}
-    prepared = open_backbone(tmp_path / "backbone.pdb", tmp_path / "backbone.xtc")
+    prepared = open_backbone(tmp_path / "topology.pdb", tmp_path / "trajectory.xtc")
     universe.trajectory[1234]
     expected = universe.select_atoms("name CA").positions / 10
     np.testing.assert_allclose(read_backbone(prepared, np.array([1234]))[0, :, 1], expected, atol=0.0006)
@@ -91,7 +93,15 @@ def test_a_file_that_changed_after_acquire_is_noticed(tmp_path, trp_cage_files):
     sources = acquire(source, tmp_path)
     sources["trajectories"][0]["frames"] = 6000
     with pytest.raises(InputError, match=r"trp_cage\.dcd ends after 4999 of 6000 frames"):
-        prepare(sources, selection="protein", frame_interval_ps=None, stride=1, observables=STATES, output=tmp_path)
+        prepare(
+            sources,
+            residues="protein",
+            atoms=None,
+            frame_interval_ps=None,
+            stride=1,
+            observables=STATES,
+            output=tmp_path,
+        )
 
 
 @pytest.mark.slow

@@ -73,7 +73,7 @@ def test_the_table_names_the_nearest_of_each_quantity():
             "mfpt_ps": [row(passage, 3.0, 20.0, 4.0, "alpha -> beta")],
             "slowest_timescale_ps": row(slowest, 1.0, 30.0),
         }
-        return {"reference": "md", "comparisons": {"model": comparisons}}
+        return {"kinetics": {"reference": "md", "comparisons": {"model": comparisons}}}
 
     lines = table({"lstm": summary(0.45, 20, 32), "nanogpt": summary(0.40, 30, 31)}).splitlines()
     assert lines[0] == "| quantity | lstm | nanogpt |"
@@ -88,6 +88,6 @@ def test_the_table_names_the_nearest_of_each_quantity():
 def test_what_is_missing_is_not_left_out_of_the_whole():
     missing = {**row(9, 1), "value": None, "distance": None}
     comparisons = {"populations": [row(9, 1)], "mfpt_ps": [missing], "slowest_timescale_ps": row(9, 1)}
-    lines = table({"lstm": {"reference": "md", "comparisons": {"model": comparisons}}}).splitlines()
+    lines = table({"lstm": {"kinetics": {"reference": "md", "comparisons": {"model": comparisons}}}}).splitlines()
     assert "| MFPTs together | none |" in lines
     assert "| all together | none |" in lines

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mdllm.config.plan import validate
+from mdllm.config.reading import validate
 from mdllm.config.settings.simulation import SimulationSource
 from mdllm.core.errors import InputError
 

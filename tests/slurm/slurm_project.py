@@ -11,7 +11,7 @@ import yaml
 from project import ROOT, SMALL, Project
 from slurm.cluster import Cluster
 
-GPU_STAGES = ("rule_finetune", "rule_rollout")
+GPU_STAGES = ("rule_train", "rule_rollout")
 PROFILE = ROOT / "profiles" / "slurm" / "config.yaml"
 
 
@@ -41,7 +41,9 @@ class SlurmProject(Project):
 
     def one_job_per_system(self) -> None:
         """All stages of a system in one group on the CPU partition, as in docs/cluster.md for many small systems."""
-        self.profile["groups"] = dict.fromkeys([*self.profile["groups"], "finetune", "rollout"], "system")
+        self.profile["groups"] = dict.fromkeys(
+            [*self.profile["groups"], "train", "rollout", "draw_variants_structures"], "system"
+        )
         del self.profile["set-resources"]
         self.save_profile()
 

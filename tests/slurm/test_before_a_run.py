@@ -1,10 +1,15 @@
 """The estimate, and the advice of check_cluster; neither needs SLURM here."""
 
+import os
+import re
+import subprocess
+import sys
+
 import pytest
 import yaml
 
 from mdllm.run.node import advice, inspect_node
-from mdllm.run.resources import jobs_of_dry_run, table
+from mdllm.run.resources import jobs_of_dry_run
 from project import ROOT, SMALL, Project
 
 HEALTHY = {
@@ -19,23 +24,44 @@ HEALTHY = {
 }
 
 
-def test_the_dry_run_of_the_demo_becomes_seven_jobs(tmp_path, cache):
+def estimate(text: str) -> subprocess.CompletedProcess:
+    """`mdllm estimate` at the end of a pipe."""
+    command = [sys.executable, "-m", "mdllm", "estimate"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    return subprocess.run(command, input=text, env=environment, capture_output=True, text=True)
+
+
+def test_the_dry_run_of_the_demo_becomes_eight_jobs(tmp_path, cache):
     pytest.importorskip("snakemake_executor_plugin_slurm")
     project = Project(tmp_path / "p", cache, SMALL)
     text = project.run("--profile", str(ROOT / "profiles" / "slurm"), "--dry-run")
     jobs = jobs_of_dry_run(text)
-    assert [job.name for job in jobs] == ["before_gpu", *["finetune"] * 2, *["rollout"] * 2, *["after_gpu"] * 2]
-    assert [job.gpus for job in jobs] == [0, 1, 1, 1, 1, 0, 0]
+    assert sorted(job.name for job in jobs) == sorted(
+        ["before_gpu", *["train"] * 2, *["rollout"] * 2, *["after_gpu"] * 2, "draw_variants_structures"]
+    )
+    assert sorted(job.gpus for job in jobs) == [0, 0, 0, 0, 1, 1, 1, 1]
     assert sum(job.gpu_hours for job in jobs) == 2 * (8 + 4)
-    assert sorted(jobs[0].stages) == ["acquire", "fidelity", "fidelity", "prepare", "tokenize", "tokenize"]
-    assert table(jobs).splitlines()[-3].split() == ["total", "7", "16", "24.0"]
+    (before,) = [job for job in jobs if job.name == "before_gpu"]
+    assert sorted(before.stages) == ["acquire", "fidelity", "fidelity", "prepare", "tokenize", "tokenize"]
+    out = estimate(text)
+    assert re.search(r"^before_gpu\s+1\s+6\s+0\s+0.0", out.stdout, re.MULTILINE)
+    assert re.search(r"^train\s+2\s+2\s+1\s+16.0", out.stdout, re.MULTILINE)
+    assert re.search(r"^total\s+8\s+21\s+24.0", out.stdout, re.MULTILINE)
+
+
+def test_a_dry_run_that_fails_is_not_taken_for_one_without_jobs(tmp_path, cache):
+    out = estimate(Project(tmp_path / "p", cache, {"rollout": {"frame": 3}}).run("--dry-run", ok=False))
+    assert out.returncode == 1
+    assert "rollout.frame: unknown key; did you mean 'frames'?" in out.stderr
+    assert "no dry run has got through" in out.stderr
+    assert "Traceback" not in out.stderr
 
 
 def test_more_gpus_for_the_fine_tuning_are_not_held_by_others():
     text = (ROOT / "profiles" / "slurm" / "config.yaml").read_text().replace("    gpu: 1  ", "    gpu: 2  ")
     resources = yaml.safe_load(text)["set-resources"]
     gpus = {rule: chosen["gpu"] for rule, chosen in resources.items() if "gpu" in chosen}
-    assert gpus == {"finetune": 2, "rollout": 1, "rollout_part": 1, "simulate": 1, "check_gpu": 1}
+    assert gpus == {"train": 2, "rollout": 1, "rollout_part": 1, "simulate": 1, "check_gpu": 1}
 
 
 def test_a_healthy_node_needs_no_advice():

@@ -50,13 +50,13 @@ def start_training(project: SlurmProject):
     """The head, as soon as the training job has a checkpoint; and the id of that job."""
     head = project.start(TARGET)
     work = project.folder / "results" / "trp_cage" / "main" / ".work"
-    wait_for(lambda: head.poll() is not None or any(work.glob("finetune-*/checkpoint-*/complete")), project)
+    wait_for(lambda: head.poll() is not None or any(work.glob("train-*/checkpoint-*/complete")), project)
     assert head.poll() is None, project.printed()[-4000:]
     return head, training_job(project)
 
 
 def training_job(project: SlurmProject) -> str:
-    return re.findall(r"has been submitted with SLURM jobid (\d+) \(log: \S*rule_finetune", project.printed())[-1]
+    return re.findall(r"has been submitted with SLURM jobid (\d+) \(log: \S*rule_train", project.printed())[-1]
 
 
 def finish(head, project: SlurmProject) -> None:
@@ -76,7 +76,7 @@ def seen(project: SlurmProject, pattern: str) -> str:
 
 def assert_resumed(project: SlurmProject) -> None:
     """The last attempt of the training did not begin at step 0, as the first line of its progress bar says."""
-    logs = sorted((project.folder / "logs" / "slurm" / "rule_finetune").rglob("*.log"), key=lambda p: p.stat().st_mtime)
+    logs = sorted((project.folder / "logs" / "slurm" / "rule_train").rglob("*.log"), key=lambda p: p.stat().st_mtime)
     starts = re.findall(r"\| (\d+)/\d+ \[00:00<\?", logs[-1].read_text())
     assert starts, logs[-1].read_text()[-2000:]
     assert int(starts[-1]) > 0
@@ -87,7 +87,7 @@ def assert_as_if_nothing_had_happened(project: SlurmProject, undisturbed: dict[s
     assert_resumed(project)
     assert checksums(project) == undisturbed
     completed = [job["rule"] for job in project.jobs() if job["state"] == "COMPLETED"]
-    assert sorted(rule.split("_wildcards")[0] for rule in completed) == ["rule_finetune", "rule_rollout"]
+    assert sorted(rule.split("_wildcards")[0] for rule in completed) == ["rule_train", "rule_rollout"]
     assert not list((project.folder / "results" / "trp_cage" / "main" / ".work").glob("*"))
 
 
@@ -108,24 +108,24 @@ def test_scancel(project, undisturbed, events):
 
 def test_scancel_of_a_training_on_two_gpus(project):
     """The processes of both GPUs get SIGTERM from SLURM; the next attempt goes on with what they have written."""
-    project.profile["set-resources"]["finetune"]["gpu"] = 2
+    project.profile["set-resources"]["train"]["gpu"] = 2
     project.save_profile()
     head, number = start_training(project)
     assert project.job(number)["gpus"] == "gres:gpu:a100:2"
     project.cluster.run("scancel", number)
     finish(head, project)
-    log = project.folder / "logs" / "slurm" / "rule_finetune"
+    log = project.folder / "logs" / "slurm" / "rule_train"
     assert any("stopped by SIGTERM at step" in path.read_text() for path in log.rglob("*.log"))
     assert_resumed(project)
     assert read_json(project.folder / "results/trp_cage/main/model/provenance.json")["processes"] == 2
 
 
 def test_time_limit(project, undisturbed, events):
-    project.profile["set-resources"]["finetune"].update(runtime="1 * attempt", slurm_extra="'--signal=TERM@50'")
+    project.profile["set-resources"]["train"].update(runtime="1 * attempt", slurm_extra="'--signal=TERM@50'")
     project.save_profile()
     head, _ = start_training(project)
     finish(head, project)
-    log = project.folder / "logs" / "slurm" / "rule_finetune"
+    log = project.folder / "logs" / "slurm" / "rule_train"
     assert any("stopped by SIGTERM at step" in path.read_text() for path in log.rglob("*.log"))
     events.append(
         (

@@ -1,4 +1,4 @@
-"""The demo through SLURM, what is refused, what is checked and estimated before a run, and many systems at once."""
+"""The demo through SLURM, what is refused, what is checked before a run, and many systems at once."""
 
 import re
 import shutil
@@ -33,7 +33,7 @@ def test_the_demo(cluster, tmp_path, cache, trp_cage_files):
     ],
 )
 def test_a_refused_submission_shows_the_reason_of_the_scheduler(project, change, reason):
-    project.profile["set-resources"]["finetune"].update(change)
+    project.profile["set-resources"]["train"].update(change)
     project.profile["retries"] = 0
     project.save_profile()
     out = project.run("results/trp_cage/main/training_log.csv", ok=False)
@@ -43,15 +43,15 @@ def test_a_refused_submission_shows_the_reason_of_the_scheduler(project, change,
 
 
 def test_kinetics_are_one_job_before_the_gpu_and_one_per_model_after_it(cluster, tmp_path, cache):
-    """The causal trace waits for a model alone, and the figures for all models: two more jobs."""
+    """The figures of all models wait for all of them: one more job."""
     system = small_kinetics("four_state", walkers=40, frames=120, grid=0.25)
     project = SlurmProject(tmp_path / "p", cache, {}, cluster, {"four_state": system})
     project.run()
     assert {job["state"] for job in project.jobs()} == {"COMPLETED"}
     rules = [re.sub("_wildcards.*", "", job["rule"]) for job in project.jobs()]
-    names = ("rule_before_gpu", "rule_finetune", "rule_rollout", "rule_after_gpu", "rule_draw_kinetics")
+    names = ("rule_before_gpu", "rule_train", "rule_rollout", "rule_after_gpu", "rule_draw_variants_kinetics")
     counts = [sum(rule.startswith(name) for rule in rules) for name in names]
-    assert counts == [1, 3, 3, 4, 1], rules
+    assert counts == [1, 3, 3, 3, 1], rules
     assert len(rules) == sum(counts)
 
 
@@ -78,7 +78,7 @@ def test_the_resource_gpu_alone_puts_the_training_on_two_gpus(project):
     content = project.read("config/config.yaml")
     content["overrides"]["training"]["max_steps"] = 10
     project.write("config/config.yaml", content)
-    project.profile["set-resources"]["finetune"]["gpu"] = 2
+    project.profile["set-resources"]["train"]["gpu"] = 2
     project.save_profile()
     project.run("results/trp_cage/main/training_log.csv")
     (job,) = project.jobs()
@@ -95,14 +95,6 @@ def test_check_cluster_reports_both_partitions_and_advises(project):
     assert not (project.folder / "results" / "check_cluster").exists() or not list(
         (project.folder / "results" / "check_cluster").glob("latency-*")
     )
-
-
-@pytest.mark.ci
-def test_the_estimate_counts_jobs_and_gpu_hours(cluster, tmp_path, cache):
-    out = SlurmProject(tmp_path / "p", cache, SMALL, cluster).run("estimate")
-    assert re.search(r"^before_gpu\s+1\s+6\s+0\s+0.0", out, re.MULTILINE)
-    assert re.search(r"^finetune\s+2\s+2\s+1\s+16.0", out, re.MULTILINE)
-    assert re.search(r"^total\s+7\s+16\s+24.0", out, re.MULTILINE)
 
 
 def head_memory_mb(process: int) -> float:

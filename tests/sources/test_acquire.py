@@ -10,11 +10,11 @@ import pytest
 from MDAnalysisTests.datafiles import DCD, GRO, PSF, TRR, XTC
 from pydantic import ValidationError
 
-from mdllm.config.settings.system import FilesSource, PackageSource
-from mdllm.config.source_files import source_files
 from mdllm.core.errors import InputError
 from mdllm.core.records import sha256
-from mdllm.sources.acquire import acquire, fetch_package
+from mdllm.sources.acquire import acquire
+from mdllm.sources.files import FilesSource, find_files
+from mdllm.sources.package import PackageSource, fetch_package
 
 
 def files(topology, *trajectories):
@@ -37,12 +37,12 @@ def test_files_are_described_in_order_with_checksums(tmp_path):
 def test_glob_patterns_are_sorted_and_must_match(tmp_path):
     for name in ("part2.dcd", "part1.dcd"):
         (tmp_path / name).write_bytes(b"")
-    _, found = source_files(files(PSF, tmp_path / "part*.dcd"))
-    assert [path[-9:] for path in found] == ["part1.dcd", "part2.dcd"]
+    _, found = find_files(files(PSF, tmp_path / "part*.dcd"))
+    assert [path.name for path in found] == ["part1.dcd", "part2.dcd"]
     with pytest.raises(InputError, match=r"nothing matches .*\*\.xtc"):
-        source_files(files(PSF, tmp_path / "*.xtc"))
+        find_files(files(PSF, tmp_path / "*.xtc"))
     with pytest.raises(InputError, match=r"missing\.psf does not exist"):
-        source_files(files(tmp_path / "missing.psf", DCD))
+        find_files(files(tmp_path / "missing.psf", DCD))
 
 
 @pytest.mark.parametrize(("topology", "trajectory"), [(GRO, XTC), (GRO, TRR), (PSF, DCD)])
@@ -100,14 +100,19 @@ def index(tmp_path, monkeypatch):
 SAME_NAME = ("numbers/one/frames.dcd", b"one"), ("numbers/other/frames.dcd", b"other")
 
 
+def files_of(source, cache) -> list[Path]:
+    topology, trajectories = fetch_package(source, cache)
+    return [topology, *trajectories]
+
+
 def test_files_of_one_name_are_kept_apart(tmp_path, index):
     wheel(index, **dict(SAME_NAME), **{"numbers/secret.txt": b"not asked for"})
-    found = fetch_package(of_package(*SAME_NAME), tmp_path)
+    found = files_of(of_package(*SAME_NAME), tmp_path)
     assert [path.read_bytes() for path in found] == [b"one", b"other"]
     assert [str(path.relative_to(tmp_path / "packages" / "numbers-1.0")) for path in found] == [n for n, _ in SAME_NAME]
     assert not list(tmp_path.rglob("secret.txt"))
     (index / "numbers-1.0-py3-none-any.whl").unlink()
-    assert fetch_package(of_package(*SAME_NAME), tmp_path) == found
+    assert files_of(of_package(*SAME_NAME), tmp_path) == found
 
 
 def test_a_cache_that_an_older_version_filled_is_not_mixed_up(tmp_path, index):
@@ -115,11 +120,11 @@ def test_a_cache_that_an_older_version_filled_is_not_mixed_up(tmp_path, index):
     older = tmp_path / "packages" / "numbers-1.0" / "frames.dcd"
     older.parent.mkdir(parents=True)
     older.write_bytes(b"other")
-    assert fetch_package(of_package(SAME_NAME[1], SAME_NAME[1]), tmp_path) == [older, older]
+    assert files_of(of_package(SAME_NAME[1], SAME_NAME[1]), tmp_path) == [older, older]
     with pytest.raises(InputError, match="could not be fetched"):
         fetch_package(of_package(*SAME_NAME), tmp_path)
     wheel(index, **dict(SAME_NAME))
-    assert [path.read_bytes() for path in fetch_package(of_package(*SAME_NAME), tmp_path)] == [b"one", b"other"]
+    assert [path.read_bytes() for path in files_of(of_package(*SAME_NAME), tmp_path)] == [b"one", b"other"]
 
 
 def test_a_wheel_without_the_file(tmp_path, index):
@@ -164,7 +169,7 @@ def test_package_is_taken_from_the_cache_and_checked(tmp_path):
         "topology": {"path": "numbers/data/one.pdb", "sha256": sha256(folder / "one.pdb")},
         "trajectories": [{"path": "numbers/data/frames.dcd", "sha256": sha256(DCD)}],
     }
-    assert fetch_package(PackageSource.model_validate(content), tmp_path)[1] == folder / "frames.dcd"
+    assert fetch_package(PackageSource.model_validate(content), tmp_path)[1] == [folder / "frames.dcd"]
     content["trajectories"][0]["sha256"] = "0" * 64
     with pytest.raises(InputError, match=r"frames\.dcd: SHA-256 is .* but the system file says 0000.*delete the file"):
         fetch_package(PackageSource.model_validate(content), tmp_path)

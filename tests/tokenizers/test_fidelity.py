@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 
-from mdllm.config.settings.stages import FidelitySettings, MultiscaleSettings
+from mdllm.config.settings.stages import FidelitySettings
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import backbone_torsions, circular_difference, rmsd
 from mdllm.core.records import read_npz
 from mdllm.core.trajectories import read_backbone
 from mdllm.tokenizers.base import load_tokenizer
 from mdllm.tokenizers.fidelity import check, measure, summarize
-from mdllm.tokenizers.tokenize import tokenize
+from mdllm.tokenizers.multiscale.settings import MultiscaleSettings
+from mdllm.tokenizers.tokenize import tokenize_residues
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +20,7 @@ def tokens(trp_cage_prepared, tmp_path_factory):
     folder = tmp_path_factory.mktemp("tokens")
     training = trp_cage_prepared.training("A", (442, 700), (4000, 4100))
     settings = MultiscaleSettings(codebook_size=64, fit_frames=200)
-    counts = tokenize(trp_cage_prepared.topology, trp_cage_prepared.trajectory, training, settings, 0, folder)
+    counts = tokenize_residues(trp_cage_prepared.topology, trp_cage_prepared.trajectory, training, settings, 0, folder)
     assert counts["fitted_frames"] == 200
     return folder, training
 

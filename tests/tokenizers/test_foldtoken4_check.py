@@ -5,13 +5,16 @@ from pathlib import Path
 import pytest
 
 from foldtoken4_release import protein
-from mdllm.tokenizers.foldtoken4 import check as foldtoken4_check
+from mdllm.cli import main
 
 
-def options(release: dict, structure: Path, *more: str) -> list[str]:
+def run(release: dict, structure: Path, *more: str) -> int:
+    """The exit status of the command."""
     given = {key: release[key] for key in ("checkout", "weights", "level", "device") if key in release}
     flags = [text for key, value in given.items() for text in (f"--{key}", str(value))]
-    return [*flags, "--structure", str(structure), "--seeds", "2", *more]
+    with pytest.raises(SystemExit) as ended:
+        main(["check-foldtoken4", *flags, "--structure", str(structure), "--seeds", "2", *more])
+    return ended.value.code
 
 
 def without(structure: Path, target: Path, residue: int, atom: str | None = None) -> Path:
@@ -26,7 +29,7 @@ def without(structure: Path, target: Path, residue: int, atom: str | None = None
 
 
 def test_the_command_prints_a_table(release, structures, capsys):
-    assert foldtoken4_check.main(options(release, structures / "1l2y.pdb", "--largest-rmsd-nm", "100")) == 0
+    assert run(release, structures / "1l2y.pdb", "--largest-rmsd-nm", "100") == 0
     out, err = capsys.readouterr()
     assert not err
     for row in ("20, one code each", "RMSD of encode->decode", "after superposition", "decoder seeds", "works"):
@@ -34,7 +37,7 @@ def test_the_command_prints_a_table(release, structures, capsys):
 
 
 def test_the_command_finds_an_untrained_network(release, structures, capsys):
-    assert foldtoken4_check.main(options(release, structures / "1l2y.pdb", "--largest-rmsd-nm", "0.05")) == 1
+    assert run(release, structures / "1l2y.pdb", "--largest-rmsd-nm", "0.05") == 1
     assert "weights and config.yaml do not belong together" in capsys.readouterr().err
 
 
@@ -48,7 +51,7 @@ def test_the_command_finds_an_untrained_network(release, structures, capsys):
     ],
 )
 def test_the_command_advises(empty_release, structures, capsys, more, message):
-    assert foldtoken4_check.main(options(empty_release, structures / "1l2y.pdb", *more)) == 1
+    assert run(empty_release, structures / "1l2y.pdb", *more) == 1
     out, err = capsys.readouterr()
     assert message in err
     assert not out
@@ -56,7 +59,7 @@ def test_the_command_advises(empty_release, structures, capsys, more, message):
 
 def test_the_command_names_a_gap(empty_release, structures, tmp_path, capsys):
     gapped = without(structures / "1l2y.pdb", tmp_path / "gap.pdb", 9)
-    assert foldtoken4_check.main(options(empty_release, gapped)) == 1
+    assert run(empty_release, gapped) == 1
     assert "between LYS 8 and GLY 10" in capsys.readouterr().err
 
 
@@ -64,5 +67,5 @@ def test_a_residue_that_the_public_code_drops_is_named(release, structures, tmp_
     lacking = without(structures / "1l2y.pdb", tmp_path / "lacking.pdb", 9, "C")
     _, chains, _ = protein(lacking).to_XCS()
     assert (chains > 0).sum() == 19
-    assert foldtoken4_check.main(options(release, lacking)) == 1
+    assert run(release, lacking) == 1
     assert "lack backbone atoms: ASP 9 (C)" in capsys.readouterr().err

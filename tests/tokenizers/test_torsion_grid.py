@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from mdllm.config.settings.stages import TorsionGridSettings
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import backbone_torsions, circular_difference, rmsd
 from mdllm.core.trajectories import read_backbone
 from mdllm.tokenizers.base import load_tokenizer
-from mdllm.tokenizers.torsion_grid import TorsionGrid
+from mdllm.tokenizers.torsion_grid import TorsionGrid, TorsionGridSettings
 
 SETTINGS = TorsionGridSettings(name="torsion_grid")
 

@@ -3,9 +3,10 @@
 import pytest
 import yaml
 
-from project import ROOT, SMALL, Project
+from project import FIGURES_ALONE, ROOT, SMALL, Project
 
-STAGES = {"acquire", "prepare", "tokenize", "fidelity", "finetune", "rollout", "decode", "analyze", "draw"}
+STAGES = {"acquire", "prepare", "tokenize", "fidelity", "train", "rollout", "decode", "analyze", "summarize"}
+STAGES |= {"draw_structures", "draw_training", "draw_variants_structures"}
 
 
 @pytest.fixture
@@ -36,8 +37,8 @@ def test_a_variant_of_the_rollout_trains_no_model_of_its_own(tmp_path, demo):
 
 
 def test_figures_alone_asks_for_tables_and_runs_nothing_else(tmp_path):
-    out = Project(tmp_path / "p", tmp_path, SMALL).run("--dry-run", "figures", ok=False)
-    assert "Missing input files for rule draw" in out
+    out = Project(tmp_path / "p", tmp_path, SMALL).run("--dry-run", *FIGURES_ALONE, ok=False)
+    assert "Missing input files for rule draw_" in out
     assert "analysis/discovery.csv" in out
 
 

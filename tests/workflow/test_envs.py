@@ -13,6 +13,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
+from mdllm.config.choices import DISCRETIZERS, MODELS, SOURCES, TOKENIZERS, VARIABLES
 from project import ROOT
 
 SOURCE = ROOT / "src"
@@ -32,6 +33,23 @@ def pins(env: str) -> dict[str, str]:
         name, _, version = dependency.partition(" ")
         found[normal(CONDA_NAMES.get(name, name))] = version
     return found
+
+
+# What a script loads by the name that a config file gives.
+LOADED_BY = {
+    "acquire": [SOURCES],
+    "prepare": [VARIABLES],
+    "tokenize": [TOKENIZERS, DISCRETIZERS],
+    "fidelity": [TOKENIZERS, VARIABLES],
+    "decode": [TOKENIZERS],
+    "analyze": [VARIABLES],
+    "discretize_rollout": [DISCRETIZERS],
+    "exact": [DISCRETIZERS],
+    "train": [MODELS],
+    "rollout": [MODELS],
+    "rollout_part": [MODELS],
+    "causal_trace": [MODELS],
+}
 
 
 @cache
@@ -54,7 +72,12 @@ def imported(script: str, foldtoken4: bool = False) -> set[str]:
     What FoldToken4 alone needs counts only if asked for.
     """
     found, new = set(), {ROOT / "workflow" / "scripts" / f"{script}.py"}
-    files = set(new)
+    for registry in LOADED_BY.get(script, ()):
+        for choice in registry.classes.values():
+            module = getattr(choice, "implementation", "").partition(":")[0]
+            if foldtoken4 or "foldtoken4" not in module:
+                new.add(SOURCE / (module.replace(".", "/") + ".py"))
+    files = new = {file for file in new if file.is_file()}
     while new:
         names = {name for file in new for name in named_in(file) if foldtoken4 or "foldtoken4" not in name}
         found |= {name.split(".")[0] for name in names}
@@ -103,7 +126,7 @@ def test_an_environment_holds_what_its_scripts_import(script, env):
 def test_every_rule_has_an_environment():
     assert len(rules()) >= 20
     assert {param.values[1] for param in rules()} == set(ENVS)
-    assert {"torch", "transformers", "peft", "numpy"} <= imported("finetune")
+    assert {"torch", "transformers", "peft", "numpy"} <= imported("train")
 
 
 @pytest.mark.parametrize("env", ENVS)

@@ -7,7 +7,8 @@ import pytest
 import torch
 import yaml
 
-from mdllm.config.plan import Plan, read_yaml
+from mdllm.config.plan import Plan
+from mdllm.config.reading import read_yaml
 from mdllm.preflight import missing, remarks
 from project import ROOT, SMALL, Project
 
@@ -76,7 +77,17 @@ def test_paper_lists_every_job_and_needs_nothing_fetched(tmp_path):
     )
     assert result.returncode == 0, result.stderr[-3000:]
     counts = dict(line.split() for line in result.stdout.splitlines() if len(line.split()) == 2)
-    for stage in ("simulate", "acquire", "prepare", "tokenize", "finetune", "rollout", "decode", "analyze", "draw"):
+    for stage in (
+        "simulate",
+        "acquire",
+        "prepare",
+        "tokenize",
+        "train",
+        "rollout",
+        "decode",
+        "analyze",
+        "draw_structures",
+    ):
         assert counts[stage] == "3"
     assert counts["fetch_structure"] == "5"
 

@@ -1,16 +1,12 @@
-# Needs: frames/, ensemble/, tokens/, model/, rollout/ and the reference structures.
-# Makes: analysis/, every table that a figure needs, and summary.json.
+# Needs: frames/, ensemble/, tokens/, model/ and the reference structures; for the summary all that the stages have made.
+# Makes: analysis/, the tables of discovery and quality; and summary.json, every number that a figure or a page quotes.
 
 
 rule analyze:
     input:
-        topology="results/{system}/frames/backbone.pdb",
-        trajectory="results/{system}/frames/backbone.xtc",
-        frames="results/{system}/frames/frames.parquet",
+        unpack(prepared),
         codes=made_by("tokenize", "tokens/codes.npz"),
-        fidelity=made_by("fidelity", "tokens/fidelity.json"),
-        model=made_by("finetune", "model"),
-        rollout=made_by("rollout", "rollout/codes.npz"),
+        model=made_by("train", "model"),
         ensemble=made_by("decode", "ensemble/ensemble.xtc"),
         roundtrip=made_by("decode", "ensemble/roundtrip.xtc"),
         frequencies=made_by("decode", "ensemble/frequencies.xtc"),
@@ -23,17 +19,46 @@ rule analyze:
         quality_frames="results/{system}/{variant}/analysis/quality_frames.parquet",
         discovery="results/{system}/{variant}/analysis/discovery.csv",
         description="results/{system}/{variant}/analysis/description.json",
-        summary="results/{system}/{variant}/summary.json",
         provenance="results/{system}/{variant}/analysis/provenance.json",
     log:
         "logs/{system}/{variant}/analyze.log",
-    wildcard_constraints:
-        system=one_of(plan.structures()),
+    benchmark:
+        "results/benchmarks/{system}/{variant}/analyze.tsv"
     conda:
         "../../envs/analysis.yaml"
     params:
         settings=read_by("analyze"),
         training_set=training_set,
-        system=lambda wildcards: plan.systems[wildcards.system].knowledge(),
+        about=lambda wildcards: of_system(wildcards).settings.description,
+        plane=lambda wildcards: of_system(wildcards).settings.plane,
+        observables=observables,
     script:
         "../scripts/analyze.py"
+
+
+rule summarize:
+    input:
+        codes=made_by("tokenize", "tokens/codes.npz"),
+        models=made_by_trainings("train", "model"),
+        rollout=made_by("rollout", "rollout/codes.npz"),
+        fidelity=where_it_runs("fidelity", "tokens/fidelity.json"),
+        quality=where_it_runs("analyze", "analysis/quality.csv"),
+        discovery=where_it_runs("analyze", "analysis/discovery.csv"),
+        kinetics=lambda wildcards: [
+            path
+            for table in (*map("{}.csv".format, KINETIC_TABLES), "description.json")
+            for path in where_it_runs("kinetics", f"kinetics/{table}")(wildcards)
+        ],
+    output:
+        summary="results/{system}/{variant}/summary.json",
+        provenance="results/{system}/{variant}/summary_provenance.json",
+    log:
+        "logs/{system}/{variant}/summarize.log",
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        settings=read_by("summarize"),
+        about=lambda wildcards: of_system(wildcards).settings.description,
+        conditions=lambda wildcards: plan.conditions(*wildcards),
+    script:
+        "../scripts/summarize.py"

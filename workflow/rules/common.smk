@@ -1,14 +1,7 @@
 # Helpers of all rules: where a stage's result lies, and the part of the config that it reads.
 
 CACHE = os.environ.get("MDLLM_CACHE", ".cache/mdllm")
-KINETIC_FIGURES = (
-    "free_energy",
-    "timescales",
-    "mfpt",
-    "mfpt_lag",
-    "transitions",
-    "chapman_kolmogorov",
-)
+STYLE = Path(mdllm.__file__).parent / "figures" / "mdllm.mplstyle"
 KINETIC_TABLES = (
     "populations",
     "timescales",
@@ -16,13 +9,21 @@ KINETIC_TABLES = (
     "transitions",
     "chapman_kolmogorov",
 )
-FIGURES = ("plane", "time_series", "loss", "fidelity", "discovery", "quality")
-STYLE = Path(workflow.basedir, "src", "mdllm", "figures", "mdllm.mplstyle")
+
+
+def of_system(wildcards):
+    """The system of a job."""
+    return plan.systems[wildcards.system]
 
 
 def provided(system, variant, stage, path):
     """`path` in the folder of the variant that provides `stage` for `variant`."""
-    return f"results/{system}/{plan.systems[system].provider(variant, stage)}/{path}"
+    chosen = plan.systems[system]
+    if not chosen.runs(variant, stage):
+        raise WorkflowError(
+            f"results/{system}/{variant}: the stage {stage} does not apply to this variant"
+        )
+    return f"results/{system}/{chosen.provider(variant, stage)}/{path}"
 
 
 def made_by(stage, path):
@@ -30,11 +31,20 @@ def made_by(stage, path):
     return lambda wildcards: provided(wildcards.system, wildcards.variant, stage, path)
 
 
+def where_it_runs(stage, path):
+    """Input function: `made_by`, or nothing where the stage does not apply to the variant."""
+    return lambda wildcards: (
+        [provided(wildcards.system, wildcards.variant, stage, path)]
+        if of_system(wildcards).runs(wildcards.variant, stage)
+        else []
+    )
+
+
 def made_by_trainings(stage, path):
     """Input function: `made_by` for each training of the variant."""
     return lambda wildcards: [
         provided(wildcards.system, training, stage, path)
-        for training in plan.systems[wildcards.system].trainings(wildcards.variant)
+        for training in of_system(wildcards).trainings(wildcards.variant)
     ]
 
 
@@ -43,97 +53,57 @@ def one_of(names):
     return "|".join(names) or "(?!)"
 
 
-POTENTIALS = [name for name in plan.kinetics() if plan.systems[name].is_potential()]
-TRAJECTORIES = [name for name in plan.kinetics() if name not in POTENTIALS]
-
-
-def needed_to_train(wildcards):
-    """Input function: what has to be well before anything is trained.
-
-    Codes must give the frames back; where kinetics are learned, those of MD must be such that they can be estimated.
-    """
-    if wildcards.system in plan.structures():
-        return provided(*wildcards, "tokenize", "tokens/fidelity.json")
-    return provided(*wildcards, "md_kinetics", "md_kinetics/provenance.json")
-
-
 def read_by(stage):
     """Params function: the config slice that `stage` reads; a change of it re-runs the stage."""
-    return lambda wildcards: plan.systems[wildcards.system].stage(
-        wildcards.variant, stage
-    )
+
+    def settings(wildcards):
+        try:
+            return of_system(wildcards).stage(wildcards.variant, stage)
+        except InputError as error:
+            raise WorkflowError(str(error)) from None
+
+    return settings
+
+
+def prepared(wildcards):
+    """Input function: the frames of a system, with their atoms where there are any."""
+    folder = f"results/{wildcards.system}/frames"
+    files = {"frames": f"{folder}/frames.parquet"}
+    if not of_system(wildcards).is_potential:
+        files |= {
+            "topology": f"{folder}/topology.pdb",
+            "trajectory": f"{folder}/trajectory.xtc",
+        }
+    return files
 
 
 def env_of_tokenizer(wildcards):
     """Conda function: the environment of the variant's tokenizer."""
-    variant = plan.systems[wildcards.system].variants[wildcards.variant]
-    foldtoken4 = variant.settings.tokenizer.name == "foldtoken4"
-    return f"../../envs/{'foldtoken4' if foldtoken4 else 'analysis'}.yaml"
+    variant = of_system(wildcards).trained[wildcards.variant]
+    return f"../../envs/{variant.settings.tokenizer.environment}.yaml"
 
 
 def observables(wildcards):
     """Params function: collective variables, states and references of the system."""
-    return plan.systems[wildcards.system].observables()
+    return of_system(wildcards).observables()
 
 
 def training_set(wildcards):
     """Params function: the frames that the variant is trained on."""
-    return (
-        plan.systems[wildcards.system]
-        .variants[wildcards.variant]
-        .training_set.model_dump(mode="json")
-    )
+    return of_system(wildcards).training_set(wildcards.variant)
 
 
 def reference_files(wildcards):
     """Input function: the reference structures of the system."""
     return [
         reference.path
-        for reference in plan.systems[wildcards.system].settings.references.values()
+        for reference in of_system(wildcards).settings.references.values()
     ]
 
 
 def raw_files(wildcards):
     """Input function: the user's raw files, or nothing where a package holds them."""
     try:
-        return plan.systems[wildcards.system].raw_files()
+        return of_system(wildcards).raw_files()
     except InputError as error:
         raise WorkflowError(str(error)) from None
-
-
-def figure_files(wildcards=None):
-    """Every figure of every system and variant that runs; of kinetics one set per system, all models in one."""
-    stems = [
-        f"{system}/{variant}/figures/{figure}"
-        for system, variant in plan.runs()
-        for figure in FIGURES
-        if system in plan.structures()
-    ]
-    stems += [
-        f"{system}/figures/{figure}"
-        for system in plan.kinetics()
-        for figure in KINETIC_FIGURES
-    ]
-    stems += [
-        f"{system}/{variant}/figures/causal_trace"
-        for system in plan.kinetics()
-        for variant in plan.systems[system].traced()
-    ]
-    return [
-        f"results/{stem}.{ending}" for stem in stems for ending in ("pdf", "png", "csv")
-    ]
-
-
-def dry_run(wildcards):
-    """Params function: the present command as a dry run, without the target `estimate`."""
-    arguments = [argument for argument in sys.argv[1:] if argument != "estimate"]
-    source = ["--snakefile", workflow.main_snakefile]
-    return [
-        sys.executable,
-        "-m",
-        "snakemake",
-        *source,
-        *arguments,
-        "--dry-run",
-        "--nolock",
-    ]

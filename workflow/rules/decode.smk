@@ -7,7 +7,7 @@ rule decode:
         rollout=made_by("rollout", "rollout/codes.npz"),
         codes=made_by("tokenize", "tokens/codes.npz"),
         tokenizer=made_by("tokenize", "tokens/tokenizer"),
-        topology="results/{system}/frames/backbone.pdb",
+        topology="results/{system}/frames/topology.pdb",
     output:
         topology="results/{system}/{variant}/ensemble/topology.pdb",
         ensemble="results/{system}/{variant}/ensemble/ensemble.xtc",
@@ -17,8 +17,8 @@ rule decode:
         provenance="results/{system}/{variant}/ensemble/provenance.json",
     log:
         "logs/{system}/{variant}/decode.log",
-    wildcard_constraints:
-        system=one_of(plan.structures()),
+    benchmark:
+        "results/benchmarks/{system}/{variant}/decode.tsv"
     conda:
         env_of_tokenizer
     params:

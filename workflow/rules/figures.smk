@@ -1,136 +1,118 @@
-# Needs: the tables of analysis/, tokens/fidelity and the training log; nothing heavier.
-# Makes: figures/, each as PDF, PNG and the CSV that it shows.
+# Needs: the tables that a figure names in mdllm.figures.registry; nothing heavier.
+# Makes: figures/, each as PDF, PNG and the CSV that it shows. One job draws those that apply to the same variants.
+
+from mdllm.figures.conditions import common_line
+from mdllm.figures.registry import TABLES, groups
 
 
-rule draw_kinetics:
-    input:
-        tables=lambda wildcards: sorted(
-            {
-                provided(wildcards.system, variant, "kinetics", f"kinetics/{file}")
-                for variant in plan.systems[wildcards.system].variants
-                for file in (*map("{}.csv".format, KINETIC_TABLES), "description.json")
+def variants_with(system, kinds):
+    """Variants of a system that have the tables of some figures."""
+    chosen = plan.systems[system]
+    return [
+        variant
+        for variant in chosen.variants
+        if kinds[0].applies(lambda stage: chosen.runs(variant, stage))
+    ]
+
+
+def tables_of(kinds):
+    """Params function: the tables of some figures, by variant and name."""
+
+    def tables(wildcards):
+        variants = (
+            [wildcards.variant]
+            if kinds[0].of == "variant"
+            else variants_with(wildcards.system, kinds)
+        )
+        names = dict.fromkeys(table for kind in kinds for table in kind.tables)
+        return {
+            variant: {
+                name: provided(wildcards.system, variant, *TABLES[name])
+                for name in names
             }
-        ),
-        style=STYLE,
-    output:
-        pdf=expand("results/{{system}}/figures/{figure}.pdf", figure=KINETIC_FIGURES),
-        csv=expand("results/{{system}}/figures/{figure}.csv", figure=KINETIC_FIGURES),
-        png=report(
-            expand("results/{{system}}/figures/{figure}.png", figure=KINETIC_FIGURES),
-            caption="../report/kinetics.rst",
-            category="{system}",
-            subcategory="all models",
-        ),
-        table="results/{system}/figures/mfpt_table.csv",
-        text="results/{system}/figures/mfpt_table.md",
-        provenance="results/{system}/figures/provenance.json",
-    log:
-        "logs/{system}/draw_kinetics.log",
-    wildcard_constraints:
-        system=one_of(plan.kinetics()),
-    conda:
-        "../../envs/analysis.yaml"
-    params:
-        tables=lambda wildcards: {
-            variant: provided(wildcards.system, variant, "kinetics", "kinetics")
-            for variant in plan.systems[wildcards.system].variants
-        },
-    script:
-        "../scripts/draw_kinetics.py"
+            for variant in variants
+        }
+
+    return tables
 
 
-rule draw_causal_trace:
-    input:
-        table=made_by("trace", "causal_trace/effects.csv"),
-        style=STYLE,
-    output:
-        pdf="results/{system}/{variant}/figures/causal_trace.pdf",
-        csv="results/{system}/{variant}/figures/causal_trace.csv",
-        png=report(
-            "results/{system}/{variant}/figures/causal_trace.png",
-            caption="../report/causal_trace.rst",
-            category="{system}",
-            subcategory="{variant}",
-        ),
-        provenance="results/{system}/{variant}/figures/causal_trace_provenance.json",
-    log:
-        "logs/{system}/{variant}/draw_causal_trace.log",
-    wildcard_constraints:
-        system=one_of(plan.kinetics()),
-    conda:
-        "../../envs/analysis.yaml"
-    params:
-        about=lambda wildcards: plan.systems[wildcards.system].settings.description,
-    script:
-        "../scripts/draw_causal_trace.py"
+def table_files(kinds):
+    """Input function: the same, as a list of files."""
+    return lambda wildcards: sorted(
+        {
+            path
+            for tables in tables_of(kinds)(wildcards).values()
+            for path in tables.values()
+        }
+    )
 
 
-rule draw:
-    input:
-        cvs=made_by("analyze", "analysis/cvs.parquet"),
-        references=made_by("analyze", "analysis/references.csv"),
-        quality=made_by("analyze", "analysis/quality.csv"),
-        discovery=made_by("analyze", "analysis/discovery.csv"),
-        description=made_by("analyze", "analysis/description.json"),
-        fidelity_table=made_by("fidelity", "tokens/fidelity.csv"),
-        training_log=made_by("finetune", "training_log.csv"),
-        summary=made_by("analyze", "summary.json"),
-        style=STYLE,
-    output:
-        pdf=expand(
-            "results/{{system}}/{{variant}}/figures/{figure}.pdf", figure=FIGURES
-        ),
-        csv=expand(
-            "results/{{system}}/{{variant}}/figures/{figure}.csv", figure=FIGURES
-        ),
-        plane=report(
-            "results/{system}/{variant}/figures/plane.png",
-            caption="../report/plane.rst",
-            category="{system}",
-            subcategory="{variant}",
-            labels={"figure": "plane"},
-        ),
-        time_series=report(
-            "results/{system}/{variant}/figures/time_series.png",
-            caption="../report/time_series.rst",
-            category="{system}",
-            subcategory="{variant}",
-            labels={"figure": "time series"},
-        ),
-        loss=report(
-            "results/{system}/{variant}/figures/loss.png",
-            caption="../report/loss.rst",
-            category="{system}",
-            subcategory="{variant}",
-            labels={"figure": "loss"},
-        ),
-        fidelity=report(
-            "results/{system}/{variant}/figures/fidelity.png",
-            caption="../report/fidelity.rst",
-            category="{system}",
-            subcategory="{variant}",
-            labels={"figure": "fidelity"},
-        ),
-        discovery=report(
-            "results/{system}/{variant}/figures/discovery.png",
-            caption="../report/discovery.rst",
-            category="{system}",
-            subcategory="{variant}",
-            labels={"figure": "discovery"},
-        ),
-        quality=report(
-            "results/{system}/{variant}/figures/quality.png",
-            caption="../report/quality.rst",
-            category="{system}",
-            subcategory="{variant}",
-            labels={"figure": "quality"},
-        ),
-        provenance="results/{system}/{variant}/figures/provenance.json",
-    log:
-        "logs/{system}/{variant}/draw.log",
-    wildcard_constraints:
-        system=one_of(plan.structures()),
-    conda:
-        "../../envs/analysis.yaml"
-    script:
-        "../scripts/draw.py"
+def conditions_of(kinds):
+    """Params function: what the results were made with, for captions."""
+    return lambda wildcards: common_line(
+        {
+            variant: plan.conditions(wildcards.system, variant)
+            for variant in tables_of(kinds)(wildcards)
+        }
+    )
+
+
+def figure_files(wildcards=None):
+    """Every figure of every system and variant that runs."""
+    stems = []
+    for system in plan.systems:
+        for kinds in groups().values():
+            variants = variants_with(system, kinds)
+            folders = (
+                [f"{system}/{variant}" for variant in variants]
+                if kinds[0].of == "variant"
+                else [system] * bool(variants)
+            )
+            stems += [
+                f"{folder}/figures/{kind.name}" for folder in folders for kind in kinds
+            ]
+    return [
+        f"results/{stem}.{ending}" for stem in stems for ending in ("pdf", "png", "csv")
+    ]
+
+
+for group, kinds in groups().items():
+    folder = (
+        "results/{system}/{variant}/figures"
+        if kinds[0].of == "variant"
+        else "results/{system}/figures"
+    )
+
+    rule:
+        name:
+            f"draw_{group}"
+        input:
+            tables=table_files(kinds),
+            style=STYLE,
+        output:
+            **{
+                kind.name: report(
+                    f"{folder}/{kind.name}.png",
+                    caption=kind.caption,
+                    category="{system}",
+                    subcategory=(
+                        "{variant}" if kind.of == "variant" else "all variants"
+                    ),
+                    labels={"figure": kind.name.replace("_", " ")},
+                )
+                for kind in kinds
+            },
+            pdf=[f"{folder}/{kind.name}.pdf" for kind in kinds],
+            csv=[f"{folder}/{kind.name}.csv" for kind in kinds],
+            also=[f"{folder}/{name}" for kind in kinds for name in kind.also],
+            provenance=f"{folder}/{group}_provenance.json",
+        log:
+            f"logs/{{system}}{'/{variant}' if kinds[0].of == 'variant' else ''}/draw_{group}.log",
+        conda:
+            "../../envs/analysis.yaml"
+        params:
+            figures=[kind.name for kind in kinds],
+            tables=tables_of(kinds),
+            conditions=conditions_of(kinds),
+        script:
+            "../scripts/draw.py"

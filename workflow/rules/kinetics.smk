@@ -1,11 +1,33 @@
-# Needs: tokens/, model/ and rollout/ of a system whose kinetics are learned.
-# Makes: md_kinetics/ and exact/ (of a model potential), which need tokens/ only; kinetics/ and summary.json; and
-# causal_trace/ of a nanogpt.
+# Needs: discrete trajectories, one code per frame: tokens/ and rollout/, or, where residues are coded, discretization/.
+# Makes: md_kinetics/ and exact/ (of a model potential), which need those of MD only; kinetics/; and causal_trace/ of a
+# nanogpt.
+
+
+def series(path):
+    """Input function: `path` of the codes of MD, those of the tokenizer or of the discretizer."""
+
+    def place(wildcards):
+        decoded = of_system(wildcards).trained[wildcards.variant].decoded
+        stage, folder = (
+            ("discretize", "discretization") if decoded else ("tokenize", "tokens")
+        )
+        return provided(wildcards.system, wildcards.variant, stage, f"{folder}/{path}")
+
+    return place
+
+
+def generated(wildcards):
+    """Input function: codes of the model, of each training."""
+    decoded = of_system(wildcards).variants[wildcards.variant].decoded
+    if decoded:
+        return made_by_trainings("discretize_rollout", "discretization/generated.npz")(
+            wildcards
+        )
+    return made_by_trainings("rollout", "rollout/codes.npz")(wildcards)
 
 
 rule exact:
     input:
-        codebook=made_by("tokenize", "tokens/codebook.csv"),
         tokenizer=made_by("tokenize", "tokens/tokenizer"),
     output:
         populations="results/{system}/{variant}/exact/populations.csv",
@@ -15,20 +37,23 @@ rule exact:
     log:
         "logs/{system}/{variant}/exact.log",
     wildcard_constraints:
-        system=one_of(POTENTIALS),
+        system=one_of(plan.potentials()),
     conda:
         "../../envs/analysis.yaml"
     params:
         settings=read_by("exact"),
-        system=lambda wildcards: plan.systems[wildcards.system].knowledge(),
+        source=lambda wildcards: of_system(wildcards).settings.source.model_dump(
+            mode="json"
+        ),
+        observables=observables,
     script:
         "../scripts/exact.py"
 
 
 rule md_kinetics:
     input:
-        codes=made_by("tokenize", "tokens/codes.npz"),
-        codebook=made_by("tokenize", "tokens/codebook.csv"),
+        codes=series("codes.npz"),
+        tokenizer=series("tokenizer"),
     output:
         tables=expand(
             "results/{{system}}/{{variant}}/md_kinetics/{table}.csv",
@@ -37,8 +62,6 @@ rule md_kinetics:
         provenance="results/{system}/{variant}/md_kinetics/provenance.json",
     log:
         "logs/{system}/{variant}/md_kinetics.log",
-    wildcard_constraints:
-        system=one_of(plan.kinetics()),
     priority: 2
     conda:
         "../../envs/analysis.yaml"
@@ -50,20 +73,20 @@ rule md_kinetics:
 
 rule kinetics:
     input:
-        codes=made_by("tokenize", "tokens/codes.npz"),
-        codebook=made_by("tokenize", "tokens/codebook.csv"),
+        codes=series("codes.npz"),
+        tokenizer=series("tokenizer"),
         md=lambda wildcards: [
             provided(*wildcards, "md_kinetics", f"md_kinetics/{table}.csv")
             for table in KINETIC_TABLES
         ],
-        models=made_by_trainings("finetune", "model"),
-        rollouts=made_by_trainings("rollout", "rollout/codes.npz"),
+        models=made_by_trainings("train", "model"),
+        rollouts=generated,
         exact=lambda wildcards: (
             [
                 provided(*wildcards, "exact", f"exact/{table}.csv")
                 for table in ("populations", "timescales", "mfpt")
             ]
-            if wildcards.system in POTENTIALS
+            if of_system(wildcards).is_potential
             else []
         ),
     output:
@@ -71,17 +94,16 @@ rule kinetics:
             "results/{{system}}/{{variant}}/kinetics/{table}.csv", table=KINETIC_TABLES
         ),
         description="results/{system}/{variant}/kinetics/description.json",
-        summary="results/{system}/{variant}/summary.json",
         provenance="results/{system}/{variant}/kinetics/provenance.json",
     log:
         "logs/{system}/{variant}/kinetics.log",
-    wildcard_constraints:
-        system=one_of(plan.kinetics()),
+    benchmark:
+        "results/benchmarks/{system}/{variant}/kinetics.tsv"
     conda:
         "../../envs/analysis.yaml"
     params:
         settings=read_by("kinetics"),
-        about=lambda wildcards: plan.systems[wildcards.system].settings.description,
+        about=lambda wildcards: of_system(wildcards).settings.description,
     script:
         "../scripts/kinetics.py"
 
@@ -89,14 +111,12 @@ rule kinetics:
 rule causal_trace:
     input:
         codes=made_by("tokenize", "tokens/codes.npz"),
-        model=made_by("finetune", "model"),
+        model=made_by("train", "model"),
     output:
         table="results/{system}/{variant}/causal_trace/effects.csv",
         provenance="results/{system}/{variant}/causal_trace/provenance.json",
     log:
         "logs/{system}/{variant}/causal_trace.log",
-    wildcard_constraints:
-        system=one_of(plan.kinetics()),
     conda:
         "../../envs/llm.yaml"
     params:

@@ -16,13 +16,15 @@ if len(ROLLOUT_PARTS) == 1:
 
     rule rollout:
         input:
-            model=made_by("finetune", "model"),
+            model=made_by("train", "model"),
             codes=made_by("tokenize", "tokens/codes.npz"),
         output:
             codes="results/{system}/{variant}/rollout/codes.npz",
             provenance="results/{system}/{variant}/rollout/provenance.json",
         log:
             "logs/{system}/{variant}/rollout.log",
+        benchmark:
+            "results/benchmarks/{system}/{variant}/rollout.tsv"
         conda:
             "../../envs/llm.yaml"
         params:
@@ -34,12 +36,14 @@ else:
 
     rule rollout_part:
         input:
-            model=made_by("finetune", "model"),
+            model=made_by("train", "model"),
             codes=made_by("tokenize", "tokens/codes.npz"),
         output:
             part=temp("results/{system}/{variant}/rollout/part_{scatteritem}.json"),
         log:
             "logs/{system}/{variant}/rollout_{scatteritem}.log",
+        benchmark:
+            "results/benchmarks/{system}/{variant}/rollout_{scatteritem}.tsv"
         conda:
             "../../envs/llm.yaml"
         params:
@@ -50,7 +54,7 @@ else:
     rule rollout_merge:
         input:
             parts=ROLLOUT_PARTS,
-            model=made_by("finetune", "model"),
+            model=made_by("train", "model"),
             codes=made_by("tokenize", "tokens/codes.npz"),
         output:
             codes="results/{system}/{variant}/rollout/codes.npz",

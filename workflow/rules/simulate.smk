@@ -30,6 +30,8 @@ rule simulate:
         provenance="results/{system}/raw/replica_{replica}/provenance.json",
     log:
         "logs/{system}/simulate_{replica}.log",
+    benchmark:
+        "results/benchmarks/{system}/simulate_{replica}.tsv"
     wildcard_constraints:
         replica=r"\d+",
     priority: 2
@@ -49,8 +51,10 @@ rule simulate_potential:
         provenance="results/{system}/frames/provenance.json",
     log:
         "logs/{system}/simulate.log",
+    benchmark:
+        "results/benchmarks/{system}/simulate.tsv"
     wildcard_constraints:
-        system=one_of(POTENTIALS),
+        system=one_of(plan.potentials()),
     priority: 2
     conda:
         "../../envs/analysis.yaml"
@@ -58,6 +62,6 @@ rule simulate_potential:
         source=lambda wildcards: plan.systems[
             wildcards.system
         ].settings.source.model_dump(mode="json"),
-        axes=lambda wildcards: plan.systems[wildcards.system].settings.axes(),
+        observables=observables,
     script:
         "../scripts/simulate_potential.py"

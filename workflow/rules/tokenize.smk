@@ -1,36 +1,39 @@
 # Needs: frames/.
-# Makes: tokens/, the tokenizer fitted on the training frames, their codes, and what the codes lose.
+# Makes: tokens/, the tokenizer fitted on the training frames, their codes, and what the codes lose. Where residues are
+# coded and kinetics.discretizer asks for it, discretization/, the whole MD in one code per frame.
 # The fidelity is a rule of its own: a new collective variable or limit measures again, but fits and trains nothing.
 
 
 rule tokenize:
     input:
-        topology="results/{system}/frames/backbone.pdb",
-        trajectory="results/{system}/frames/backbone.xtc",
-        frames="results/{system}/frames/frames.parquet",
+        unpack(prepared),
     output:
         codes="results/{system}/{variant}/tokens/codes.npz",
         tokenizer=directory("results/{system}/{variant}/tokens/tokenizer"),
         provenance="results/{system}/{variant}/tokens/provenance.json",
     log:
         "logs/{system}/{variant}/tokenize.log",
-    wildcard_constraints:
-        system=one_of(plan.structures()),
+    benchmark:
+        "results/benchmarks/{system}/{variant}/tokenize.tsv"
     priority: 2
     conda:
         env_of_tokenizer
     params:
         settings=read_by("tokenize"),
         training_set=training_set,
+        # Codes of residues do not depend on what is measured of a frame.
+        observables=lambda wildcards: (
+            None
+            if of_system(wildcards).trained[wildcards.variant].decoded
+            else of_system(wildcards).observables()
+        ),
     script:
         "../scripts/tokenize.py"
 
 
 rule fidelity:
     input:
-        topology="results/{system}/frames/backbone.pdb",
-        trajectory="results/{system}/frames/backbone.xtc",
-        frames="results/{system}/frames/frames.parquet",
+        unpack(prepared),
         codes="results/{system}/{variant}/tokens/codes.npz",
         tokenizer="results/{system}/{variant}/tokens/tokenizer",
         references=reference_files,
@@ -50,31 +53,43 @@ rule fidelity:
         "../scripts/fidelity.py"
 
 
-rule tokenize_series:
+rule discretize:
     input:
-        frames="results/{system}/frames/frames.parquet",
-        atoms=lambda wildcards: (
-            [
-                f"results/{wildcards.system}/frames/atoms.{ending}"
-                for ending in ("pdb", "xtc")
-            ]
-            if wildcards.system in TRAJECTORIES
-            else []
-        ),
+        unpack(prepared),
     output:
-        codes="results/{system}/{variant}/tokens/codes.npz",
-        codebook="results/{system}/{variant}/tokens/codebook.csv",
-        tokenizer=directory("results/{system}/{variant}/tokens/tokenizer"),
-        provenance="results/{system}/{variant}/tokens/provenance.json",
+        codes="results/{system}/{variant}/discretization/codes.npz",
+        tokenizer=directory("results/{system}/{variant}/discretization/tokenizer"),
+        provenance="results/{system}/{variant}/discretization/provenance.json",
     log:
-        "logs/{system}/{variant}/tokenize.log",
-    wildcard_constraints:
-        system=one_of(plan.kinetics()),
+        "logs/{system}/{variant}/discretize.log",
+    benchmark:
+        "results/benchmarks/{system}/{variant}/discretize.tsv"
     priority: 2
     conda:
         "../../envs/analysis.yaml"
     params:
-        settings=read_by("tokenize"),
-        system=lambda wildcards: plan.systems[wildcards.system].knowledge(),
+        settings=read_by("discretize"),
+        training_set=None,
+        observables=observables,
     script:
-        "../scripts/tokenize_series.py"
+        "../scripts/tokenize.py"
+
+
+rule discretize_rollout:
+    input:
+        cvs=made_by("analyze", "analysis/cvs.parquet"),
+        topology=made_by("decode", "ensemble/topology.pdb"),
+        ensemble=made_by("decode", "ensemble/ensemble.xtc"),
+        tokenizer=made_by("discretize", "discretization/tokenizer"),
+    output:
+        codes="results/{system}/{variant}/discretization/generated.npz",
+        provenance="results/{system}/{variant}/discretization/generated_provenance.json",
+    log:
+        "logs/{system}/{variant}/discretize_rollout.log",
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        settings=read_by("discretize_rollout"),
+        observables=observables,
+    script:
+        "../scripts/discretize_rollout.py"

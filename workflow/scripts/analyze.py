@@ -1,31 +1,31 @@
-"""Analyze: collective variables, quality, discovery beside its nulls, and the summary."""
+"""Analyze: collective variables, quality, and discovery beside its nulls."""
 
 from pathlib import Path
 
 from mdllm.analysis.discovery.analyze import AnalysisInputs, analyze
-from mdllm.config.settings.stages import StageSettings
-from mdllm.config.settings.system import Observables
+from mdllm.config.settings.stages import sections
+from mdllm.config.settings.system import Observables, TrainingSet
 from mdllm.run.stage import stage
 
-system, training_set = snakemake.params.system, snakemake.params.training_set
-settings = {**snakemake.params.settings, "system": system, "training_set": training_set}
-names = ("topology", "trajectory", "frames", "codes", "fidelity", "rollout", "ensemble")
-files = {name: Path(snakemake.input[name]) for name in (*names, "roundtrip", "frequencies", "index")}
+given = {key: snakemake.params[key] for key in ("training_set", "about", "plane", "observables")}
+settings = {**snakemake.params.settings, **given}
+names = ("topology", "trajectory", "frames", "codes", "ensemble", "roundtrip", "frequencies", "index")
+files = {name: Path(snakemake.input[name]) for name in names}
 files["training"] = Path(snakemake.input.model) / "training.json"
 with stage(
     "analyze", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs=files
 ) as running:
-    chosen = StageSettings.model_validate(snakemake.params.settings)
+    chosen = sections(snakemake.params.settings)
     counts = analyze(
         AnalysisInputs(**files),
         system=snakemake.wildcards.system,
         variant=snakemake.wildcards.variant,
-        about=system["description"],
-        plane=tuple(system["plane"]),
-        observables=Observables.model_validate(system["observables"]),
-        training_state=training_set["state"],
+        about=given["about"],
+        plane=tuple(given["plane"]),
+        observables=Observables.model_validate(given["observables"]),
+        training_states=TrainingSet.model_validate(given["training_set"]).states,
         settings=chosen.analysis,
         seed=chosen.seed,
-        output=Path(snakemake.output.summary).parent,
+        output=Path(snakemake.output.cvs).parent,
     )
     running.note(**counts)

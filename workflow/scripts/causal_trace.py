@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mdllm.config.settings.stages import StageSettings
+from mdllm.config.settings.stages import sections
 from mdllm.models.diagnostics.causal_trace import causal_trace
 from mdllm.run.stage import stage
 
@@ -12,7 +12,7 @@ inputs = {"codes": snakemake.input.codes, "weights": model / "model.safetensors"
 with stage(
     "causal_trace", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs=inputs
 ) as running:
-    chosen = StageSettings.model_validate(settings)
+    chosen = sections(settings)
     counts = causal_trace(
         codes_file=Path(snakemake.input.codes),
         model_folder=model,

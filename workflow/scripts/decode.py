@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mdllm.config.settings.stages import StageSettings
+from mdllm.config.settings.stages import sections
 from mdllm.language.decode import decode_ensembles
 from mdllm.run.stage import stage
 
@@ -12,7 +12,7 @@ inputs["tokenizer"] = Path(snakemake.input.tokenizer) / "tokenizer.safetensors"
 with stage(
     "decode", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs=inputs
 ) as running:
-    chosen = StageSettings.model_validate(settings)
+    chosen = sections(settings)
     counts = decode_ensembles(
         rollout=Path(snakemake.input.rollout),
         codes=Path(snakemake.input.codes),

@@ -1,13 +1,12 @@
-"""Draw: every figure of one system and variant, from tables alone."""
+"""Draw: figures that need the same tables, from tables alone."""
 
-from dataclasses import fields
 from pathlib import Path
 
-from mdllm.figures.draw import draw_all
-from mdllm.figures.tables import FigureInputs
+from mdllm.figures.draw import draw
 from mdllm.run.stage import stage
 
-tables = {field.name: Path(snakemake.input[field.name]) for field in fields(FigureInputs)}
-inputs = {**tables, "style": snakemake.input.style}
-with stage("draw", output=snakemake.output.provenance, log=snakemake.log[0], settings={}, inputs=inputs):
-    draw_all(FigureInputs(**tables), Path(snakemake.output.provenance).parent)
+inputs = {str(Path(path)): path for path in snakemake.input.tables}
+inputs["style"] = snakemake.input.style
+settings = {"figures": snakemake.params.figures}
+with stage("draw", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs=inputs):
+    draw(snakemake.params.figures, snakemake.params.tables, Path(snakemake.output.provenance).parent)

@@ -4,24 +4,23 @@ from pathlib import Path
 
 import pandas as pd
 
-from mdllm.analysis.kinetics.exact import exact_tables
-from mdllm.config.settings.kinetics import KineticSystemSettings
-from mdllm.config.settings.stages import StageSettings
+from mdllm.analysis.kinetics.exact import encoder, exact_tables
+from mdllm.config.settings.stages import sections
+from mdllm.config.settings.system import Observables
 from mdllm.run.stage import stage
-from mdllm.tokenizers.base import load_tokenizer
+from mdllm.simulation.potentials.settings import PotentialSource
+from mdllm.tokenizers.base import WEIGHTS
+from mdllm.tokenizers.discretizers.discretize import CODEBOOK
 
-settings = {**snakemake.params.settings, "system": snakemake.params.system}
+given = {key: snakemake.params[key] for key in ("source", "observables")}
+settings = {**snakemake.params.settings, **given}
 tokenizer = Path(snakemake.input.tokenizer)
-inputs = {"codebook": snakemake.input.codebook, "tokenizer": tokenizer / "tokenizer.safetensors"}
+inputs = {"codebook": tokenizer / CODEBOOK, "tokenizer": tokenizer / WEIGHTS}
 with stage("exact", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs=inputs):
-    fitted = load_tokenizer(tokenizer)
-    system = KineticSystemSettings.model_validate(snakemake.params.system)
-    axes = system.axes()
-    order = [("x", "y").index(axes[name]) for name in fitted.variables]
     exact_tables(
-        system.source,
-        lambda cells: fitted.encode(cells[:, order])[:, 0],
-        pd.read_csv(snakemake.input.codebook),
-        StageSettings.model_validate(snakemake.params.settings).kinetics,
+        PotentialSource.model_validate(given["source"]),
+        encoder(tokenizer, Observables.model_validate(given["observables"])),
+        pd.read_csv(inputs["codebook"], keep_default_na=False),
+        sections(snakemake.params.settings).kinetics,
         Path(snakemake.output.provenance).parent,
     )

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from mdllm.config.settings.stages import StageSettings
-from mdllm.config.settings.system import Observables
+from mdllm.config.settings.stages import sections
+from mdllm.config.settings.system import Observables, TrainingSet
 from mdllm.core.records import read_npz, write_json
 from mdllm.core.trajectories import open_backbone, read_backbone
 from mdllm.observables.bound import bind
@@ -16,7 +16,7 @@ from mdllm.tokenizers.fidelity import check, measure, summarize
 settings = {**snakemake.params.settings, "observables": snakemake.params.observables}
 inputs = {key: snakemake.input[key] for key in ("topology", "trajectory", "frames", "codes")}
 with stage("fidelity", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs=inputs):
-    limits = StageSettings.model_validate(snakemake.params.settings).fidelity
+    limits = sections(snakemake.params.settings).fidelity
     universe = open_backbone(snakemake.input.topology, snakemake.input.trajectory)
     codes = read_npz(snakemake.input.codes)
     tokenizer = load_tokenizer(Path(snakemake.input.tokenizer))
@@ -35,4 +35,4 @@ with stage("fidelity", output=snakemake.output.provenance, log=snakemake.log[0],
     fidelity = summarize(table, codes["codes"], codes["segment"], tokenizer)
     table.to_csv(snakemake.output.table, index=False)
     write_json(snakemake.output.fidelity, fidelity)
-    check(fidelity, limits, snakemake.params.training_set["state"])
+    check(fidelity, limits, TrainingSet.model_validate(snakemake.params.training_set).states)

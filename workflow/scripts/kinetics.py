@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from mdllm.analysis.kinetics.analyze import KineticsInputs, analyze_kinetics
-from mdllm.config.settings.stages import StageSettings
+from mdllm.config.settings.stages import sections
 from mdllm.run.stage import stage
+from mdllm.tokenizers.discretizers.discretize import CODEBOOK
 
 settings = {**snakemake.params.settings, "about": snakemake.params.about}
-files = {name: Path(snakemake.input[name]) for name in ("codes", "codebook")}
+files = {"codes": Path(snakemake.input.codes), "codebook": Path(snakemake.input.tokenizer) / CODEBOOK}
 rollouts = [Path(path) for path in snakemake.input.rollouts]
 trainings = [Path(path) / "training.json" for path in snakemake.input.models]
 md = [Path(path) for path in snakemake.input.md]
@@ -18,7 +19,7 @@ inputs |= {f"{path.parent.name}_{path.stem}": path for path in (*md, *exact)}
 with stage(
     "kinetics", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs=inputs
 ) as running:
-    chosen = StageSettings.model_validate(snakemake.params.settings)
+    chosen = sections(snakemake.params.settings)
     counts = analyze_kinetics(
         KineticsInputs(
             **files,
@@ -33,6 +34,6 @@ with stage(
         settings=chosen.kinetics,
         confidence=chosen.analysis.confidence,
         seed=chosen.seed,
-        output=Path(snakemake.output.summary).parent,
+        output=Path(snakemake.output.description).parent,
     )
     running.note(**counts)

@@ -3,15 +3,16 @@
 from pathlib import Path
 
 from mdllm.analysis.kinetics.analyze import analyze_md
-from mdllm.config.settings.stages import StageSettings
+from mdllm.config.settings.stages import sections
 from mdllm.run.stage import stage
+from mdllm.tokenizers.discretizers.discretize import CODEBOOK
 
 settings = snakemake.params.settings
-files = {name: Path(snakemake.input[name]) for name in ("codes", "codebook")}
+files = {"codes": Path(snakemake.input.codes), "codebook": Path(snakemake.input.tokenizer) / CODEBOOK}
 with stage(
     "md_kinetics", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs=files
 ) as running:
-    chosen = StageSettings.model_validate(settings)
+    chosen = sections(settings)
     counts = analyze_md(
         **files,
         settings=chosen.kinetics,

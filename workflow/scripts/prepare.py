@@ -1,10 +1,10 @@
-"""Prepare: raw frames to backbone frames with time, segment and state."""
+"""Prepare: raw frames to what is kept of them, with time, segment and state."""
 
 from pathlib import Path
 
 from mdllm.config.settings.system import Observables
 from mdllm.core.records import read_json
-from mdllm.prepare.trajectory import prepare
+from mdllm.prepare.run import prepare
 from mdllm.run.stage import stage
 
 settings = snakemake.params.settings
@@ -14,9 +14,7 @@ with stage(
 ) as running:
     counts = prepare(
         read_json(snakemake.input.sources),
-        selection=settings["selection"],
-        frame_interval_ps=settings["frame_interval_ps"],
-        stride=settings["stride"],
+        **{key: settings[key] for key in ("residues", "atoms", "frame_interval_ps", "stride")},
         observables=Observables.model_validate(settings["observables"]),
         output=Path(snakemake.output.frames).parent,
     )

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mdllm.config.settings.stages import StageSettings
+from mdllm.config.settings.stages import sections
 from mdllm.models.base import weights_file
 from mdllm.models.rollout.run import rollout
 from mdllm.run.stage import stage
@@ -13,7 +13,7 @@ inputs = {"codes": snakemake.input.codes, "weights": weights_file(model)}
 with stage(
     "rollout", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs=inputs
 ) as running:
-    chosen = StageSettings.model_validate(settings)
+    chosen = sections(settings)
     counts = rollout(
         codes_file=Path(snakemake.input.codes),
         model_folder=model,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mdllm.config.settings.stages import StageSettings
+from mdllm.config.settings.stages import sections
 from mdllm.models.base import weights_file
 from mdllm.models.rollout.parts import merge_batches
 from mdllm.run.stage import stage
@@ -12,6 +12,6 @@ inputs = {"codes": snakemake.input.codes, "weights": weights_file(Path(snakemake
 with stage(
     "rollout", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs=inputs
 ) as running:
-    chosen = StageSettings.model_validate(settings)
+    chosen = sections(settings)
     counts = merge_batches(chosen.rollout, running.work_folder(), Path(snakemake.output.codes))
     running.note(**counts)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from mdllm.config.settings.stages import StageSettings
+from mdllm.config.settings.stages import sections
 from mdllm.models.base import weights_file
 from mdllm.models.rollout.parts import batches_of
 from mdllm.models.rollout.run import run_batches
@@ -16,7 +16,7 @@ number, parts = map(int, snakemake.wildcards.scatteritem.split("-of-"))
 with stage(
     "rollout_part", output=snakemake.output.part, log=snakemake.log[0], settings=settings, inputs=inputs
 ) as running:
-    chosen = StageSettings.model_validate(settings)
+    chosen = sections(settings)
     made, device = run_batches(
         batches=batches_of(chosen.rollout)[number - 1 :: parts],
         codes_file=Path(snakemake.input.codes),

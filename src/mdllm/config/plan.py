@@ -1,117 +1,22 @@
-"""From YAML files to validated settings: read, merge (preset <- overrides <- variant), check, and name what runs.
+"""The plan of a run: preset <- overrides <- system <- variant, checked, and what runs because of it.
 
-Everything that can be wrong with a config file is found here, before any job starts. `Plan` is what the workflow asks:
-which systems and variants run, what each stage reads, and which variant already provides a stage's result.
+`Plan` is what the workflow asks: which systems and variants run, what each stage reads, and which variant already
+provides a stage's result.
 """
 
-import difflib
-from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
 
-import yaml
-from pydantic import BaseModel, ValidationError
-
-from mdllm.config.section import Section
-from mdllm.config.settings.kinetics import KineticSystemSettings, SharedSource
-from mdllm.config.settings.sequence import OneDimensional
-from mdllm.config.settings.simulation import SimulationSource
+from mdllm.config.choices import DiscretizerSettings
+from mdllm.config.effects import check_overrides, check_system
+from mdllm.config.reading import merge, read_yaml, validate
+from mdllm.config.section import require
+from mdllm.config.settings.simulation import SharedSource, SimulationSource
 from mdllm.config.settings.stages import RunSettings, StageSettings
 from mdllm.config.settings.system import SystemSettings, TrainingSet
-from mdllm.config.systems import MAIN, SHARED_FOLDERS, KineticSystem, System, Variant
+from mdllm.config.systems import MAIN, SHARED_FOLDERS, System, Variant
 from mdllm.core.errors import InputError
 
-Validated = TypeVar("Validated", bound=BaseModel)
-
-
-class _UniqueKeyLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-    """Safe YAML that refuses a key given twice: the first of the two would be lost in silence."""
-
-    def construct_mapping(self, node, deep=False):
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.MarkedYAMLError(problem=f"key '{key}' is given twice", problem_mark=node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-def read_yaml(path: Path) -> dict:
-    """The mapping in a YAML file.
-
-    Raises:
-        InputError: the file is missing, is not YAML, repeats a key, or holds no mapping.
-    """
-    path = Path(path)
-    if not path.is_file():
-        near = difflib.get_close_matches(path.stem, [p.stem for p in path.parent.glob("*.yaml")], n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise InputError(f"{path} does not exist{hint}")
-    try:
-        content = yaml.load(path.read_text(), _UniqueKeyLoader)
-    except yaml.YAMLError as error:
-        raise InputError(f"{path} is not valid YAML: {error}") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path} must hold a mapping of keys to values")
-    return content
-
-
-def merge(base: dict, over: dict) -> dict:
-    """`over` laid on `base`, section by section; a section that changes its `name` is replaced whole."""
-    result = dict(base)
-    for key, value in over.items():
-        old = result.get(key)
-        both = isinstance(value, dict) and isinstance(old, dict)
-        same_kind = both and value.get("name", old.get("name")) == old.get("name")
-        result[key] = merge(old, value) if same_kind else value
-    return result
-
-
-def validate(model: type[Validated], content: dict, source: str) -> Validated:
-    """`content` as `model`.
-
-    Raises:
-        InputError: names `source`, each offending key with its path, what is wrong, and a near name if there is one.
-    """
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        lines = [_explain(problem, content) for problem in error.errors()]
-        raise InputError(f"{source}:\n  " + "\n  ".join(lines)) from error
-
-
-def _explain(problem: dict, content: dict) -> str:
-    place, path = content, []
-    for part in problem["loc"]:
-        inside = isinstance(place, dict) and part in place
-        inside |= isinstance(place, list) and isinstance(part, int) and part < len(place)
-        if inside:
-            place = place[part]
-        if inside or part == problem["loc"][-1]:
-            path.append(str(part))
-    key = ".".join(path)
-    if problem["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(path[-1], _known_keys(), n=1, cutoff=0.7)
-        return f"{key}: unknown key" + (f"; did you mean '{near[0]}'?" if near else "; remove it")
-    if problem["type"] == "missing":
-        return f"{key}: this key is required"
-    if problem["type"] == "union_tag_not_found":
-        return f"{key}: the key {problem['ctx']['discriminator']} is required, since it says which kind this is"
-    if problem["type"] == "union_tag_invalid":
-        tag, known = problem["ctx"]["tag"], problem["ctx"]["expected_tags"]
-        return f"{key}: {problem['ctx']['discriminator']} '{tag}' is unknown; choose one of {known}"
-    if problem["type"] == "value_error":
-        return (f"{key}: " if key else "") + str(problem["ctx"]["error"])
-    return f"{key}: {problem['msg']}, not {place!r}"
-
-
-@lru_cache
-def _known_keys() -> list[str]:
-    return sorted({name for section in _below(Section) for name in section.model_fields})
-
-
-def _below(section: type[Section]) -> list[type[Section]]:
-    """All sections derived from `section`, itself included."""
-    return [section, *(found for derived in section.__subclasses__() for found in _below(derived))]
+PRESETS = Path(__file__).with_name("presets")
 
 
 class Plan:
@@ -119,22 +24,24 @@ class Plan:
 
     Args:
         run: content of config.yaml, with what the command line laid over it.
-        folder: the folder that holds `systems/` and `presets/`.
+        folder: the folder that holds `systems/`, and `presets/` where there are more than those that come with mdllm.
 
     Raises:
-        InputError: any file is missing, misspelled or inconsistent.
+        InputError: any file is missing, misspelled or inconsistent, or holds a key without effect.
     """
 
     def __init__(self, run: dict, folder: Path):
         self.run = validate(RunSettings, run, "config.yaml and --config")
         folder = Path(folder)
-        preset_file = folder / "presets" / f"{self.run.preset}.yaml"
+        preset_file = _preset_file(folder, self.run.preset)
         preset = read_yaml(preset_file)
         validate(StageSettings, preset, str(preset_file))
         self._base = merge(merge(StageSettings().model_dump(mode="json"), preset), self.run.overrides)
-        base = validate(StageSettings, self._base, f"{preset_file} with `overrides` of config.yaml")
+        self._settings = validate(StageSettings, self._base, f"{preset_file} with `overrides` of config.yaml")
         self._folder = folder / "systems"
-        self.systems: dict[str, System | KineticSystem] = {name: self._system(name, base) for name in self._selected()}
+        self.systems: dict[str, System] = {name: self._system(name) for name in self._selected()}
+        every = [(system, variant) for system in self.systems.values() for variant in system.variants.values()]
+        check_overrides(self.run.overrides, every, "config.yaml and --config: overrides")
 
     def _selected(self) -> list[str]:
         if self.run.only is None:
@@ -142,86 +49,79 @@ class Plan:
         only = [name.strip() for name in self.run.only.split(",")] if isinstance(self.run.only, str) else self.run.only
         return list(dict.fromkeys(only))
 
-    def _system(self, name: str, base: StageSettings) -> "System | KineticSystem":
+    def _system(self, name: str) -> System:
         path = self._folder / f"{name}.yaml"
-        content = read_yaml(path)
-        if content.get("kind") == "kinetics":
-            return self._kinetic_system(name, path, content)
-        settings = validate(SystemSettings, content, str(path))
-        variants = {MAIN: Variant(base, settings.training_set)}
+        settings = validate(SystemSettings, read_yaml(path), str(path))
+        base, common = self._base, self._settings
+        if settings.stages:
+            base = merge(base, settings.stages)
+            common = validate(StageSettings, base, f"{path}: stages")
+        variants = {MAIN: _variant(common, settings.training_set)} if settings.main else {}
         for variant, overrides in settings.variants.items():
             place = f"{path}: variants.{variant}"
             _check_variant(variant, overrides, place)
-            content = merge(self._base, {k: v for k, v in overrides.items() if k != "training_set"})
-            frames = overrides.get("training_set", settings.training_set.model_dump())
-            variants[variant] = Variant(
-                validate(StageSettings, content, place), validate(TrainingSet, frames, f"{place}.training_set")
-            )
-            if variants[variant].training_set.state not in settings.states:
-                raise InputError(
-                    f"{place}.training_set.state: '{variants[variant].training_set.state}' is not defined; "
-                    f"defined are {', '.join(settings.states)}"
-                )
-        for variant in variants.values():
-            if isinstance(variant.settings.tokenizer, OneDimensional):
-                raise InputError(
-                    f"{path}: tokenizer.name {variant.settings.tokenizer.name} gives a frame one code, from which no "
-                    "backbone can be decoded; it belongs to a system of `kind: kinetics`"
-                )
-        simulation = (name, settings.source) if isinstance(settings.source, SimulationSource) else None
-        return System(name, settings, variants, simulation)
-
-    def _kinetic_system(self, name: str, path: Path, content: dict) -> "KineticSystem":
-        settings = validate(KineticSystemSettings, content, str(path))
-        base = merge(self._base, settings.stages)
-        validate(StageSettings, base, f"{path}: stages")
-        variants = {}
-        for variant, overrides in settings.variants.items():
-            place = f"{path}: variants.{variant}"
-            _check_variant(variant, overrides, place)
-            variants[variant] = Variant(validate(StageSettings, merge(base, overrides), place))
-            if not isinstance(variants[variant].settings.tokenizer, OneDimensional):
-                raise InputError(
-                    f"{place}: tokenizer.name {variants[variant].settings.tokenizer.name} gives one code per residue; "
-                    "choose bins, nearest_center or k_centers, or write a system without `kind: kinetics`"
-                )
-        system = KineticSystem(name, settings, variants, self._simulation(name, path, settings.source))
-        for variant in variants:
-            if taken := sorted((system.trainings(variant).keys() - {variant}) & variants.keys()):
+            content = merge(base, {key: value for key, value in overrides.items() if key != "training_set"})
+            frames = settings.training_set
+            if "training_set" in overrides:
+                frames = validate(TrainingSet, overrides["training_set"], f"{place}.training_set")
+                _check_states(frames, settings, f"{place}.training_set.state")
+            variants[variant] = _variant(validate(StageSettings, content, place), frames)
+            if "training_set" in overrides and not variants[variant].decoded:
+                raise InputError(f"{place}.training_set has no effect: it gives a frame one code; remove it")
+        system = System(name, settings, variants, self._simulation(name, path, settings.source))
+        check_system(settings, system, str(path))
+        for variant, chosen in system.variants.items():
+            _check_codes(settings, system, chosen, f"{path}: variant {variant}")
+            if taken := sorted((system.trainings(variant).keys() - {variant}) & system.variants.keys()):
                 raise InputError(
                     f"{path}: variants.{taken[0]}: this name is taken by a training of '{variant}' "
                     "(kinetics.trainings); choose another"
                 )
+        check_overrides(settings.stages, ((system, v) for v in variants.values()), f"{path}: stages")
+        for variant, overrides in settings.variants.items():
+            stages = {key: value for key, value in overrides.items() if key != "training_set"}
+            check_overrides(stages, [(system, variants[variant])], f"{path}: variants.{variant}")
         return system
 
     def _simulation(self, name: str, path: Path, source) -> tuple[str, SimulationSource] | None:
         """The simulation that makes the frames of a system, with the name of the system that it belongs to."""
         if isinstance(source, SharedSource):
-            other = read_yaml(self._folder / f"{source.system}.yaml")
-            model = KineticSystemSettings if other.get("kind") == "kinetics" else SystemSettings
-            shared = validate(model, other, str(self._folder / f"{source.system}.yaml")).source
-            if not isinstance(shared, SimulationSource):
+            place = self._folder / f"{source.system}.yaml"
+            shared = validate(SystemSettings, read_yaml(place), str(place)).source
+            if shared.simulated != "molecule":
                 raise InputError(
                     f"{path}: source.system: '{source.system}' is not simulated, so there is no simulation to share"
                 )
             return source.system, shared
-        return (name, source) if isinstance(source, SimulationSource) else None
+        return (name, source) if source.simulated == "molecule" else None
 
     def simulations(self) -> dict[str, SimulationSource]:
         """All simulations that the selected systems need, by the system that they belong to."""
         return dict(system.simulation for system in self.systems.values() if system.simulation is not None)
 
-    def structures(self) -> list[str]:
-        """Names of the systems whose backbones are decoded."""
-        return [name for name, system in self.systems.items() if isinstance(system, System)]
+    def potentials(self) -> list[str]:
+        """Names of the systems whose frames are walkers in a model potential."""
+        return [name for name, system in self.systems.items() if system.is_potential]
 
-    def kinetics(self) -> list[str]:
-        """Names of the systems whose kinetics are learned."""
-        return [name for name, system in self.systems.items() if isinstance(system, KineticSystem)]
+    def conditions(self, system: str, variant: str) -> dict:
+        """What the results of a variant are made with, as far as the config says."""
+        return {"preset": self.run.preset, **self.systems[system].conditions(variant)}
 
     def runs(self) -> list[tuple[str, str]]:
         """All (system, variant) pairs, in the order of the config."""
         return [(name, variant) for name, system in self.systems.items() for variant in system.variants]
+
+
+def _preset_file(folder: Path, name: str) -> Path:
+    """The user's own preset of this name, or the one that comes with mdllm."""
+    own, shipped = (place / f"{name}.yaml" for place in (folder / "presets", PRESETS))
+    return shipped if shipped.is_file() and not own.is_file() else own
+
+
+def _variant(settings: StageSettings, training_set: TrainingSet | None) -> Variant:
+    """A variant; one that gives a frame one code learns from all frames."""
+    variant = Variant(settings, training_set)
+    return variant if variant.decoded else Variant(settings)
 
 
 def _check_variant(name: str, overrides: dict, place: str) -> None:
@@ -229,3 +129,49 @@ def _check_variant(name: str, overrides: dict, place: str) -> None:
         raise InputError(f"{place}: this name is taken by a folder of results; choose another")
     if "prepare" in overrides:
         raise InputError(f"{place}.prepare: all variants share the prepared frames; write a second system file")
+
+
+def _check_states(frames: TrainingSet, settings: SystemSettings, place: str) -> None:
+    for state in frames.states:
+        if state not in settings.states:
+            raise InputError(f"{place}: '{state}' is not defined; defined are {', '.join(settings.states)}")
+
+
+def _check_codes(settings: SystemSettings, system: System, variant: Variant, place: str) -> None:
+    """Raise an InputError where a discretizer asks for what the system does not have, or lags do not fit the model."""
+    if not variant.kinetic:
+        return
+    chosen = variant.settings
+    discretizer: DiscretizerSettings = chosen.kinetics.discretizer if variant.decoded else chosen.tokenizer
+    key = f"{place}: {'kinetics.discretizer' if variant.decoded else 'tokenizer'}"
+    try:
+        for name in discretizer.reads_variables():
+            require(name, settings.collective_variables, key)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    if discretizer.reads_atoms and system.is_potential:
+        raise InputError(f"{key}.name: {discretizer.name} reads atoms, and a model potential has none")
+    for name in discretizer.wraps():
+        if not settings.collective_variables[name].periodic:
+            raise InputError(f"{key}: give `low` and `high`, since {name} is no angle that wraps at +-pi")
+    if lacking := sorted(discretizer.unknown_to_codes(settings.variables_of_states())):
+        known = ", ".join(discretizer.reads_variables())
+        raise InputError(
+            f"{place}: states are regions of {lacking[0]}, which a code of {discretizer.name} does not have; define "
+            f"states by {known}, or choose another {key.rsplit(' ', 1)[-1]}"
+        )
+    if len(settings.states) < 2:
+        raise InputError(f"{place}: states: kinetics need two, and there is {len(settings.states)}")
+    step = chosen.model.frames_per_step
+    if chosen.kinetics.lag % step:
+        raise InputError(
+            f"{place}: kinetics.lag: a lag of {chosen.kinetics.lag} MD frames does not fall on the model's frames, "
+            f"which come every {step} MD frames; choose a multiple of {step}"
+        )
+    longest = chosen.kinetics.lag // step * chosen.kinetics.chapman_kolmogorov_steps
+    generated = chosen.rollout.frames // discretizer.stride if variant.decoded else chosen.rollout.frames
+    if longest >= generated:
+        raise InputError(
+            f"{place}: kinetics.lag times kinetics.chapman_kolmogorov_steps is {longest} generated frames, and "
+            f"rollout.frames makes {generated}; lower one of the former, or raise the latter"
+        )

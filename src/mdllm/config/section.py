@@ -1,13 +1,21 @@
-"""The base of every section of a config file, and the type of every name in one."""
+"""The base of every section of a config file, and the types that sections share."""
 
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]*$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+UnitInterval = Annotated[float, Field(gt=0, le=1)]
 
 
 class Section(BaseModel):
     """Base of every section: frozen, typed, and closed against unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def require(name: str, known: dict, key: str) -> None:
+    """Raise a ValueError that says what `key` may name, unless it names something in `known`."""
+    if name not in known:
+        raise ValueError(f"{key} names '{name}', which is not defined; defined are {', '.join(known) or 'none'}")

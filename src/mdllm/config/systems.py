@@ -3,12 +3,10 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from mdllm.config.settings.kinetics import KineticSystemSettings, PotentialSource
-from mdllm.config.settings.sequence import NanoGptModel
+from mdllm.config.choices import SOURCES, SourceSettings
 from mdllm.config.settings.simulation import SimulationSource
 from mdllm.config.settings.stages import StageSettings
-from mdllm.config.settings.system import FilesSource, Observables, PackageSource, SystemSettings, TrainingSet
-from mdllm.config.source_files import source_files
+from mdllm.config.settings.system import Observables, SystemSettings, TrainingSet
 from mdllm.core.errors import InputError
 from mdllm.core.records import digest
 
@@ -18,17 +16,32 @@ SHARED_FOLDERS = ("raw", "frames", "figures")
 VARIANT_STAGES = {
     "tokenize": ("seed", "tokenizer"),
     "fidelity": ("fidelity",),
+    "discretize": ("seed", "kinetics"),
     "exact": ("kinetics",),
     "md_kinetics": ("seed", "analysis", "kinetics"),
-    "finetune": ("seed", "language", "model", "training"),
+    "train": ("seed", "language", "model", "training"),
     "rollout": ("seed", "language", "rollout"),
     "decode": ("seed", "decode"),
     "analyze": ("seed", "analysis"),
+    "discretize_rollout": ("kinetics",),
     "kinetics": ("seed", "analysis", "kinetics"),
     "trace": ("seed", "language", "causal_trace"),
+    "summarize": ("analysis",),
 }
-_MEASUREMENTS = ("fidelity", "exact", "md_kinetics", "kinetics", "trace")  # no later stage reads their sections
-_OF_ONE_TRAINING = ("finetune", "rollout")  # what is done anew for each of several trainings
+# No later stage reads the sections of these.
+_MEASUREMENTS = (
+    "fidelity",
+    "discretize",
+    "exact",
+    "md_kinetics",
+    "discretize_rollout",
+    "kinetics",
+    "trace",
+    "summarize",
+)
+_OF_RESIDUES = ("fidelity", "decode", "analyze")  # where a tokenizer gives one code per residue
+_OF_MD_ALONE = ("discretize", "md_kinetics")  # of decoded variants: neither tokenizer nor training set matters
+_OF_ONE_TRAINING = ("train", "rollout")  # what is done anew for each of several trainings
 
 
 @dataclass(frozen=True)
@@ -43,9 +56,42 @@ class Variant:
     training_set: TrainingSet | None = None
     training: int = 0
 
+    @property
+    def decoded(self) -> bool:
+        """Whether residues are coded, so that generated frames become structures."""
+        return self.settings.tokenizer.codes_per == "residue"
+
+    @property
+    def kinetic(self) -> bool:
+        """Whether frames of MD and of the model become discrete trajectories, whose kinetics are estimated."""
+        return not self.decoded or self.settings.kinetics.discretizer is not None
+
+    @property
+    def traced(self) -> bool:
+        """Whether a causal trace looks into the model."""
+        return not self.decoded and self.settings.model.traceable
+
+    def runs(self, stage: str) -> bool:
+        """Whether a stage of VARIANT_STAGES applies; `exact` depends on the source as well (`System.runs`)."""
+        if stage in _OF_RESIDUES:
+            return self.decoded
+        if stage in ("discretize", "discretize_rollout"):
+            return self.decoded and self.kinetic
+        if stage in ("md_kinetics", "kinetics"):
+            return self.kinetic
+        if stage == "trace":
+            return self.traced
+        return True
+
     def read_by(self, stage: str) -> dict:
-        """The sections that `stage` reads, as plain values."""
+        """The sections that `stage` reads, as plain values.
+
+        `discretize` and `discretize_rollout` read the discretizer as the section `tokenizer`.
+        """
         sections = self.settings.model_dump(mode="json", include=set(VARIANT_STAGES[stage]))
+        if stage in ("discretize", "discretize_rollout"):
+            discretizer = sections.pop("kinetics")["discretizer"]
+            return {**sections, "tokenizer": discretizer}
         if stage in _OF_ONE_TRAINING:
             sections["seed"] += self.training
         return sections
@@ -55,7 +101,8 @@ class Variant:
         keys, history = {}, [self.training_set and self.training_set.model_dump(mode="json")]
         for stage in VARIANT_STAGES:
             own = self.read_by(stage)
-            keys[stage] = digest([*history, own])
+            alone = self.decoded and stage in _OF_MD_ALONE
+            keys[stage] = digest([own] if alone else [*history, own])
             if stage not in _MEASUREMENTS:
                 history.append(own)
         return keys
@@ -66,111 +113,118 @@ class Variant:
 
 
 @dataclass(frozen=True)
-class _AnySystem:
-    """What systems of both kinds have in common.
+class System:
+    """One system with its variants.
 
     Attributes:
-        variants: by name, in the order of the file.
-        simulations: name of the system that `source` names, and its simulation; none where nothing is simulated.
+        variants: by name, in the order of the file, `main` first where it runs.
+        simulation: name of the system that `source` names, and its simulation; none where no molecule is simulated.
     """
 
     name: str
-    settings: SystemSettings | KineticSystemSettings
+    settings: SystemSettings
     variants: dict[str, Variant]
     simulation: tuple[str, SimulationSource] | None = None
 
     def provider(self, variant: str, stage: str) -> str:
         """The first variant whose `stage` is the same as that of `variant`: its result is shared, not run again."""
-        key = self._trained[variant].key(stage)
-        return next(name for name, other in self._trained.items() if other.key(stage) == key)
+        if stage == "summarize":  # it names the variant
+            return variant
+        key = self.trained[variant].key(stage)
+        return next(name for name, other in self.trained.items() if other.key(stage) == key)
+
+    def trainings(self, variant: str) -> dict[str, Variant]:
+        """The trainings of a variant by the names of their folders; the first has the variant's own."""
+        first = self.variants[variant]
+        count = first.settings.kinetics.trainings if first.kinetic else 1
+        return {variant: first} | {f"{variant}_training{n + 1}": replace(first, training=n) for n in range(1, count)}
+
+    @cached_property
+    def trained(self) -> dict[str, Variant]:
+        """Everything that is trained, by the name of its folder: variants, then their further trainings."""
+        repeated = [self.trainings(variant) for variant in self.variants]
+        return self.variants | {name: variant for trainings in repeated for name, variant in trainings.items()}
 
     @property
-    def _trained(self) -> dict[str, Variant]:
-        """Everything that is trained, by the name of its folder."""
-        return self.variants
+    def decoded(self) -> bool:
+        """Whether any variant codes residues: the backbone is then what is kept of the raw frames."""
+        return any(variant.decoded for variant in self.variants.values())
 
-    def raw_source(self) -> PackageSource | FilesSource:
+    @property
+    def is_potential(self) -> bool:
+        """Whether frames are walkers in a model potential, without atoms, whose exact kinetics are known."""
+        return self.settings.source.simulated == "potential"
+
+    def runs(self, variant: str, stage: str) -> bool:
+        """Whether a stage applies to a variant."""
+        return self.trained[variant].runs(stage) and (stage != "exact" or self.is_potential)
+
+    def raw_source(self) -> SourceSettings:
         """Where acquire finds the raw frames; of a simulated system they are what the rule simulate makes."""
         if self.simulation is None:
             return self.settings.source
         name, source = self.simulation
         raw = [f"results/{name}/raw/replica_{number}" for number in range(source.replicas)]
-        return FilesSource(
+        return SOURCES.classes["files"](
             type="files", topology=f"{raw[0]}/topology.pdb", trajectories=[f"{folder}/trajectory.xtc" for folder in raw]
         )
 
     def raw_files(self) -> list[str]:
-        """The files that acquire needs: the user's, or those of the rule simulate; none if a package holds them."""
+        """The files that acquire needs: the user's, or those of the rule simulate; none where they are fetched."""
         source = self.raw_source()
-        if isinstance(source, PackageSource):
-            return []
         if self.simulation is not None:
             return [source.topology, *source.trajectories]
         try:
-            topology, trajectories = source_files(source)
+            return source.raw_files()
         except InputError as error:
             raise InputError(f"config/systems/{self.name}.yaml: {error}") from error
-        return [topology, *trajectories]
 
     def stage(self, variant: str, stage: str) -> dict:
-        """The slice of the config that a stage of VARIANT_STAGES reads, as plain values."""
-        return self._trained[variant].read_by(stage)
+        """The slice of the config that a stage of VARIANT_STAGES reads, as plain values.
 
-
-class System(_AnySystem):
-    """One molecular system whose frames are backbones, with its variants, `main` first."""
-
-    settings: SystemSettings
+        Raises:
+            InputError: the stage does not apply to the variant.
+        """
+        if not self.runs(variant, stage):
+            raise InputError(f"system {self.name}: there is no {stage} of the variant {variant}; see docs/guide.md")
+        return self.trained[variant].read_by(stage)
 
     def prepare(self) -> dict:
-        """What the stage prepare reads; collective variables that no state uses are left out."""
+        """What the stage prepare reads; of the collective variables those that decide states or codes."""
+        used = self.settings.variables_of_states()
+        for variant in self.variants.values():
+            discretizer = variant.settings.kinetics.discretizer if variant.decoded else variant.settings.tokenizer
+            used |= set(discretizer.reads_variables()) if discretizer else set()
+        if not self.decoded:
+            used = set(self.settings.collective_variables)
         return {
-            "selection": self.settings.selection,
+            "residues": self.settings.selection if self.decoded else None,
+            "atoms": None if self.decoded else self.settings.atoms,
             "frame_interval_ps": self.settings.frame_interval_ps,
-            "stride": self.variants[MAIN].settings.prepare.stride,
-            "observables": self.settings.of_states().model_dump(mode="json"),
+            "stride": next(iter(self.variants.values())).settings.prepare.stride,
+            "observables": self.settings.with_only(used).model_dump(mode="json"),
         }
 
     def observables(self) -> dict:
         """Collective variables, states and references."""
         return self.settings.model_dump(mode="json", include=set(Observables.model_fields))
 
-    def knowledge(self) -> dict:
-        """What the analysis knows of the system: its observables, the plane of the figures, and what it is called."""
+    def conditions(self, variant: str) -> dict:
+        """What the results of a variant are made with, as far as the config says."""
+        chosen = self.variants[variant]
+        settings, states = chosen.settings, chosen.training_set and chosen.training_set.states
+        sampling = ("temperature", "top_k", "top_p", "epsilon_cutoff", "replicas", "frames")
         return {
-            "description": self.settings.description,
-            "plane": list(self.settings.plane),
-            "observables": self.observables(),
+            "tokenizer": settings.tokenizer.name,
+            "model": settings.model.name,
+            "form": settings.language.form,
+            "context_frames": settings.language.context_frames,
+            **settings.rollout.model_dump(mode="json", include=set(sampling)),
+            "seed": settings.seed,
+            "training_states": states,
         }
 
-
-class KineticSystem(_AnySystem):
-    """One system whose frames are states along time; every variant is a model."""
-
-    settings: KineticSystemSettings
-
-    def prepare(self) -> dict:
-        """What the stage prepare reads."""
-        return self.settings.model_dump(mode="json", include={"atoms", "frame_interval_ps", "collective_variables"})
-
-    def knowledge(self) -> dict:
-        """What tokenize and the analysis know of the system: all of its file but the models."""
-        return self.settings.model_dump(mode="json", exclude={"variants", "stages"}) | {"variants": {"any": {}}}
-
-    def trainings(self, variant: str) -> dict[str, Variant]:
-        """The trainings of a variant by the names of their folders; the first has the variant's own."""
-        first = self.variants[variant]
-        numbers = range(1, first.settings.kinetics.trainings)
-        return {variant: first} | {f"{variant}_training{n + 1}": replace(first, training=n) for n in numbers}
-
-    @cached_property
-    def _trained(self) -> dict[str, Variant]:
-        repeated = [self.trainings(variant) for variant in self.variants]
-        return self.variants | {name: variant for trainings in repeated for name, variant in trainings.items()}
-
-    def traced(self) -> list[str]:
-        """Variants whose model a causal trace can look into."""
-        return [name for name, variant in self.variants.items() if isinstance(variant.settings.model, NanoGptModel)]
-
-    def is_potential(self) -> bool:
-        return isinstance(self.settings.source, PotentialSource)
+    def training_set(self, variant: str) -> dict | None:
+        """The frames that a variant is trained on; None where every frame is one code: all of them."""
+        chosen = self.trained[variant].training_set
+        return None if chosen is None else chosen.model_dump(mode="json")

@@ -28,7 +28,10 @@ def draw(tables: Tables, stem: Path) -> None:
     """Write the figure and its data: the rows of `discovery.csv`."""
     table, states, confidence = tables.discovery, tables.states(), tables.description["confidence"]
     height = _FRAME_INCHES + _ROW_INCHES * _SLOTS * len(states)
-    with style.figure(style.DOUBLE_COLUMN, height, 1, 2, sharey=True, width_ratios=[1.25, 1]) as (fig, axes):
+    with style.figure(tables.conditions, style.DOUBLE_COLUMN, height, 1, 2, sharey=True, width_ratios=[1.25, 1]) as (
+        fig,
+        axes,
+    ):
         share, distance = axes[0]
         share.set_xlim(-0.02, 1.02)
         distance.set_xlim(0, 1.1 * np.nanmax(table[_DISTANCES].to_numpy(float), initial=0.01))

@@ -1,23 +1,23 @@
-"""Draw every figure of one system and variant from its tables."""
+"""Draw figures by name, from tables alone."""
 
-from collections.abc import Callable
+import pkgutil
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from mdllm.figures import discovery, fidelity, loss, plane, quality, time_series
-from mdllm.figures.tables import FigureInputs, Tables
-
-FIGURES: dict[str, Callable[[Tables, Path], None]] = {
-    "plane": plane.draw,
-    "time_series": time_series.draw,
-    "loss": loss.draw,
-    "fidelity": fidelity.draw,
-    "discovery": discovery.draw,
-    "quality": quality.draw,
-}
+from mdllm.figures.registry import figures
+from mdllm.figures.tables import SystemTables, Tables
 
 
-def draw_all(inputs: FigureInputs, folder: Path) -> None:
-    """Write each of FIGURES into `folder` as PDF, PNG and CSV."""
-    tables = Tables(inputs)
-    for name, draw in FIGURES.items():
-        draw(tables, folder / name)
+def draw(names: Iterable[str], variants: Mapping[str, Mapping[str, Path]], folder: Path) -> None:
+    """Write each figure into `folder` as PDF, PNG and CSV.
+
+    Args:
+        names: of figures that need the same tables.
+        variants: paths of the tables by their name, by variant; one variant for a figure of a variant.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tables = {variant: Tables(paths) for variant, paths in variants.items()}
+    of = {"variant": next(iter(tables.values())), "system": SystemTables(tables)}
+    for name in names:
+        kind = figures()[name]
+        pkgutil.resolve_name(kind.draw)(of[kind.of], folder / name)

@@ -14,7 +14,7 @@ _GROUPS = {"training": "training", "md": "unseen"}
 
 def draw(tables: Tables, stem: Path) -> None:
     """Write the figure and its data: per frame RMSD, states, and the absolute error of both variables."""
-    description, table = tables.description, tables.fidelity_table
+    description, table = tables.description, tables.fidelity
     data = table[["frame", "training", "state", "state_after", "rmsd_nm"]].copy()
     errors = {}
     for column in description["plane"]:
@@ -23,7 +23,7 @@ def draw(tables: Tables, stem: Path) -> None:
             difference = (difference + np.pi) % (2 * np.pi) - np.pi
         errors[column] = f"error_{column}"
         data[errors[column]] = difference.abs()
-    with style.figure(style.DOUBLE_COLUMN, 1.95, 1, 4) as (fig, axes):
+    with style.figure(tables.conditions, style.DOUBLE_COLUMN, 1.95, 1, 4) as (fig, axes):
         axes = axes[0]
         handles = _distribution(axes[0], data, "rmsd_nm")
         axes[0].set(xlabel="backbone RMSD (nm)", ylabel="share of frames at or below")

@@ -14,7 +14,7 @@ _BASELINES = {
 def draw(tables: Tables, stem: Path) -> None:
     """Write the figure and its data: the training log, with the baselines as columns."""
     log, training = tables.training_log, tables.summary["training"]
-    with style.figure(style.SINGLE_COLUMN, 2.3) as (fig, axes):
+    with style.figure(tables.conditions, style.SINGLE_COLUMN, 2.3) as (fig, axes):
         ax = axes[0, 0]
         losses = log.dropna(subset="training_loss")
         look = style.LOOKS["training"]

@@ -34,7 +34,7 @@ def draw(tables: Tables, stem: Path) -> None:
     shown = [*groups.values(), tables.references]
     axis = [VariableAxis.of(description, column, [part[column].to_numpy(float) for part in shown]) for column in plane]
     contours = {state: _contour(frames, state, axis) for state in tables.states()}
-    with style.figure(style.DOUBLE_COLUMN, 2.75, 1, 3, sharex=True, sharey=True) as (fig, axes):
+    with style.figure(tables.conditions, style.DOUBLE_COLUMN, 2.75, 1, 3, sharex=True, sharey=True) as (fig, axes):
         panels = {"MD": ("training", "md"), "model": ("model",), "nulls": ("roundtrip", "frequencies")}
         style.letters(axes)
         for ax, (title, names) in zip(axes[0], panels.items(), strict=True):
@@ -43,7 +43,7 @@ def draw(tables: Tables, stem: Path) -> None:
                 _scatter(ax, groups[name], axis, name)
             for state, contour in contours.items():
                 if contour is not None:
-                    _outline(ax, *contour, dashed=state != description["training_state"])
+                    _outline(ax, *contour, dashed=state not in description["training_states"])
             _references(ax, tables.references, axis)
             ax.set_title(title + _hidden(pd.concat([groups[name] for name in names]), axis), loc="center", pad=3)
             ax.set_xlabel(axis[0].text())
@@ -125,11 +125,11 @@ def _legend(tables: Tables, groups: dict[str, pd.DataFrame], contours: dict) -> 
         for name, look in style.LOOKS.items()
         if len(groups[name])
     ]
-    training = tables.description["training_state"]
+    training = tables.description["training_states"]
     for state, contour in contours.items():
         if contour is not None:
             handles.append(
-                Line2D([], [], color="black", ls="-" if state == training else "--", label=f"state {state}, 90 % of MD")
+                Line2D([], [], color="black", ls="-" if state in training else "--", label=f"state {state}, 90 % of MD")
             )
     for number, state in enumerate(tables.states()):
         if any(set(box) <= set(tables.description["plane"]) for box in tables.description["states"][state]):

@@ -33,7 +33,7 @@ def draw(tables: Tables, stem: Path) -> None:
     table = tables.quality
     metrics = table["metric"].unique()
     rows = -(-len(metrics) // _COLUMNS)
-    with style.figure(style.DOUBLE_COLUMN, 1.35 * rows + 0.35, rows, _COLUMNS) as (fig, axes):
+    with style.figure(tables.conditions, style.DOUBLE_COLUMN, 1.35 * rows + 0.35, rows, _COLUMNS) as (fig, axes):
         for ax, metric in zip(axes.ravel(), metrics, strict=False):
             _panel(ax, table[table["metric"] == metric].set_index("source"))
             ax.set_title(_NAMES[metric], loc="center", fontsize=6.5, pad=4)

@@ -4,6 +4,7 @@ Each source has a colour, a marker and a line style of its own, so that colour i
 are told apart with the common colour vision deficiencies and differ in lightness, so that greyscale keeps them.
 """
 
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,11 +16,12 @@ import pandas as pd
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
+from matplotlib.figure import SubFigure
 
 _MM = 1 / 25.4
 SINGLE_COLUMN = 89 * _MM
 DOUBLE_COLUMN = 183 * _MM
+_SMALL_PT, _SMALL_INCHES, _SMALL_PER_INCH = 6, 0.11, 23  # size, height and width of the small print
 _STYLE = Path(__file__).with_name("mdllm.mplstyle")
 
 
@@ -35,7 +37,7 @@ LOOKS = {
     "training": Look("MD, training", "#12436D", "o", "-"),
     "md": Look("MD, not shown to the model", "#28A197", "s", "-."),
     "model": Look("model", "#E8590C", "^", "-"),
-    "roundtrip": Look("null: encode→decode", "#8FC1EA", "D", "--"),
+    "roundtrip": Look("null (floor): encode→decode", "#8FC1EA", "D", "--"),
     "frequencies": Look("null: code frequencies", "#6E6E6E", "v", ":"),
 }
 # Shades, light to dark, and hatches tell states apart; order: training state, other states, outside all states.
@@ -47,19 +49,30 @@ REFERENCE_MARKERS = ("*", "P", "X", "h", "8", "p")
 
 @contextmanager
 def figure(
-    width: float, height: float, rows: int = 1, columns: int = 1, **layout
-) -> Iterator[tuple[Figure, np.ndarray]]:
-    """A figure in the house style with its axes, always a 2-D array; closed at the end."""
+    conditions: str, width: float, height: float, rows: int = 1, columns: int = 1, **layout
+) -> Iterator[tuple[SubFigure, np.ndarray]]:
+    """A figure in the house style with its axes, always a 2-D array; closed at the end.
+
+    Args:
+        conditions: what the results were made with, for small lines at the bottom.
+        width, height: in inches, without these lines.
+        layout: of ``subplots``.
+    """
+    lines = textwrap.wrap(conditions, int(width * _SMALL_PER_INCH)) or [""]
+    strip = _SMALL_INCHES * (len(lines) + 0.6)
     with plt.style.context(["default", _STYLE]):
-        fig, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False, **layout)
+        fig = plt.figure(figsize=(width, height + strip))
+        upper, lower = fig.subfigures(2, 1, height_ratios=[height, strip], hspace=0)
+        lower.text(0.01, 0.5, "\n".join(lines), va="center", fontsize=_SMALL_PT, color="#555555", linespacing=1.2)
         try:
-            yield fig, axes
+            yield upper, upper.subplots(rows, columns, squeeze=False, **layout)
         finally:
             plt.close(fig)
 
 
-def save(fig: Figure, stem: Path, data: pd.DataFrame) -> None:
+def save(upper: SubFigure, stem: Path, data: pd.DataFrame) -> None:
     """Write `stem`.pdf, .png (300 dpi) and .csv, the data shown; the same input gives the same bytes."""
+    fig = upper.figure
     stem.parent.mkdir(parents=True, exist_ok=True)
     fig.get_layout_engine().execute(fig)
     fig.set_layout_engine("none")  # or the layout would be made again, twice for each file

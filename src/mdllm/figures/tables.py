@@ -1,71 +1,71 @@
 """What figures read: the tables of a run, loaded when a figure asks."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-
-@dataclass(frozen=True)
-class FigureInputs:
-    """Paths of the tables of one system and variant."""
-
-    cvs: Path
-    references: Path
-    quality: Path
-    discovery: Path
-    description: Path
-    fidelity_table: Path
-    training_log: Path
-    summary: Path
+from mdllm.figures.conditions import common_line, line
 
 
 class Tables:
-    """The content of `FigureInputs`, each read once and on demand."""
+    """The tables of one variant, each read once and on demand as an attribute of its name in `registry.TABLES`.
 
-    def __init__(self, inputs: FigureInputs):
-        self._inputs = inputs
+    Args:
+        paths: by that name.
+    """
 
-    @cached_property
-    def cvs(self) -> pd.DataFrame:
-        return pd.read_parquet(self._inputs.cvs)
+    def __init__(self, paths: Mapping[str, Path]):
+        self._paths = paths
 
-    @cached_property
-    def references(self) -> pd.DataFrame:
-        return _read_csv(self._inputs.references)
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name not in self._paths:
+            raise AttributeError(f"no table '{name}' was given")
+        content = _READ[Path(self._paths[name]).suffix](self._paths[name])
+        setattr(self, name, content)
+        return content
 
-    @cached_property
-    def quality(self) -> pd.DataFrame:
-        return _read_csv(self._inputs.quality)
-
-    @cached_property
-    def discovery(self) -> pd.DataFrame:
-        return _read_csv(self._inputs.discovery)
-
-    @cached_property
-    def fidelity_table(self) -> pd.DataFrame:
-        return _read_csv(self._inputs.fidelity_table)
-
-    @cached_property
-    def training_log(self) -> pd.DataFrame:
-        return _read_csv(self._inputs.training_log)
-
-    @cached_property
-    def description(self) -> dict:
-        return json.loads(Path(self._inputs.description).read_text())
-
-    @cached_property
-    def summary(self) -> dict:
-        return json.loads(Path(self._inputs.summary).read_text())
+    @property
+    def conditions(self) -> str:
+        """What the results were made with, in one line."""
+        return line(self.summary["conditions"])
 
     def states(self) -> list[str]:
-        """Names of the states, the training state first."""
-        training = self.description["training_state"]
-        return [training, *(state for state in self.description["states"] if state != training)]
+        """Names of the states, those that were trained on first."""
+        training = self.description["training_states"]
+        return [*training, *(state for state in self.description["states"] if state not in training)]
+
+
+@dataclass(frozen=True)
+class SystemTables:
+    """The tables of all variants of a system that have those that a figure needs, in the order of the system file."""
+
+    variants: Mapping[str, Tables]
+
+    @cached_property
+    def kinetics(self):
+        """`mdllm.figures.kinetics.data.Kinetics` of all of them."""
+        from mdllm.figures.kinetics.data import load
+
+        return load(self.variants, self.conditions)
+
+    @property
+    def conditions(self) -> str:
+        """What the results were made with, and what differs between variants, in one line."""
+        return common_line({name: tables.summary["conditions"] for name, tables in self.variants.items()})
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
     """A CSV in which only an empty field is missing: a state may be called NA."""
     return pd.read_csv(path, keep_default_na=False, na_values=[""])
+
+
+_READ = {
+    ".csv": _read_csv,
+    ".parquet": pd.read_parquet,
+    ".json": lambda path: json.loads(Path(path).read_text()),
+}

@@ -32,7 +32,9 @@ def draw(tables: Tables, stem: Path) -> None:
     cvs = tables.cvs
     training = cvs[(cvs["source"] == "md") & cvs["training"]].reset_index(drop=True)
     model = cvs[(cvs["source"] == "model") & (cvs["sample"] == 0)]
-    with style.figure(style.DOUBLE_COLUMN, 4.6, 4, 2, sharex="col", sharey="row", height_ratios=[1, 1, 1, 0.45]) as (
+    with style.figure(
+        tables.conditions, style.DOUBLE_COLUMN, 4.6, 4, 2, sharex="col", sharey="row", height_ratios=[1, 1, 1, 0.45]
+    ) as (
         fig,
         axes,
     ):

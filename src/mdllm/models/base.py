@@ -1,11 +1,11 @@
 """The registry by which the config names a model, and where a model computes.
 
 A model is a causal language model of transformers: token ids (B, T) to logits (B, T, V), with a cache of keys and
-values. To add one, write a module that calls ``register("name", ModelKind(...))``, give it a settings class in
-`mdllm.config.settings.stages`, and name the module in `_MODULES`.
+values. To add one, write a module with a `ModelKind` and a settings class (derived from
+`mdllm.config.choices.ModelSettings`) that names it, and name that class in `MODELS` there or, from another package, in
+an entry point of the group `mdllm.models`. `mdllm.models.lstm` is a short example.
 """
 
-import importlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,37 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, PreTrainedModel, StaticCache
+from transformers import AutoModelForCausalLM, PreTrainedModel, StaticCache, Trainer
 from transformers.utils.logging import disable_progress_bar
 
+from mdllm.config.choices import MODELS, ModelSettings
 from mdllm.core.errors import InputError
+from mdllm.core.records import read_json, write_json
 from mdllm.language.forms import Language
 from mdllm.language.vocabulary import Vocabulary
 
 ATTENTION = "sdpa"
 ADAPTER = "adapter_model.safetensors"
+_KIND = "kind.json"
 
 disable_progress_bar()
-
-
-@dataclass(frozen=True)
-class ModelKind:
-    """What a kind of model has to offer.
-
-    Attributes:
-        language: (settings, form, residues, codebook_size) to the language that the model reads and writes.
-        build: (settings, language, tokens of the longest window) to the model, ready to be trained.
-        keep: (checkpoint of the Trainer, settings, folder) writes the trained model for `load_model`.
-        origin: (settings) to what `training.json` adds about where the model came from.
-
-    A model whose cache is not one of keys and values has a method ``new_cache(tokens)``; one that is estimated rather
-    than trained by gradients has a method ``estimate(codes, stretches)`` (see `mdllm.models.training.train`).
-    """
-
-    language: Callable[..., Language]
-    build: Callable[..., PreTrainedModel]
-    keep: Callable[..., None]
-    origin: Callable[..., dict[str, str]] = lambda settings: {}
 
 
 def language_of_codes(settings, form: str, residues: int, codebook_size: int) -> Vocabulary:
@@ -57,24 +40,49 @@ def language_of_codes(settings, form: str, residues: int, codebook_size: int) ->
     return Vocabulary.from_scratch(residues, codebook_size)
 
 
-def keep_weights(checkpoint: Path, settings, folder: Path) -> None:
+def keep_weights(checkpoint: Path, settings: ModelSettings, folder: Path) -> None:
     """Write the weights of a checkpoint, and their config, into `folder`."""
     AutoModelForCausalLM.from_pretrained(checkpoint).save_pretrained(folder)
+    keep_kind(settings, folder)
 
 
-_REGISTRY: dict[str, ModelKind] = {}
-_MODULES = {
-    "mistral": "mdllm.models.mistral",
-    "pretrained": "mdllm.models.pretrained",
-    "nanogpt": "mdllm.models.nanogpt",
-    "lstm": "mdllm.models.lstm",
-    "markov": "mdllm.models.markov",
-}
+def keep_kind(settings: ModelSettings, folder: Path) -> None:
+    """Write which kind of model `folder` holds, for `load_model`."""
+    write_json(folder / _KIND, {"name": settings.name})
 
 
-def register(name: str, kind: ModelKind) -> None:
-    """Make a kind of model known by `name`."""
-    _REGISTRY[name] = kind
+def load_weights(folder: Path) -> PreTrainedModel:
+    """The model that `keep_weights` wrote, in evaluation mode on the device that is there."""
+    return AutoModelForCausalLM.from_pretrained(folder).to(chosen_device()).eval()
+
+
+def plain_trainer(settings: ModelSettings, ids: torch.Tensor) -> Callable[..., Trainer]:
+    """The Trainer of transformers as it is."""
+    return Trainer
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelKind:
+    """What a kind of model has to offer.
+
+    Attributes:
+        language: (settings, form, residues, codebook_size) to the language that the model reads and writes.
+        build: (settings, language, tokens of the longest window) to the model, ready to be trained.
+        keep: (checkpoint of the Trainer, settings, folder) writes the trained model, and its kind, for `load`.
+        load: (folder) to the trained model, in evaluation mode.
+        origin: (settings) to what `training.json` adds about where the model came from.
+        trainer: (settings, token ids of the codes (L, K)) to the class of its Trainer.
+
+    A model whose cache is not one of keys and values has a method ``new_cache(tokens)``; one that is estimated rather
+    than trained by gradients has a method ``estimate(codes, stretches)`` (see `mdllm.models.training.train`).
+    """
+
+    language: Callable[..., Language] = language_of_codes
+    build: Callable[..., PreTrainedModel]
+    keep: Callable[..., None] = keep_weights
+    load: Callable[[Path], PreTrainedModel] = load_weights
+    origin: Callable[..., dict[str, str]] = lambda settings: {}
+    trainer: Callable[..., Callable[..., Trainer]] = plain_trainer
 
 
 def model_kind(name: str) -> ModelKind:
@@ -83,13 +91,12 @@ def model_kind(name: str) -> ModelKind:
     Raises:
         InputError: no model has that name.
     """
-    if name not in _MODULES:
-        raise InputError(f"model.name '{name}' is unknown; choose one of {', '.join(sorted(_MODULES))}")
-    importlib.import_module(_MODULES[name])
-    return _REGISTRY[name]
+    if name not in MODELS.classes:
+        raise InputError(f"model.name '{name}' is unknown; choose one of {', '.join(sorted(MODELS.classes))}")
+    return MODELS.classes[name].load()
 
 
-def build_model(settings, language: Language, positions: int) -> PreTrainedModel:
+def build_model(settings: ModelSettings, language: Language, positions: int) -> PreTrainedModel:
     """The model that the config section `model` describes, ready to be trained.
 
     Args:
@@ -102,12 +109,7 @@ def build_model(settings, language: Language, positions: int) -> PreTrainedModel
 
 def load_model(folder: Path) -> PreTrainedModel:
     """The trained model in `folder`, in evaluation mode on the device that is there."""
-    if weights_file(folder).name == ADAPTER:
-        return importlib.import_module(_MODULES["pretrained"]).load(folder)
-    for own in ("lstm", "markov"):
-        importlib.import_module(_MODULES[own])  # makes their classes known to transformers
-    model = AutoModelForCausalLM.from_pretrained(folder)
-    return model.to(chosen_device()).eval()
+    return model_kind(read_json(folder / _KIND)["name"]).load(folder)
 
 
 def new_cache(model: PreTrainedModel, tokens: int) -> Any:

@@ -14,9 +14,9 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
-from mdllm.config.settings.sequence import LstmModel
 from mdllm.language.vocabulary import Vocabulary
-from mdllm.models.base import ModelKind, keep_weights, language_of_codes, register
+from mdllm.models.base import ModelKind
+from mdllm.models.settings import LstmSettings
 
 
 class LstmConfig(PretrainedConfig):
@@ -72,11 +72,11 @@ class LstmForCausalLM(PreTrainedModel):
         return CausalLMOutputWithPast(logits=self.output(hidden[:, -logits_to_keep:]))
 
 
-def build(settings: LstmModel, vocabulary: Vocabulary, positions: int) -> LstmForCausalLM:
+def build(settings: LstmSettings, vocabulary: Vocabulary, positions: int) -> LstmForCausalLM:
     """An LSTM with random weights; any number of positions will do."""
     return LstmForCausalLM(LstmConfig(vocabulary.size, settings.embedding_size, settings.hidden_size))
 
 
 AutoConfig.register(LstmConfig.model_type, LstmConfig, exist_ok=True)
 AutoModelForCausalLM.register(LstmConfig, LstmForCausalLM, exist_ok=True)
-register("lstm", ModelKind(language_of_codes, build, keep_weights))
+KIND = ModelKind(build=build)

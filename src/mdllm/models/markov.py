@@ -16,10 +16,10 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
-from mdllm.config.settings.sequence import MarkovModel
 from mdllm.core.errors import InputError
 from mdllm.language.vocabulary import Vocabulary
-from mdllm.models.base import ModelKind, keep_weights, language_of_codes, register
+from mdllm.models.base import ModelKind
+from mdllm.models.settings import MarkovSettings
 
 logger = logging.getLogger(__name__)
 
@@ -129,11 +129,11 @@ class MarkovForCausalLM(PreTrainedModel):
         return CausalLMOutputWithPast(logits=logits.flatten(2))
 
 
-def build(settings: MarkovModel, vocabulary: Vocabulary, positions: int) -> MarkovForCausalLM:
+def build(settings: MarkovSettings, vocabulary: Vocabulary, positions: int) -> MarkovForCausalLM:
     """A chain that is not estimated yet."""
     return MarkovForCausalLM(MarkovConfig(vocabulary.residues, vocabulary.codebook_size, settings.lag))
 
 
 AutoConfig.register(MarkovConfig.model_type, MarkovConfig, exist_ok=True)
 AutoModelForCausalLM.register(MarkovConfig, MarkovForCausalLM, exist_ok=True)
-register("markov", ModelKind(language_of_codes, build, keep_weights))
+KIND = ModelKind(build=build)

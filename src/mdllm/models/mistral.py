@@ -6,25 +6,16 @@ Axes: L residues, K codebook size, V token ids, H hidden size.
 import torch
 from transformers import MistralConfig, MistralForCausalLM
 
-from mdllm.config.settings.stages import ScratchModel
-from mdllm.core.errors import InputError
 from mdllm.language.vocabulary import Vocabulary
-from mdllm.models.base import ATTENTION, ModelKind, keep_weights, language_of_codes, register
+from mdllm.models.base import ATTENTION, ModelKind
+from mdllm.models.settings import MistralSettings
 
 
-def build(settings: ScratchModel, vocabulary: Vocabulary, positions: int) -> MistralForCausalLM:
+def build(settings: MistralSettings, vocabulary: Vocabulary, positions: int) -> MistralForCausalLM:
     """Mistral (Jiang et al., arXiv 2310.06825) of a size that a CPU can train, without its sliding window.
 
     Embeddings and output share one matrix: with few frames, half the weights per token learn more.
-
-    Raises:
-        InputError: sizes that do not divide each other.
     """
-    if settings.hidden_size % (2 * settings.heads) or settings.heads % settings.key_value_heads:
-        raise InputError(
-            f"model.hidden_size {settings.hidden_size} must be an even multiple of model.heads {settings.heads}, and "
-            f"these a multiple of model.key_value_heads {settings.key_value_heads}"
-        )
     config = MistralConfig(
         vocab_size=vocabulary.size,
         hidden_size=settings.hidden_size,
@@ -59,4 +50,4 @@ def _relate_embeddings(network: MistralForCausalLM, vocabulary: Vocabulary) -> N
     weights[torch.as_tensor(vocabulary.ids)] += code + residue
 
 
-register("mistral", ModelKind(language_of_codes, build, keep_weights))
+KIND = ModelKind(build=build)

@@ -9,29 +9,23 @@ settings.
 Source: Zeng, Zhang & Yao, J. Chem. Theory Comput. 2025, 10.1021/acs.jctc.5c00180.
 """
 
-from torch import nn
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from collections.abc import Callable
+from functools import partial
 
-from mdllm.config.settings.sequence import NanoGptModel
-from mdllm.core.errors import InputError
+import torch
+from torch import nn
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, Trainer
+
 from mdllm.language.vocabulary import Vocabulary
-from mdllm.models.base import ATTENTION, ModelKind, keep_weights, language_of_codes, register
+from mdllm.models.base import ATTENTION, ModelKind
+from mdllm.models.settings import NanoGptSettings
+from mdllm.models.training.scheduled_sampling import ScheduledSamplingTrainer
 
 NanoGpt = GPT2LMHeadModel | LlamaForCausalLM
 
 
-def build(settings: NanoGptModel, vocabulary: Vocabulary, positions: int) -> NanoGpt:
-    """A GPT with random weights, whose embeddings are its output matrix as well.
-
-    Raises:
-        InputError: a hidden size that the heads do not divide, or, for rotary positions, not evenly.
-    """
-    even = 2 if settings.decoder == "llama" else 1
-    if settings.hidden_size % (even * settings.heads):
-        raise InputError(
-            f"model.hidden_size {settings.hidden_size} must be {'an even' if even == 2 else 'a'} multiple of "
-            f"model.heads {settings.heads}"
-        )
+def build(settings: NanoGptSettings, vocabulary: Vocabulary, positions: int) -> NanoGpt:
+    """A GPT with random weights, whose embeddings are its output matrix as well."""
     return {"llama": _llama, "gpt2": _gpt2}[settings.decoder](
         settings,
         vocab_size=vocabulary.size,
@@ -43,7 +37,7 @@ def build(settings: NanoGptModel, vocabulary: Vocabulary, positions: int) -> Nan
     )
 
 
-def _llama(settings: NanoGptModel, **shared) -> LlamaForCausalLM:
+def _llama(settings: NanoGptSettings, **shared) -> LlamaForCausalLM:
     config = LlamaConfig(
         hidden_size=settings.hidden_size,
         intermediate_size=8 * settings.hidden_size // 3,  # three matrices with as many weights as GPT-2's two
@@ -56,7 +50,7 @@ def _llama(settings: NanoGptModel, **shared) -> LlamaForCausalLM:
     return LlamaForCausalLM(config)
 
 
-def _gpt2(settings: NanoGptModel, *, max_position_embeddings: int, **shared) -> GPT2LMHeadModel:
+def _gpt2(settings: NanoGptSettings, *, max_position_embeddings: int, **shared) -> GPT2LMHeadModel:
     config = GPT2Config(
         n_embd=settings.hidden_size,
         n_layer=settings.blocks,
@@ -77,4 +71,9 @@ def layers(model: NanoGpt) -> list[nn.Module]:
     return [body.drop, *body.h] if isinstance(model, GPT2LMHeadModel) else [body.embed_tokens, *body.layers]
 
 
-register("nanogpt", ModelKind(language_of_codes, build, keep_weights))
+def trainer(settings: NanoGptSettings, ids: torch.Tensor) -> Callable[..., Trainer]:
+    """The Trainer with scheduled sampling."""
+    return partial(ScheduledSamplingTrainer, sampling=settings.scheduled_sampling, ids=ids)
+
+
+KIND = ModelKind(build=build, trainer=trainer)

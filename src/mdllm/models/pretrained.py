@@ -13,16 +13,16 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers.utils import is_flash_attn_2_available
 
-from mdllm.config.settings.stages import PretrainedModel
 from mdllm.core.errors import InputError
 from mdllm.core.records import read_json, write_json
 from mdllm.language.code_tokens import code_vocabulary
 from mdllm.language.forms import Language, load_language
 from mdllm.language.text.language import TextLanguage
 from mdllm.language.vocabulary import Vocabulary
-from mdllm.models.base import ADAPTER, ATTENTION, ModelKind, chosen_device, register
+from mdllm.models.base import ADAPTER, ATTENTION, ModelKind, chosen_device, keep_kind
 from mdllm.models.base_folder import checksum, commit, find_base
 from mdllm.models.quantization import keep_weights_as_stored, quantization_arguments
+from mdllm.models.settings import PretrainedSettings
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ DESCRIPTION = "pretrained.json"
 _ADAPTER_CONFIG = "adapter_config.json"
 
 
-def language(settings: PretrainedModel, form: str, residues: int, codebook_size: int) -> Language:
+def language(settings: PretrainedSettings, form: str, residues: int, codebook_size: int) -> Language:
     """The language that the base's tokenizer can write.
 
     Raises:
@@ -48,7 +48,7 @@ def language(settings: PretrainedModel, form: str, residues: int, codebook_size:
     return code_vocabulary(tokenizer, AutoConfig.from_pretrained(folder).vocab_size, residues, codebook_size)
 
 
-def build(settings: PretrainedModel, language: Language, positions: int) -> PeftModel:
+def build(settings: PretrainedSettings, language: Language, positions: int) -> PeftModel:
     """The base with untrained adapters. For text it computes exactly what the base does; codes are new to any base.
 
     Raises:
@@ -89,9 +89,10 @@ def chosen_attention(device: torch.device) -> str:
     return "flash_attention_2" if device.type == "cuda" and is_flash_attn_2_available() else ATTENTION
 
 
-def keep(checkpoint: Path, settings: PretrainedModel, folder: Path) -> None:
+def keep(checkpoint: Path, settings: PretrainedSettings, folder: Path) -> None:
     """Write the adapter of a checkpoint of the Trainer, and what it belongs to, into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
+    keep_kind(settings, folder)
     shutil.copyfile(checkpoint / ADAPTER, folder / ADAPTER)
     config = read_json(checkpoint / _ADAPTER_CONFIG)
     write_json(folder / _ADAPTER_CONFIG, config | {"target_modules": sorted(config["target_modules"])})
@@ -108,7 +109,7 @@ def load(folder: Path) -> PeftModel:
         InputError: the base is missing or another one than the adapter was trained on.
     """
     description = read_json(folder / DESCRIPTION)
-    settings = PretrainedModel.model_validate(description["settings"])
+    settings = PretrainedSettings.model_validate(description["settings"])
     base = _folder(settings)
     if checksum(base) != description["base_sha256"]:
         raise InputError(
@@ -119,17 +120,17 @@ def load(folder: Path) -> PeftModel:
     return PeftModel.from_pretrained(network, folder).eval()
 
 
-def origin(settings: PretrainedModel) -> dict[str, str]:
+def origin(settings: PretrainedSettings) -> dict[str, str]:
     """The commit of a base of the hub; nothing of a folder, which its checksum alone tells from others."""
     found = commit(_folder(settings))
     return {} if found is None else {"base_commit": found}
 
 
-def _folder(settings: PretrainedModel) -> Path:
+def _folder(settings: PretrainedSettings) -> Path:
     return find_base(settings.base, settings.revision)
 
 
-def _load_base(settings: PretrainedModel, language: Language, attention: str) -> PreTrainedModel:
+def _load_base(settings: PretrainedSettings, language: Language, attention: str) -> PreTrainedModel:
     folder = _folder(settings)
     device = chosen_device(settings.device)
     network = AutoModelForCausalLM.from_pretrained(
@@ -168,4 +169,4 @@ def _start_code_tokens(network: PreTrainedModel, ids: list[int]) -> None:
         module.weight[ids] = (known.mean(0) + known.std(0) * noise).to(module.weight.dtype)
 
 
-register("pretrained", ModelKind(language, build, keep, origin))
+KIND = ModelKind(language=language, build=build, keep=keep, load=load, origin=origin)

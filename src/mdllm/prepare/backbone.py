@@ -14,7 +14,7 @@ from MDAnalysis.lib.mdamath import triclinic_vectors
 
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import CA, C, N, with_oxygen
-from mdllm.core.trajectories import ANGSTROM_PER_NM
+from mdllm.core.trajectories import ANGSTROM_PER_NM, backbone_universe
 
 _OXYGEN_NAMES = ("O", "OT1", "O1", "OC1", "OXT", "OT2")
 # N-CA 0.146 nm and CA-C 0.153 nm; a thermal or coarsely minimized bond stays well inside this range.
@@ -107,6 +107,14 @@ class BackboneAtoms:
                 f"{places[frame]}: coordinates of {residue.resname} {residue.resid} are not finite "
                 f"({bad.any(axis=1).sum()} frames of this chunk alike); cut the frame out, or simulate it again"
             )
+
+    def universe(self) -> mda.Universe:
+        """A universe of N, CA, C, O of each residue in turn."""
+        return backbone_universe(self.residues)
+
+    def counts(self) -> dict[str, int]:
+        """What is kept, for the log and the provenance record."""
+        return {"residues": len(self.residues)}
 
     def chain_breaks(self, backbone: np.ndarray) -> list[str]:
         """Places where the C-N distance in one frame (L, 4, 3) is no peptide bond: missing residues or a new chain."""

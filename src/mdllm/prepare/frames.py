@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+import MDAnalysis as mda
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -31,6 +32,12 @@ class AtomsOfInterest(Protocol):
 
     def chain_breaks(self, coordinates: np.ndarray) -> list[str]:
         """Residues after which a chain is broken."""
+
+    def universe(self) -> mda.Universe:
+        """A universe of the atoms that are kept, in the order of the coordinates."""
+
+    def counts(self) -> dict[str, int]:
+        """What is kept, for the log and the provenance record."""
 
 
 def raw_chunks(

@@ -31,25 +31,26 @@ def select_training_frames(frames: pd.DataFrame, training_set: TrainingSet) -> T
     """Pick the training frames from the table `frames.parquet`.
 
     Raises:
-        InputError: a range is reversed or lies outside the trajectory, no frame is in the state within the ranges, or
-            no frame of the trajectory follows another.
+        InputError: a range lies outside the trajectory, no frame is in the states within the ranges, or no
+            frame of the trajectory follows another.
     """
     number = frames["frame"].to_numpy()
-    in_state = (frames["state"] == training_set.state).to_numpy()
+    in_state = frames["state"].isin(training_set.states).to_numpy()
     inside = np.zeros(len(frames), bool)
     for first, last in training_set.frames or [(number[0], number[-1])]:
-        if first > last or first > number[-1]:
+        if first > number[-1]:
             raise InputError(
-                f"training_set.frames: range [{first}, {last}] is empty; the trajectory has frames 0 to {number[-1]}, "
-                "and a range names its first and its last frame"
+                f"training_set.frames: range [{first}, {last}] holds no frame; the trajectory has frames 0 to "
+                f"{number[-1]}"
             )
         inside |= (number >= first) & (number <= last)
     chosen = in_state & inside
     if not chosen.any():
         counts = frames["state"].value_counts().to_dict()
+        named = " or ".join(f"'{state}'" for state in training_set.states)
         raise InputError(
-            f"training_set: no frame is in state '{training_set.state}' within {training_set.frames or 'all frames'}; "
-            f"frames per state are {counts}. Widen the state's region, or change the ranges"
+            f"training_set: no frame is in state {named} within {training_set.frames or 'all frames'}; frames per "
+            f"state are {counts}. Widen the state's region, or change the ranges"
         )
     index = np.flatnonzero(chosen)
     segment = frames["segment"].to_numpy()[index]

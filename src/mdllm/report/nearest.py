@@ -10,8 +10,8 @@ Axes: V variants.
 import math
 from collections.abc import Mapping
 
-from mdllm.core.markdown import table_row
-from mdllm.report.kinetics_summary import NAMES, WITHIN
+from mdllm.core.text_tables import markdown_row
+from mdllm.report.comparisons import NAMES, WITHIN
 
 
 def excess(comparisons: Mapping[str, dict]) -> dict[str, float | None]:
@@ -50,15 +50,15 @@ def _excess(name: str, nearest: str, judged: Mapping[str, dict], deviations: Map
 def table(summaries: Mapping[str, dict]) -> str:
     """Markdown: quantities in rows, variants in columns, from the content of each `summary.json` by variant."""
     names = list(summaries)
-    found = _quantities({name: summary["comparisons"]["model"] for name, summary in summaries.items()})
-    reference = NAMES[next(iter(summaries.values()))["reference"]]
-    lines = [table_row(["quantity", *names]), table_row(["---", *["---:"] * len(names)])]
+    found = _quantities({name: summary["kinetics"]["comparisons"]["model"] for name, summary in summaries.items()})
+    reference = NAMES[next(iter(summaries.values()))["kinetics"]["reference"]]
+    lines = [markdown_row(["quantity", *names]), markdown_row(["---", *["---:"] * len(names)])]
     for quantity, rows in found.items():
         further = excess(rows)
-        lines.append(table_row([quantity, *(_cell(rows[name]["distance"], further[name]) for name in names)]))
+        lines.append(markdown_row([quantity, *(_cell(rows[name]["distance"], further[name]) for name in names)]))
     for title, kind in (("MFPTs together", "MFPT"), ("all together", "")):
         rows = [rows for quantity, rows in found.items() if quantity.startswith(kind)]
-        lines.append(table_row([title, *(_together([row[name]["distance"] for row in rows]) for name in names)]))
+        lines.append(markdown_row([title, *(_together([row[name]["distance"] for row in rows]) for name in names)]))
     note = (
         f"Distances from {reference} in combined standard errors; together: their root mean square. In brackets: by "
         "how many of its standard errors the deviation exceeds that of the nearest model; up to "

@@ -11,6 +11,8 @@ import time
 import uuid
 from pathlib import Path
 
+from mdllm.core.text_tables import aligned
+
 SCRATCH_GB = 5
 LATENCY_MS = 200
 _FILES = 20
@@ -44,10 +46,8 @@ def inspect_node(gpu: bool, shared_folder: Path) -> dict:
 def table(reports: dict[str, dict]) -> str:
     """The reports side by side, one line per finding."""
     keys = [key for key in next(iter(reports.values())) if key != "problems"]
-    rows = [["", *reports], *([key, *(str(report[key]) for report in reports.values())] for key in keys)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(line.rstrip() for line in lines)
+    rows = [["", *reports], *([key, *(report[key] for report in reports.values())] for key in keys)]
+    return "\n".join(aligned(rows))
 
 
 def _gpu_of_driver() -> dict[str, str]:

@@ -4,6 +4,9 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
+from mdllm.core.errors import InputError
+from mdllm.core.text_tables import aligned
+
 _GROUP = re.compile(r"(?:\[.*\] )?Group job (\S+) \(jobs in")
 _RULE = re.compile(r"(\s*)(local)?rule (\S+):$")
 _RESOURCES = re.compile(r"\s+resources: (.*)$")
@@ -26,7 +29,13 @@ class Job:
 
 
 def jobs_of_dry_run(text: str) -> list[Job]:
-    """The jobs that the output of ``snakemake --dry-run`` lists; those that run on the head node are left out."""
+    """The jobs that the output of ``snakemake --dry-run`` lists; those that run on the head node are left out.
+
+    Raises:
+        InputError: the text is no such output; it may say what went wrong.
+    """
+    if "This was a dry-run" not in text and "Nothing to be done" not in text:
+        raise InputError(f"{text.strip()}\nno dry run has got through: pipe the output of snakemake --dry-run in here")
     jobs: list[Job] = []
     group = None
     for line in text.splitlines():
@@ -58,7 +67,5 @@ def table(jobs: list[Job]) -> str:
         rows.append((name, len(members), sum(len(job.stages) for job in members), gpus, f"{hours:.1f}", stages))
     total = sum(job.gpu_hours for job in jobs)
     rows.append(("total", len(jobs), sum(len(job.stages) for job in jobs), "", f"{total:.1f}", ""))
-    widths = [max(len(str(row[column])) for row in rows) for column in range(len(rows[0]))]
-    lines = ("  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     bound = "GPU-hours are an upper bound: every job at its first attempt, up to its time limit (`runtime`)."
-    return "\n".join([*(line.rstrip() for line in lines), "", bound])
+    return "\n".join([*aligned(rows), "", bound])

@@ -1,40 +1,64 @@
-"""The contract of a tokenizer, and the registry by which the config names one.
+"""The contract of a tokenizer of backbones, and how fitted tokenizers and discretizers are kept.
 
-Axes: F frames, L residues, K codebook size. To add a tokenizer, write a module with a subclass of `Tokenizer`
-decorated with ``@register("name")``, give it a settings class in `mdllm.config.plan`, and name the module in
-`_MODULES`.
+Axes: F frames, L residues, K codebook size. To add a tokenizer, write a module with a subclass of `Tokenizer` and its
+settings class (derived from `mdllm.config.choices.TokenizerSettings`), and name the latter in `TOKENIZERS` there or,
+from another package, in an entry point of the group `mdllm.tokenizers`. `mdllm.tokenizers.torsion_grid` is a short
+example.
 """
 
-import importlib
 import json
 from abc import ABC, abstractmethod
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from mdllm.config.choices import DISCRETIZERS, TOKENIZERS, Choice
 from mdllm.core.errors import InputError
 
-_REGISTRY: dict[str, type["Tokenizer"]] = {}
-_MODULES = {
-    "multiscale": "mdllm.tokenizers.multiscale.tokenizer",
-    "torsion_grid": "mdllm.tokenizers.torsion_grid",
-    "foldtoken4": "mdllm.tokenizers.foldtoken4.tokenizer",
-    "bins": "mdllm.tokenizers.discretizers.discretizers",
-    "nearest_center": "mdllm.tokenizers.discretizers.discretizers",
-    "k_centers": "mdllm.tokenizers.discretizers.discretizers",
-}
+WEIGHTS = "tokenizer.safetensors"
+_DESCRIPTION = "tokenizer.json"
 
 
-class Tokenizer(ABC):
-    """A fitted, frozen map between backbones and codes; one code per residue per frame.
+class Fitted(ABC):
+    """Something that was learned from frames and is then frozen.
 
     A subclass keeps everything that it learned in named arrays (`arrays`) and in plain values (`values`), so that
     saving, loading and comparing need no code of its own.
+
+    Attributes:
+        name: as in a config file; the tag of its settings class.
+        codebook_size: K.
     """
 
-    name: str
+    name: ClassVar[str]
     codebook_size: int
+
+    @abstractmethod
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Named arrays that rebuild this object, with `values`."""
+
+    @abstractmethod
+    def values(self) -> dict:
+        """JSON-serializable values that rebuild this object, with `arrays`."""
+
+    @classmethod
+    @abstractmethod
+    def build(cls, arrays: dict[str, np.ndarray], values: dict) -> "Fitted":
+        """The inverse of `arrays` and `values`."""
+
+    def save(self, folder: Path) -> None:
+        """Write `tokenizer.safetensors` and `tokenizer.json` into `folder`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        arrays = {key: np.ascontiguousarray(array) for key, array in self.arrays().items()}
+        save_file(arrays, folder / WEIGHTS)
+        values = {"name": self.name, "codebook_size": self.codebook_size, "values": self.values()}
+        (folder / _DESCRIPTION).write_text(json.dumps(values, indent=2) + "\n")
+
+
+class Tokenizer(Fitted):
+    """A fitted, frozen map between backbones and codes; one code per residue per frame."""
 
     @classmethod
     @abstractmethod
@@ -53,53 +77,18 @@ class Tokenizer(ABC):
         centre is taken.
         """
 
-    @abstractmethod
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Named arrays that rebuild this tokenizer, with `values`."""
 
-    @abstractmethod
-    def values(self) -> dict:
-        """JSON-serializable values that rebuild this tokenizer, with `arrays`."""
-
-    @classmethod
-    @abstractmethod
-    def build(cls, arrays: dict[str, np.ndarray], values: dict) -> "Tokenizer":
-        """The inverse of `arrays` and `values`."""
-
-    def save(self, folder: Path) -> None:
-        """Write `tokenizer.safetensors` and `tokenizer.json` into `folder`."""
-        folder.mkdir(parents=True, exist_ok=True)
-        arrays = {key: np.ascontiguousarray(array) for key, array in self.arrays().items()}
-        save_file(arrays, folder / "tokenizer.safetensors")
-        values = {"name": self.name, "codebook_size": self.codebook_size, "values": self.values()}
-        (folder / "tokenizer.json").write_text(json.dumps(values, indent=2) + "\n")
-
-
-def register(name: str):
-    """Class decorator: make a tokenizer known by `name`."""
-
-    def add(cls: type[Tokenizer]) -> type[Tokenizer]:
-        cls.name = name
-        _REGISTRY[name] = cls
-        return cls
-
-    return add
-
-
-def tokenizer_class(name: str) -> type[Tokenizer]:
-    """The tokenizer registered as `name`.
+def load_tokenizer(folder: Path) -> Fitted:
+    """The tokenizer or discretizer that `Fitted.save` wrote into `folder`.
 
     Raises:
-        InputError: no tokenizer has that name.
+        InputError: its kind is not installed.
     """
-    if name not in _MODULES:
-        raise InputError(f"tokenizer.name '{name}' is unknown; choose one of {', '.join(sorted(_MODULES))}")
-    importlib.import_module(_MODULES[name])
-    return _REGISTRY[name]
-
-
-def load_tokenizer(folder: Path) -> Tokenizer:
-    """The tokenizer that `Tokenizer.save` wrote into `folder`."""
-    description = json.loads((Path(folder) / "tokenizer.json").read_text())
-    arrays = load_file(Path(folder) / "tokenizer.safetensors")
-    return tokenizer_class(description["name"]).build(arrays, description["values"])
+    description = json.loads((Path(folder) / _DESCRIPTION).read_text())
+    known: dict[str, type[Choice]] = TOKENIZERS.classes | DISCRETIZERS.classes
+    if description["name"] not in known:
+        raise InputError(
+            f"{folder} was made by the tokenizer '{description['name']}', which is not installed; known are "
+            f"{', '.join(known)}"
+        )
+    return known[description["name"]].load().build(load_file(Path(folder) / WEIGHTS), description["values"])

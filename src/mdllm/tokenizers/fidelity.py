@@ -77,19 +77,22 @@ def summarize(table: pd.DataFrame, codes: np.ndarray, segment: np.ndarray, token
     }
 
 
-def check(fidelity: dict, settings: FidelitySettings, training_state: str) -> None:
+def check(fidelity: dict, settings: FidelitySettings, training_states: list[str]) -> None:
     """Stop the run when the codes lose too much.
 
     Raises:
         InputError: names the limit that fails, the value, and what to change.
     """
     error = fidelity["training"]["rmsd_nm"]["median"]
-    kept = fidelity["training"]["state_kept"][training_state]["share"]
+    kept = {state: fidelity["training"]["state_kept"][state]["share"] for state in training_states}
     failed = []
     if error > settings.training_rmsd_nm:
         failed.append(f"fidelity.training_rmsd_nm is {settings.training_rmsd_nm}, the codes reach {error:.4f}")
-    if kept < settings.training_state_kept:
-        failed.append(f"fidelity.training_state_kept is {settings.training_state_kept}, the codes reach {kept:.3f}")
+    for state, share in kept.items():
+        if share < settings.training_state_kept:
+            failed.append(
+                f"fidelity.training_state_kept is {settings.training_state_kept}, the codes reach {share:.3f} ({state})"
+            )
     if failed:
         raise InputError(
             "; ".join(failed) + f" (tokenizer {fidelity['tokenizer']}, {fidelity['codebook_size']} codes). Raise "

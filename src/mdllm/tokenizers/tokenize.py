@@ -1,20 +1,52 @@
-"""Tokenize: fit a tokenizer on training frames only, and write the codes of these frames."""
+"""Tokenize: fit a tokenizer on training frames only, and write the codes of these frames; or one code per frame."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from tqdm import tqdm
 
+from mdllm.config.choices import DiscretizerSettings, TokenizerSettings
+from mdllm.config.settings.system import Observables, TrainingSet
 from mdllm.core.records import write_npz
 from mdllm.core.trajectories import iterate_backbone, open_backbone, read_backbone
-from mdllm.prepare.training_set import TrainingFrames
-from mdllm.tokenizers.base import tokenizer_class
+from mdllm.prepare.training_set import TrainingFrames, select_training_frames
+from mdllm.tokenizers.discretizers.discretize import discretize
 
 logger = logging.getLogger(__name__)
 
 
-def tokenize(topology: Path, trajectory: Path, frames: TrainingFrames, settings, seed: int, output: Path) -> dict:
+def tokenize(
+    prepared: Mapping[str, Path],
+    settings: TokenizerSettings | DiscretizerSettings,
+    seed: int,
+    output: Path,
+    *,
+    training_set: dict | None = None,
+    observables: dict | None = None,
+) -> dict:
+    """Code the training frames residue by residue, or all frames in one code each, as `settings` says.
+
+    Args:
+        prepared: `frames`, the table, and `topology` and `trajectory` where there are atoms.
+        training_set, observables: those sections of the system file, the former of a tokenizer, the latter of a
+            discretizer.
+
+    See `tokenize_residues` and `mdllm.tokenizers.discretizers.discretize.discretize`.
+    """
+    table = pd.read_parquet(prepared["frames"])
+    if settings.codes_per == "frame":
+        atoms = (prepared["topology"], prepared["trajectory"]) if "topology" in prepared else None
+        return discretize(table, atoms, Observables.model_validate(observables), settings, seed, output)
+    frames = select_training_frames(table, TrainingSet.model_validate(training_set))
+    return tokenize_residues(prepared["topology"], prepared["trajectory"], frames, settings, seed, output)
+
+
+def tokenize_residues(
+    topology: Path, trajectory: Path, frames: TrainingFrames, settings: TokenizerSettings, seed: int, output: Path
+) -> dict:
     """Write `tokenizer/` and `codes.npz` into `output`.
 
     Args:
@@ -33,7 +65,7 @@ def tokenize(topology: Path, trajectory: Path, frames: TrainingFrames, settings,
     spread = np.linspace(0, len(frames.index) - 1, min(settings.fit_frames, len(frames.index)))
     fitted = frames.index[np.unique(spread.round().astype(int))]
     logger.info("fitting %s on %d of %d training frames", settings.name, len(fitted), len(frames.index))
-    tokenizer = tokenizer_class(settings.name).fit(read_backbone(universe, fitted)[:, :, :3], settings, seed)
+    tokenizer = settings.load().fit(read_backbone(universe, fitted)[:, :, :3], settings, seed)
     tokenizer.save(output / "tokenizer")
     codes = []
     with tqdm(total=len(frames.index), desc="encode", unit="frame", mininterval=1) as progress:

@@ -8,17 +8,25 @@ Axes: F frames, L residues, B bins per torsion, K = B * B codes.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
+from pydantic import Field, PositiveInt
 
+from mdllm.config.choices import TokenizerSettings
 from mdllm.core.geometry import CA, C, N, angle, backbone_torsions, place_atom, superpose
-from mdllm.tokenizers.base import Tokenizer, register
+from mdllm.tokenizers.base import Tokenizer
 from mdllm.tokenizers.input_checks import check_backbone, check_codes
 
 _FEWEST_MEMBERS = 10
 
 
-@register("torsion_grid")
+class TorsionGridSettings(TokenizerSettings):
+    implementation: ClassVar[str] = "mdllm.tokenizers.torsion_grid:TorsionGrid"
+    name: Literal["torsion_grid"]
+    bins: PositiveInt = Field(15, description="bins per torsion; K = bins squared")
+
+
 @dataclass(frozen=True, eq=False)
 class TorsionGrid(Tokenizer):
     """Grid of backbone torsions over one molecule's mean geometry.
@@ -33,6 +41,7 @@ class TorsionGrid(Tokenizer):
         spread: (L, 2, B) their standard deviation.
     """
 
+    name: ClassVar[str] = "torsion_grid"
     bins: int
     reference: np.ndarray
     lengths: np.ndarray

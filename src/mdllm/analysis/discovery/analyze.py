@@ -14,7 +14,6 @@ from mdllm.config.settings.stages import AnalysisSettings
 from mdllm.config.settings.system import Observables
 from mdllm.core.records import read_json, read_npz, write_json
 from mdllm.observables.bound import bind
-from mdllm.report.summary import summarize
 
 
 @dataclass(frozen=True)
@@ -24,8 +23,7 @@ class AnalysisInputs:
     Attributes:
         topology, trajectory, frames: `frames/backbone.pdb`, `backbone.xtc` and `frames.parquet`.
         codes: `tokens/codes.npz`, for the raw numbers (`frame`) of the training frames.
-        fidelity, training: `tokens/fidelity.json` and `model/training.json`.
-        rollout: `rollout/codes.npz`.
+        training: `model/training.json`.
         ensemble, roundtrip, frequencies, index: the decoded trajectories and `ensemble/frames.parquet`.
     """
 
@@ -33,9 +31,7 @@ class AnalysisInputs:
     trajectory: Path
     frames: Path
     codes: Path
-    fidelity: Path
     training: Path
-    rollout: Path
     ensemble: Path
     roundtrip: Path
     frequencies: Path
@@ -50,17 +46,17 @@ def analyze(
     about: str,
     plane: tuple[str, str],
     observables: Observables,
-    training_state: str,
+    training_states: list[str],
     settings: AnalysisSettings,
     seed: int,
     output: Path,
 ) -> dict:
-    """Write `analysis/` and `summary.json` into `output`.
+    """Write the tables of `analysis/` into `output`.
 
     Args:
         system, variant, about: names and description, for figures.
         plane: keys of the two collective variables of the plane.
-        training_state: the state that the model was trained on.
+        training_states: those that the model was trained on.
         seed: of the bootstrap.
 
     Tables: `cvs.parquet`, `quality_frames.parquet` (see `measure`), `references.csv` (see `reference_table`),
@@ -87,9 +83,8 @@ def analyze(
     measured = [measure(ensemble, bound, known) for ensemble in ensembles.values()]
     cvs, quality_frames = (pd.concat(tables, ignore_index=True) for tables in zip(*measured, strict=True))
     quality = quality_table(quality_frames)
-    training = read_json(inputs.training)
-    doubts = doubts_about(training, quality)
-    discovery = discovery_table(cvs, bound.states.names, training_state, doubts, settings, seed)
+    doubts = doubts_about(read_json(inputs.training), quality)
+    discovery = discovery_table(cvs, bound.states.names, training_states, doubts, settings, seed)
     description = describe(
         system=system,
         variant=variant,
@@ -97,17 +92,14 @@ def analyze(
         plane=plane,
         observables=observables,
         bound=bound,
-        training_state=training_state,
+        training_states=training_states,
         confidence=settings.confidence,
     )
-    folder = output / "analysis"
-    folder.mkdir(parents=True, exist_ok=True)
-    cvs.to_parquet(folder / "cvs.parquet", index=False)
-    quality_frames.to_parquet(folder / "quality_frames.parquet", index=False)
-    reference_table(bound).to_csv(folder / "references.csv", index=False)
-    quality.to_csv(folder / "quality.csv", index=False)
-    discovery.to_csv(folder / "discovery.csv", index=False)
-    write_json(folder / "description.json", description)
-    fidelity, rollout = read_json(inputs.fidelity), read_npz(inputs.rollout)
-    write_json(output / "summary.json", summarize(description, fidelity, training, rollout, quality, discovery))
+    output.mkdir(parents=True, exist_ok=True)
+    cvs.to_parquet(output / "cvs.parquet", index=False)
+    quality_frames.to_parquet(output / "quality_frames.parquet", index=False)
+    reference_table(bound).to_csv(output / "references.csv", index=False)
+    quality.to_csv(output / "quality.csv", index=False)
+    discovery.to_csv(output / "discovery.csv", index=False)
+    write_json(output / "description.json", description)
     return {"frames": cvs["source"].value_counts().to_dict()}

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from mdllm.config.settings.system import Observables, is_periodic
+from mdllm.config.settings.system import Observables
 from mdllm.observables.bound import BoundObservables
-from mdllm.observables.collective_variables import column, unit
+from mdllm.observables.collective_variables import column
 
 
 def describe(
@@ -15,14 +15,14 @@ def describe(
     plane: tuple[str, str],
     observables: Observables,
     bound: BoundObservables,
-    training_state: str,
+    training_states: list[str],
     confidence: float,
 ) -> dict:
     """The content of `description.json`.
 
     Keys: `system`, `variant`, `about`; `columns` {column: {label, unit, periodic}} of every collective variable;
     `plane`, the two columns of the plane; `states` {state: [{column: [low, high]}, ...]}, low > high through pi;
-    `training_state`; `references` {key: {label, state}}; `confidence` of every interval.
+    `training_states`; `references` {key: {label, state}}; `confidence` of every interval.
     """
     variables = observables.collective_variables
     return {
@@ -32,8 +32,8 @@ def describe(
         "columns": {
             column(key, cv): {
                 "label": bound.variables.labels[column(key, cv)],
-                "unit": unit(cv),
-                "periodic": is_periodic(cv),
+                "unit": cv.unit,
+                "periodic": cv.periodic,
             }
             for key, cv in variables.items()
         },
@@ -42,7 +42,7 @@ def describe(
             state: [{name: list(bounds) for name, bounds in box.items()} for box in boxes]
             for state, boxes in bound.states.boxes.items()
         },
-        "training_state": training_state,
+        "training_states": training_states,
         "references": {
             key: {"label": reference.label, "state": reference.state} for key, reference in bound.references.items()
         },

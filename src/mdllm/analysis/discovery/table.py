@@ -29,7 +29,7 @@ _DISTANCES = {"rmsd_to_true_nm": to_true, "rmsd_to_reference_nm": to_reference}
 def discovery_table(
     cvs: pd.DataFrame,
     states: list[str],
-    training_state: str,
+    training_states: list[str],
     doubts: list[str],
     settings: AnalysisSettings,
     seed: int,
@@ -53,8 +53,8 @@ def discovery_table(
         for number, source in enumerate((MODEL, *NULLS)):
             rng = np.random.default_rng([seed, number])
             by_source[source] = _row(cvs[cvs["source"] == source], state, source, settings, rng)
-        by_source[MODEL].update(_judge(by_source, state == training_state, doubts))
-        rows += [{"state": state, "training_state": state == training_state, **row} for row in by_source.values()]
+        by_source[MODEL].update(_judge(by_source, state in training_states, doubts))
+        rows += [{"state": state, "training_state": state in training_states, **row} for row in by_source.values()]
     return pd.DataFrame(rows)
 
 

@@ -16,10 +16,10 @@ import pandas as pd
 from mdllm.analysis.kinetics import tables
 from mdllm.analysis.kinetics.discrete import DiscreteTrajectories, of_md, of_rollouts
 from mdllm.analysis.kinetics.lag_models import fit_lags
+from mdllm.analysis.kinetics.tables import EXACT, MD, MODEL
 from mdllm.config.settings.kinetics import KineticsSettings
 from mdllm.core.errors import InputError
 from mdllm.core.records import read_json, read_npz, write_json
-from mdllm.report.kinetics_summary import EXACT, MD, MODEL, summarize
 
 logger = logging.getLogger(__name__)
 _EXACT_TABLES = ("populations", "timescales", "mfpt")
@@ -32,9 +32,10 @@ class KineticsInputs:
     """Files of the stages before.
 
     Attributes:
-        codes, codebook: `tokens/codes.npz` and `tokens/codebook.csv`.
+        codes, codebook: `codes.npz` and `tokenizer/codebook.csv` of the stage tokenize, or of discretize where the
+            tokenizer gives one code per residue.
         md: folder of `analyze_md`.
-        rollouts: `rollout/codes.npz` of each training.
+        rollouts: npz with `codes` (R, T, 1) of each training: `rollout/codes.npz`, or `discretization/generated.npz`.
         trainings: `model/training.json` of each.
         exact: folder of `mdllm.analysis.kinetics.exact.exact_tables`; None: the reference is MD.
     """
@@ -75,7 +76,7 @@ def analyze_kinetics(
     seed: int,
     output: Path,
 ) -> dict:
-    """Write `kinetics/` and `summary.json` into `output`.
+    """Write the tables of `kinetics/` into `output`.
 
     Args:
         system, variant, about: names and description, for figures.
@@ -108,13 +109,11 @@ def analyze_kinetics(
         "codes": len(codebook),
         "trainings": len(inputs.trainings),
         "runs": {MD: md.runs, MODEL: model.runs},
+        "nanoseconds": {MD: float(md.time_ps().sum()) / 1000, MODEL: float(model.time_ps().sum()) / 1000},
         "confidence": confidence,
     }
-    _write(combined, output / "kinetics")
-    write_json(output / "kinetics" / "description.json", description)
-    trainings = [read_json(path) for path in inputs.trainings]
-    covered = {MD: float(md.time_ps().sum()) / 1000, MODEL: float(model.time_ps().sum()) / 1000}
-    write_json(output / "summary.json", summarize(description, trainings, covered, combined))
+    _write(combined, output)
+    write_json(output / "description.json", description)
     return {"frames": len(model.concatenated)}
 
 
@@ -169,7 +168,8 @@ def _tables_of(
     lag = settings.lag // step
     trajectories.require(lag * settings.chapman_kolmogorov_steps)
     lags = [*_in_frames(settings.lags, step, f"{source}: lags", interval), lag]
-    fitted = fit_lags(trajectories, lags, settings.posterior_samples, seed)
+    # MD must tell something to learn; a model that never moves is a result.
+    fitted = fit_lags(trajectories, lags, settings.posterior_samples, seed, needed=source == MD)
     for at_lag in fitted.values():
         if at_lag.model.share_kept < 1:
             logger.warning(

@@ -24,9 +24,15 @@ from scipy.sparse.linalg import LinearOperator, eigsh, splu
 
 from mdllm.analysis.kinetics import tables
 from mdllm.analysis.kinetics.markov_models import MarkovModel
-from mdllm.config.settings.kinetics import KineticsSettings, PotentialSource
-from mdllm.report.kinetics_summary import EXACT
+from mdllm.analysis.kinetics.tables import EXACT
+from mdllm.config.settings.kinetics import KineticsSettings
+from mdllm.config.settings.system import Observables
+from mdllm.observables.collective_variables import column
+from mdllm.observables.states import States
 from mdllm.simulation.potentials.potentials import POTENTIALS
+from mdllm.simulation.potentials.settings import PotentialSource
+from mdllm.tokenizers.base import load_tokenizer
+from mdllm.tokenizers.discretizers.base import Frames
 
 # A mode that has decayed to this part of itself within the shortest time asked for is left out.
 _GONE = 1e-6
@@ -125,6 +131,19 @@ def solve(source: PotentialSource, shortest: float) -> tuple[np.ndarray, Propaga
     return cells, Propagator.of_generator(coo_array(entries).tocsc(), boltzmann / boltzmann.sum(), shortest)
 
 
+def encoder(tokenizer: Path, observables: Observables) -> Callable[[np.ndarray], np.ndarray]:
+    """The codes (M,) that a fitted discretizer gives to positions (M, 2), x and y."""
+    fitted = load_tokenizer(tokenizer)
+    states = States(observables.states, observables.collective_variables)
+
+    def encode(points: np.ndarray) -> np.ndarray:
+        axes = dict(zip(("x", "y"), points.T, strict=True))
+        values = {column(key, cv): axes[cv.axis] for key, cv in observables.collective_variables.items()}
+        return fitted.encode(Frames.of(pd.DataFrame({**values, "state": states.label(values)}), observables, None))
+
+    return encode
+
+
 def exact_tables(
     source: PotentialSource,
     encode: Callable[[np.ndarray], np.ndarray],
@@ -140,7 +159,7 @@ def exact_tables(
 
     Args:
         encode: codes (M,) of positions (M, 2).
-        codebook: `tokens/codebook.csv`, for the states.
+        codebook: `codebook.csv` of the discretizer, for the states.
 
     Raises:
         InputError: fewer than two states hold a code.

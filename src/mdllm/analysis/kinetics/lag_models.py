@@ -1,5 +1,6 @@
 """Markov models of one set of trajectories at several lags, each with its posterior and with one model per run."""
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -8,6 +9,8 @@ import numpy as np
 from mdllm.analysis.kinetics.discrete import DiscreteTrajectories
 from mdllm.analysis.kinetics.groups import standard_deviation
 from mdllm.analysis.kinetics.markov_models import MarkovModel, NoMarkovModel, fit, interval, posterior
+
+logger = logging.getLogger(__name__)
 
 Function = Callable[[MarkovModel], np.ndarray]
 
@@ -53,16 +56,21 @@ class LagModels:
         return Spread(sd_runs, sd_runs / np.sqrt(np.maximum(runs, 1)), runs)
 
 
-def fit_lags(trajectories: DiscreteTrajectories, lags: Iterable[int], samples: int, seed: int) -> dict[int, LagModels]:
+def fit_lags(
+    trajectories: DiscreteTrajectories, lags: Iterable[int], samples: int, seed: int, needed: bool = True
+) -> dict[int, LagModels]:
     """Models by lag, in frames of these trajectories.
 
+    Args:
+        needed: whether trajectories that give no model are an error; otherwise their model is one of no codes.
+
     Raises:
-        InputError: a lag is longer than every trajectory, or no two codes are connected.
+        InputError: a lag is longer than every trajectory, or, where a model is needed, no two codes are connected.
     """
-    return {lag: _fit_lag(trajectories, lag, samples, seed) for lag in sorted(set(lags))}
+    return {lag: _fit_lag(trajectories, lag, samples, seed, needed) for lag in sorted(set(lags))}
 
 
-def _fit_lag(trajectories: DiscreteTrajectories, lag: int, samples: int, seed: int) -> LagModels:
+def _fit_lag(trajectories: DiscreteTrajectories, lag: int, samples: int, seed: int, needed: bool) -> LagModels:
     trajectories.require(lag)
     about = (lag, trajectories.interval_ps, trajectories.codebook_size)
     runs = []
@@ -72,5 +80,12 @@ def _fit_lag(trajectories: DiscreteTrajectories, lag: int, samples: int, seed: i
         except NoMarkovModel:
             runs.append(None)
     of_lag = int(np.random.SeedSequence([seed, lag]).generate_state(1)[0] >> 1)
-    drawn = posterior(trajectories.codes, *about, samples, of_lag)
-    return LagModels(fit(trajectories.codes, *about), drawn, runs)
+    try:
+        model, drawn = fit(trajectories.codes, *about), posterior(trajectories.codes, *about, samples, of_lag)
+    except NoMarkovModel as error:
+        if needed:
+            raise
+        logger.warning("no Markov model, and none of what it would say: %s", error)
+        model = MarkovModel.of_nothing(lag * trajectories.interval_ps)
+        drawn = [model]
+    return LagModels(model, drawn, runs)

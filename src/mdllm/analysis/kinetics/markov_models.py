@@ -48,6 +48,11 @@ class MarkovModel:
         populations = MarkovStateModel(transition_matrix).stationary_distribution
         return cls(np.asarray(transition_matrix), populations, np.arange(len(populations)), lag_ps)
 
+    @classmethod
+    def of_nothing(cls, lag_ps: float) -> "MarkovModel":
+        """The model of no codes, all of whose values are NaN."""
+        return cls(np.empty((0, 0)), np.empty(0), np.empty(0, int), lag_ps, 0.0)
+
     def populations_of_codes(self, codebook_size: int) -> np.ndarray:
         """Stationary populations of all codes, (K,); NaN outside of the connected set."""
         result = np.full(codebook_size, np.nan)
@@ -56,6 +61,8 @@ class MarkovModel:
 
     def timescales_ps(self, processes: int) -> np.ndarray:
         """Implied timescales, slowest first, (processes,); NaN beyond n - 1."""
+        if not len(self.codes):
+            return np.full(processes, np.nan)
         known = self._deeptime().timescales(min(processes, len(self.codes) - 1)) * self.lag_ps
         return np.r_[np.real(known), np.full(processes - len(known), np.nan)]
 

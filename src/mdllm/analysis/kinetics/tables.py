@@ -19,6 +19,7 @@ from mdllm.analysis.kinetics.passages import passage_times, state_numbers, trans
 from mdllm.core.errors import InputError
 from mdllm.observables.states import OUTSIDE
 
+MD, MODEL, EXACT = "md", "model", "exact"
 NOT_VARIABLES = ("code", "count", "state")
 DIRECT, MSM = "direct", "msm"
 _MUCH = 0.5

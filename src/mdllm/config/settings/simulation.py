@@ -4,12 +4,13 @@ Units stand in the key. Times are whole multiples of each other where one divide
 that a mistake is found before any job starts.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from mdllm.config.section import Section
+from mdllm.config.choices import SourceSettings
+from mdllm.config.section import Name, Section
 
 PdbId = Annotated[str, Field(pattern=r"^[1-9][A-Za-z0-9]{3}$", description="identifier of the Protein Data Bank")]
 Mutation = Annotated[str, Field(pattern=r"^([A-Za-z0-9]:)?[ACDEFGHIKLMNPQRSTVWY]\d+[ACDEFGHIKLMNPQRSTVWY]$")]
@@ -74,9 +75,10 @@ class ExplicitSolvent(Section):
 Solvent = Annotated[ImplicitSolvent | ExplicitSolvent, Field(discriminator="type")]
 
 
-class SimulationSource(Section):
+class SimulationSource(SourceSettings):
     """Frames simulated with OpenMM: minimization, equilibration, production with LangevinMiddleIntegrator."""
 
+    simulated: ClassVar[Literal["molecule", "potential"] | None] = "molecule"
     type: Literal["simulation"]
     structure: StartStructure
     solvent: Solvent
@@ -123,6 +125,13 @@ class SimulationSource(Section):
     def frames(self, length_ps: float) -> int:
         """Number of save intervals in `length_ps`."""
         return round(length_ps / self.save_interval_ps)
+
+
+class SharedSource(SourceSettings):
+    """The simulation of another system, so that several discretizations see the same frames."""
+
+    type: Literal["shared"]
+    system: Name = Field(description="a system whose source is a simulation")
 
 
 def require_multiple(length: float, key: str, unit: float, unit_key: str) -> None:

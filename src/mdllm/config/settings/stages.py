@@ -1,83 +1,25 @@
 """What config.yaml and a preset may hold, as frozen typed objects: the single source of the JSON Schemas.
 
 Each stage has one section. Units stand in the key (`_nm`, `_rad`, `_ps`); a key that is not listed here is an error.
-`workflow/schemas/*.json` are written from these classes and from those of `system_settings`, by
-``python -m mdllm.config.schemas``.
+Sections that choose a tokenizer or a model are unions of what is registered (`mdllm.config.choices`).
 """
 
+from functools import lru_cache
+from types import SimpleNamespace
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, TypeAdapter, model_validator
 
-from mdllm.config.section import Name, Section
-from mdllm.config.settings.kinetics import KineticsSettings
-from mdllm.config.settings.sequence import (
-    BinsSettings,
-    CausalTraceSettings,
-    KCentersSettings,
-    LstmModel,
-    MarkovModel,
-    NanoGptModel,
-    NearestCenterSettings,
-)
+from mdllm.config.choices import DISCRETIZERS, MODELS, TOKENIZERS
+from mdllm.config.section import Name, Section, Share
+from mdllm.config.settings.kinetics import CausalTraceSettings, KineticsSettings
 
-Share = Annotated[float, Field(ge=0, le=1)]
+Tokenizer = TOKENIZERS.union(DISCRETIZERS)
+Model = MODELS.union()
 
 
 class PrepareSettings(Section):
     stride: PositiveInt = Field(1, description="keep every n-th frame of the raw trajectory")
-
-
-class FittedOnFrames(Section):
-    fit_frames: PositiveInt = Field(5000, description="training frames fitted at most, evenly spread")
-
-
-class MultiscaleSettings(FittedOnFrames):
-    name: Literal["multiscale"] = "multiscale"
-    codebook_size: Annotated[int, Field(ge=2)] = Field(128, description="number of codes K")
-    neighbours: PositiveInt = Field(8, description="rebuilt residues that a residue's pose is guessed from")
-    rotation_length_nm: PositiveFloat = Field(0.2, description="a turn by t radian counts like a shift by t times this")
-    chain_share: Share = Field(0.4, description="share of codes that are steps of the chain, for unseen states")
-    chain_weight: Annotated[float, Field(ge=0)] = Field(
-        0.6, description="weight of a residue's place as seen from its chain neighbours, against its place in space"
-    )
-
-
-class TorsionGridSettings(FittedOnFrames):
-    name: Literal["torsion_grid"]
-    bins: PositiveInt = Field(15, description="bins per torsion; K = bins squared")
-
-
-class FoldToken4Settings(FittedOnFrames):
-    """The released FoldToken4, from the user's copies of its code and weights (docs/foldtoken4.md)."""
-
-    name: Literal["foldtoken4"]
-    checkout: str = Field(description="folder of the clone of github.com/A4Bio/FoldToken_open")
-    weights: str = Field(description="the checkpoint of Zenodo record 13901445")
-    config: str | None = Field(None, description="its config.yaml; null: the one beside the weights")
-    weights_checksum: str | None = Field(
-        None,
-        pattern=r"^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$",
-        description="of the weights, as Zenodo prints it; null: recorded, not compared",
-    )
-    level: Annotated[int, Field(ge=1, le=12)] = Field(8, description="K = 2^level codes")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: CUDA where there is one")
-    decoder_seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(0, description="seed of the decoder's start")
-    chains: list[PositiveInt] | None = Field(None, description="residues of each chain, in order; null: one chain")
-    resume_folder: str | None = Field(
-        None, description="folder of finished chunks, so that a killed stage continues; null: none"
-    )
-
-
-TokenizerSettings = Annotated[
-    MultiscaleSettings
-    | TorsionGridSettings
-    | FoldToken4Settings
-    | BinsSettings
-    | NearestCenterSettings
-    | KCentersSettings,
-    Field(discriminator="name"),
-]
 
 
 class FidelitySettings(Section):
@@ -99,49 +41,6 @@ class LanguageSettings(Section):
         1, description="last frames of a validation window that the validation loss counts (codes only)"
     )
     time_reversed: bool = Field(True, description="show every training window backwards in time as well")
-
-
-class ScratchModel(Section):
-    """A small Mistral (Jiang et al., arXiv 2310.06825) with random weights."""
-
-    name: Literal["mistral"] = "mistral"
-    layers: PositiveInt = 2
-    hidden_size: PositiveInt = 64
-    heads: PositiveInt = 4
-    key_value_heads: PositiveInt = 4
-    intermediate_size: PositiveInt = 128
-    dropout: Share = Field(0.0, description="attention dropout")
-
-
-class LoraSettings(Section):
-    """Low-rank adapters (Hu et al., arXiv 2106.09685): W + alpha / r B A, with W as it was."""
-
-    r: PositiveInt = Field(16, description="rank")
-    alpha: PositiveInt = Field(16, description="scale of the adapters, divided by r")
-    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="dropout before A")
-    targets: list[str] = Field(
-        ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
-        min_length=1,
-        description="names of the linear layers that get adapters",
-    )
-
-
-class PretrainedModel(Section):
-    """A pretrained causal language model of Hugging Face, kept as it is, with adapters (QLoRA, arXiv 2305.14314)."""
-
-    name: Literal["pretrained"]
-    base: str = Field(description="folder with config.json, safetensors and tokenizer, or the model's name on the hub")
-    revision: str | None = Field(None, description="of a base on the hub: branch, tag or commit; null: its main branch")
-    quantization: Literal["nf4", "none"] = Field("nf4", description="of the base: 4-bit normal float, or bfloat16")
-    lora: LoraSettings = LoraSettings()
-    max_length: PositiveInt = Field(9000, description="tokens of the longest window; a longer one is an error")
-    gradient_checkpointing: bool = Field(True, description="compute activations twice rather than keep them")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: CUDA where there is one")
-
-
-ModelSettings = Annotated[
-    ScratchModel | PretrainedModel | NanoGptModel | LstmModel | MarkovModel, Field(discriminator="name")
-]
 
 
 class TrainingSettings(Section):
@@ -204,10 +103,10 @@ class StageSettings(Section):
 
     seed: int = Field(0, ge=0, description="root of every random draw")
     prepare: PrepareSettings = PrepareSettings()
-    tokenizer: TokenizerSettings = MultiscaleSettings()
+    tokenizer: Tokenizer = TOKENIZERS.classes["multiscale"]()
     fidelity: FidelitySettings = FidelitySettings()
     language: LanguageSettings = LanguageSettings()
-    model: ModelSettings = ScratchModel()
+    model: Model = MODELS.classes["mistral"]()
     training: TrainingSettings = TrainingSettings()
     rollout: RolloutSettings = RolloutSettings()
     decode: DecodeSettings = DecodeSettings()
@@ -216,10 +115,33 @@ class StageSettings(Section):
     causal_trace: CausalTraceSettings = CausalTraceSettings()
 
     @model_validator(mode="after")
-    def _own_output_layer(self):
-        if self.training.output_refit and isinstance(self.model, PretrainedModel):
+    def _sections_agree(self):
+        context = self.language.context_frames
+        for key, value in (
+            ("rollout.keep_frames", self.rollout.keep_frames),
+            ("language.judged_frames", self.language.judged_frames),
+        ):
+            if value is not None and value > context:
+                raise ValueError(f"{key} {value} is more than language.context_frames {context}")
+        if self.language.form == "text" and not self.model.writes_text:
+            raise ValueError(
+                f"language.form: text needs a pretrained model, and model.name is {self.model.name}; choose model.name "
+                "pretrained, or language.form codes"
+            )
+        if self.training.output_refit and self.model.writes_text:
             raise ValueError("training.output_refit: a pretrained model keeps its output layer; set it to 0")
         return self
+
+
+@lru_cache
+def _adapter(section: str) -> TypeAdapter:
+    field = StageSettings.model_fields[section]
+    return TypeAdapter(Annotated[field.annotation, field])
+
+
+def sections(content: dict) -> SimpleNamespace:
+    """The sections that a stage was given, validated; one that it was not given does not exist here."""
+    return SimpleNamespace(**{name: _adapter(name).validate_python(value) for name, value in content.items()})
 
 
 class RunSettings(Section):

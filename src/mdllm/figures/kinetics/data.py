@@ -4,11 +4,9 @@ In these tables `source` is `exact`, `md`, or the name of a variant. MD and exac
 variant, since all share one codebook.
 """
 
-import json
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,6 +17,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from mdllm.core.errors import InputError
 from mdllm.figures.style import Look
+from mdllm.figures.tables import Tables
 
 MD, MODEL, EXACT = "md", "model", "exact"
 NAMES = ("populations", "timescales", "mfpt", "transitions", "chapman_kolmogorov")
@@ -41,6 +40,7 @@ class Kinetics:
 
     Attributes:
         about: what every figure says on top, the temperature for one.
+        conditions: what it says at the bottom.
         description: `description.json` of the first variant.
         trainings: models that were trained alike, by variant.
         looks: of every source, the reference first, then the variants.
@@ -48,6 +48,7 @@ class Kinetics:
     """
 
     about: str
+    conditions: str
     description: dict
     trainings: dict[str, int]
     looks: dict[str, Look]
@@ -84,13 +85,13 @@ class Kinetics:
         fig.legend(handles=[*handles, *more], loc="outside lower center", ncols=min(8, len(handles) + len(more)))
 
 
-def load(folders: Mapping[str, Path]) -> Kinetics:
-    """Tables of all variants, from the folders that hold `kinetics/`.
+def load(variants: Mapping[str, Tables], conditions: str) -> Kinetics:
+    """Tables of all variants; `conditions` is what figures say at the bottom.
 
     Raises:
         InputError: the codes of two variants differ, or there are more variants than looks.
     """
-    found = {variant: _read(Path(folder) / "kinetics") for variant, folder in folders.items()}
+    found = {variant: _read(tables) for variant, tables in variants.items()}
     first = next(iter(found.values()))
     for variant, tables in found.items():
         if not _codes(tables).equals(_codes(first)):
@@ -115,12 +116,11 @@ def load(folders: Mapping[str, Path]) -> Kinetics:
         combined[name] = pd.concat([first[name][first[name]["source"] != MODEL], *parts], ignore_index=True)
     description = first["description"]
     trainings = {variant: tables["description"]["trainings"] for variant, tables in found.items()}
-    return Kinetics(description["about"], description, trainings, looks, **combined)
+    return Kinetics(description["about"], conditions, description, trainings, looks, **combined)
 
 
-def _read(folder: Path) -> dict:
-    tables = {name: pd.read_csv(folder / f"{name}.csv", keep_default_na=False, na_values=[""]) for name in NAMES}
-    return {**tables, "description": json.loads((folder / "description.json").read_text())}
+def _read(tables: Tables) -> dict:
+    return {**{name: getattr(tables, name) for name in NAMES}, "description": tables.kinetics}
 
 
 def _codes(tables: dict) -> pd.DataFrame:

@@ -14,13 +14,15 @@ from matplotlib.axes import Axes
 
 from mdllm.figures import style
 from mdllm.figures.kinetics.data import EXACT, Kinetics, dodged, error_bar
+from mdllm.figures.tables import SystemTables
 
 _FEW = 8
 _LABEL = "free energy (kT)"
 
 
-def draw(kinetics: Kinetics, stem: Path) -> None:
+def draw(system: SystemTables, stem: Path) -> None:
     """Write the figure and its data: the rows of `populations.csv` that it shows."""
+    kinetics = system.kinetics
     if kinetics.description["codes"] <= _FEW:
         _of_states(kinetics, stem)
     elif len(kinetics.description["variables"]) == 1:
@@ -33,7 +35,7 @@ def _of_states(kinetics: Kinetics, stem: Path) -> None:
     table, states = _rows(kinetics, "state"), kinetics.description["states"]
     shown = {"population": ("standard_error", "population"), "energy": ("free_energy_error_kt", _LABEL)}
     points = [source for source in kinetics.looks if source != EXACT]
-    with style.figure(style.DOUBLE_COLUMN, 2.2, 1, 2) as (fig, axes):
+    with style.figure(kinetics.conditions, style.DOUBLE_COLUMN, 2.2, 1, 2) as (fig, axes):
         for ax, (column, (error, label)) in zip(axes[0], shown.items(), strict=True):
             if EXACT in kinetics.looks:
                 exact = table[table["source"] == EXACT].set_index("name").loc[states, column]
@@ -56,7 +58,7 @@ def _along_variable(kinetics: Kinetics, stem: Path) -> None:
     table = table.sort_values([column])
     reference = table[table["source"] == kinetics.reference].set_index("code")
     options = {"sharex": True, "height_ratios": [2.2, 1]}
-    with style.figure(1.4 * style.SINGLE_COLUMN, 3.4, 2, 1, **options) as (fig, axes):
+    with style.figure(kinetics.conditions, 1.4 * style.SINGLE_COLUMN, 3.4, 2, 1, **options) as (fig, axes):
         energy, difference = axes[:, 0]
         difference.axhline(0, color="black", lw=0.7)
         for source, look in kinetics.looks.items():
@@ -82,7 +84,10 @@ def _against_reference(kinetics: Kinetics, stem: Path) -> None:
     others = [source for source in kinetics.looks if source != kinetics.reference]
     low, top = table["energy"].min() - 0.4, table["energy"].max() + 0.4
     named = kinetics.looks[kinetics.reference].label
-    with style.figure(style.DOUBLE_COLUMN, 2.7, 1, max(3, len(others)), sharey=True) as (fig, axes):
+    with style.figure(kinetics.conditions, style.DOUBLE_COLUMN, 2.7, 1, max(3, len(others)), sharey=True) as (
+        fig,
+        axes,
+    ):
         for ax, source in zip(axes[0], others, strict=False):
             look, rows = kinetics.looks[source], table[table["source"] == source].set_index("code")
             x, y = reference["energy"], rows["energy"].loc[reference.index]

@@ -7,25 +7,31 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from mdllm.figures import style
-from mdllm.figures.kinetics.data import EXACT, Kinetics, dodged, error_bar, label_grid, log_axis, panels
+from mdllm.figures.kinetics import mfpt_table
+from mdllm.figures.kinetics.data import EXACT, dodged, error_bar, label_grid, log_axis, panels
+from mdllm.figures.tables import SystemTables
 
 _ROW_INCHES, _FRAME_INCHES = 0.3, 0.95
 _GREY = "#CCCCCC"
 ARROW = " → "
 
 
-def draw(kinetics: Kinetics, stem: Path) -> None:
-    """Write the figure and its data: the direct and exact rows of `mfpt.csv`.
+def draw(system: SystemTables, stem: Path) -> None:
+    """Write the figure and its data, the direct and exact rows of `mfpt.csv`, and the same as a text (`mfpt_table`).
 
     Left, mean first passage times with standard errors; right, divided by the reference, whose own standard error is
     the grey bar.
     """
+    kinetics = system.kinetics
     table = kinetics.mfpt[kinetics.mfpt["method"] != "msm"]
     by_source = {source: rows.set_index(["start", "end"]) for source, rows in table.groupby("source", sort=False)}
     reference, pairs = by_source[kinetics.reference], kinetics.pairs
     place = np.arange(len(pairs))
     height = _FRAME_INCHES + _ROW_INCHES * len(pairs)
-    with style.figure(style.DOUBLE_COLUMN, height, 1, 2, sharey=True, width_ratios=[1.25, 1]) as (fig, axes):
+    with style.figure(kinetics.conditions, style.DOUBLE_COLUMN, height, 1, 2, sharey=True, width_ratios=[1.25, 1]) as (
+        fig,
+        axes,
+    ):
         times, ratios = axes[0]
         scale = reference["mfpt_ps"].loc[pairs].to_numpy(float)
         width = 1 + _error(reference, pairs) / scale
@@ -60,19 +66,24 @@ def draw(kinetics: Kinetics, stem: Path) -> None:
         error = Patch(color=_GREY, label=f"standard error of {kinetics.looks[kinetics.reference].label}")
         kinetics.legend(fig, list(kinetics.looks), *([] if kinetics.reference == EXACT else [error]))
         style.save(fig, stem, table)
+    mfpt_table.write(kinetics, stem.with_name("mfpt_table"))
 
 
-def draw_against_lag(kinetics: Kinetics, stem: Path) -> None:
+def draw_against_lag(system: SystemTables, stem: Path) -> None:
     """Write the figure and its data: all rows of `mfpt.csv`.
 
     Lines are Markov models, bands their posterior intervals; the points left of them are counted directly, and a
     dashed line is exact.
     """
+    kinetics = system.kinetics
     table, pairs = kinetics.mfpt, kinetics.pairs
     rows, columns = panels(len(pairs))
     lags = np.sort(table["lag_ps"].dropna().unique())
     left = lags[0] / 3
-    with style.figure(style.DOUBLE_COLUMN, 0.7 + 1.35 * rows, rows, columns, sharex=True) as (fig, axes):
+    with style.figure(kinetics.conditions, style.DOUBLE_COLUMN, 0.7 + 1.35 * rows, rows, columns, sharex=True) as (
+        fig,
+        axes,
+    ):
         for ax, (start, end) in zip(axes.ravel(), pairs, strict=False):
             of_pair = table[(table["start"] == start) & (table["end"] == end)]
             for place, (source, look) in zip(dodged(len(kinetics.looks)), kinetics.looks.items(), strict=True):

@@ -7,24 +7,26 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from mdllm.figures import style
-from mdllm.figures.kinetics.data import EXACT, Kinetics, log_axis
+from mdllm.figures.kinetics.data import EXACT, log_axis
+from mdllm.figures.tables import SystemTables
 
 _SHADE = "#E4E4E4"
 
 
-def draw(kinetics: Kinetics, stem: Path) -> None:
+def draw(system: SystemTables, stem: Path) -> None:
     """Write the figure and its data: the rows of `timescales.csv`.
 
     Bands are posterior intervals. The grey area holds timescales below the lag, which cannot be resolved: what is left
     of such a process at the lag is less than 1 / e and drowns in noise, and no band is drawn. A black line is the exact
     process as its codes show it; where it is dashed, the dynamics itself.
     """
+    kinetics = system.kinetics
     table = kinetics.timescales
     processes = sorted(table["process"].unique())
     lags = table["lag_ps"].dropna()
     span = lags.min() / 1.15, lags.max() * 1.15
     exact, more = table[table["method"] == EXACT].set_index("process")["timescale_ps"], []
-    with style.figure(style.DOUBLE_COLUMN, 2.5, 1, len(processes)) as (fig, axes):
+    with style.figure(kinetics.conditions, style.DOUBLE_COLUMN, 2.5, 1, len(processes)) as (fig, axes):
         for ax, process in zip(axes[0], processes, strict=True):
             for source, look in kinetics.looks.items():
                 rows = table[(table["source"] == source) & (table["process"] == process)].dropna(subset="lag_ps")

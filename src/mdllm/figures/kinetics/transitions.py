@@ -3,15 +3,19 @@
 from pathlib import Path
 
 from mdllm.figures import style
-from mdllm.figures.kinetics.data import EXACT, Kinetics, error_bar, label_grid, log_axis, panels
+from mdllm.figures.kinetics.data import EXACT, error_bar, label_grid, log_axis, panels
+from mdllm.figures.tables import SystemTables
 
 
-def draw(kinetics: Kinetics, stem: Path) -> None:
+def draw(system: SystemTables, stem: Path) -> None:
     """Write the figure and its data: the rows of `transitions.csv`; a count of zero is said, not drawn."""
+    kinetics = system.kinetics
     table, pairs = kinetics.transitions, kinetics.pairs
     rows, columns = panels(len(pairs))
     sources = [source for source in kinetics.looks if source != EXACT]
-    with style.figure(style.DOUBLE_COLUMN, 0.7 + 1.3 * rows, rows, columns, sharex=True, sharey=True) as (fig, axes):
+    with style.figure(
+        kinetics.conditions, style.DOUBLE_COLUMN, 0.7 + 1.3 * rows, rows, columns, sharex=True, sharey=True
+    ) as (fig, axes):
         for ax, (start, end) in zip(axes.ravel(), pairs, strict=False):
             none = []
             for source in sources:

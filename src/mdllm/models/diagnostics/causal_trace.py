@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from mdllm.config.settings.sequence import CausalTraceSettings
+from mdllm.config.settings.kinetics import CausalTraceSettings
 from mdllm.core.errors import InputError
 from mdllm.language.forms import load_language
 from mdllm.language.series import CodeSeries

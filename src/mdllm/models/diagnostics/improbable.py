@@ -1,6 +1,6 @@
 """How often a model draws improbable codes and how often MD has them: what `rollout.epsilon_cutoff` is chosen by.
 
-``python -m mdllm.models.diagnostics.improbable results/SYSTEM/VARIANT/{tokens/codes.npz,model} ...``
+``mdllm improbable results/SYSTEM/VARIANT/tokens/codes.npz results/SYSTEM/VARIANT/model ...``
 
 A network gives every code some probability, those that never follow in MD as well (Hewitt et al., arXiv 2210.15191:
 what is learned is the truth, smoothed). Where a passage is rare, a few such jumps from state to state are a large share
@@ -10,7 +10,6 @@ where MD has far fewer, they can be cut off. No kinetics are looked at, and only
 Axes: R windows, T tokens, L residues, K codebook size.
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -68,13 +67,3 @@ def improbable(codes_file: Path, model_folder: Path, cutoffs=CUTOFFS, windows: i
             found += [(chosen < cutoff).sum() for cutoff in cutoffs]
             count += len(p)
     return pd.DataFrame({"cutoff": cutoffs, "share_drawn": below / count, "share_in_md": found / count})
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("codes", type=Path, help="tokens/codes.npz")
-    parser.add_argument("models", type=Path, nargs="+", help="folders `model`")
-    arguments = parser.parse_args()
-    for folder in arguments.models:
-        table = improbable(arguments.codes, folder)
-        print(folder, table.to_string(index=False, float_format="{:.1e}".format), sep="\n")

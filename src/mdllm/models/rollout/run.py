@@ -48,7 +48,7 @@ def rollout(
 
     Args:
         codes_file: npz that `CodeSeries.load` reads; the source of the first contexts (`start_frames`).
-        model_folder: the folder `model` of `mdllm.models.training.train.finetune`.
+        model_folder: the folder `model` of `mdllm.models.training.train.train`.
         language, settings: config sections `language` and `rollout`.
         seed: root of all draws.
         work_folder: where checkpoints lie; it must belong to exactly these arguments.

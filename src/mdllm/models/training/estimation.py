@@ -10,16 +10,23 @@ import numpy as np
 import pandas as pd
 import torch
 
+from mdllm.config.choices import ModelSettings
 from mdllm.core.records import write_json
 from mdllm.language.baselines import Baselines
 from mdllm.language.forms import Language
 from mdllm.language.series import CodeSeries
 from mdllm.language.windows import Split
-from mdllm.models.markov import MarkovForCausalLM
+from mdllm.models.base import keep_kind
 
 
 def estimate(
-    network: MarkovForCausalLM, series: CodeSeries, parts: Split, baseline: Baselines, language: Language, folder: Path
+    settings: ModelSettings,
+    network,
+    series: CodeSeries,
+    parts: Split,
+    baseline: Baselines,
+    language: Language,
+    folder: Path,
 ) -> dict:
     """Estimate a model on the training side, judge it as trained models are judged, and write it into `folder`/model.
 
@@ -44,6 +51,7 @@ def estimate(
         **notes,
     }
     network.save_pretrained(folder / "model")
+    keep_kind(settings, folder / "model")
     language.save(folder / "model" / "vocabulary.json")
     columns = ["step", "epoch", "training_loss", "validation_loss", "learning_rate"]
     log = pd.DataFrame([[0, 0.0, np.nan, report["validation_loss"], np.nan]], columns=columns)
@@ -53,7 +61,7 @@ def estimate(
 
 
 @torch.inference_mode()
-def validation_loss(network: MarkovForCausalLM, series: CodeSeries, parts: Split) -> float:
+def validation_loss(network, series: CodeSeries, parts: Split) -> float:
     """Nats per code of the judged frames, each given the frame that stands before it by the lag.
 
     A transition that training never saw would cost an infinity; so every row counts one transition more, shared out

@@ -1,6 +1,6 @@
-"""The stage `finetune`: in this process, or in one process per GPU under ``accelerate launch``.
+"""The stage `train`: in this process, or in one process per GPU under ``accelerate launch``.
 
-``python -m mdllm.models.training.processes JSON`` is one of these processes; `JSON` holds the fields of `Finetuning`.
+``python -m mdllm train-process JSON`` is one of these processes; `JSON` holds the fields of `Training`.
 """
 
 import json
@@ -9,7 +9,7 @@ import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from mdllm.config.settings.stages import StageSettings
+from mdllm.config.settings.stages import sections
 from mdllm.run.stage import stage
 
 # Once one process has failed or SIGTERM has come, the others have so long to write a checkpoint and leave.
@@ -17,7 +17,7 @@ GRACE_S = 110
 
 
 @dataclass(frozen=True)
-class Finetuning:
+class Training:
     """What the stage needs, in a form that can be handed to other processes.
 
     Attributes:
@@ -40,15 +40,15 @@ class Finetuning:
         Args:
             process: the number of this process; None: no other trains with it.
         """
-        from mdllm.models.training.train import finetune  # takes seconds, and the launching process has no use for it
+        from mdllm.models.training.train import train  # takes seconds, and the launching process has no use for it
 
         record = Path(self.model) / "provenance.json"
         inputs = {"codes": Path(self.codes)}
         with stage(
-            "finetune", output=record, log=Path(self.log), settings=self.settings, inputs=inputs, process=process
+            "train", output=record, log=Path(self.log), settings=self.settings, inputs=inputs, process=process
         ) as running:
-            chosen = StageSettings.model_validate(self.settings)
-            report = finetune(
+            chosen = sections(self.settings)
+            report = train(
                 codes_file=Path(self.codes),
                 language=chosen.language,
                 model=chosen.model,
@@ -77,8 +77,4 @@ class Finetuning:
         launch += ["--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0"]
         os.environ["TORCH_ELASTIC_SHUTDOWN_TIMEOUT"] = str(GRACE_S)
         sys.stderr.flush()
-        os.execv(sys.executable, [*launch, "-m", "mdllm.models.training.processes", json.dumps(asdict(share))])
-
-
-if __name__ == "__main__":
-    Finetuning(**json.loads(sys.argv[1])).run(process=int(os.environ["RANK"]))
+        os.execv(sys.executable, [*launch, "-m", "mdllm", "train-process", json.dumps(asdict(share))])

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import torch
 from transformers import Trainer
 
-from mdllm.config.settings.sequence import ScheduledSampling
+from mdllm.models.settings import ScheduledSampling
 
 
 def share_of_md(update: int, tokens: int, settings: ScheduledSampling) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Fine-tuning: windows of frames, the Hugging Face Trainer, and a validation loss that stands beside its baselines.
+"""Training: windows of frames, the Hugging Face Trainer, and a validation loss that stands beside its baselines.
 
 Axes: F frames, L residues, N context frames, K codebook size, W windows, T tokens, V token ids. Under ``accelerate
 launch`` every process trains its share of each update, and the first one writes.
@@ -7,7 +7,6 @@ launch`` every process trains its share of each update, and the first one writes
 import logging
 import math
 import time
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +15,8 @@ import torch
 from accelerate import PartialState
 from transformers import PrinterCallback, Trainer, TrainerState, TrainingArguments, set_seed
 
-from mdllm.config.settings.sequence import MarkovModel, NanoGptModel
-from mdllm.config.settings.stages import LanguageSettings, ModelSettings, PretrainedModel, TrainingSettings
+from mdllm.config.choices import ModelSettings
+from mdllm.config.settings.stages import LanguageSettings, TrainingSettings
 from mdllm.core.errors import InputError
 from mdllm.core.records import write_json
 from mdllm.language import baselines
@@ -29,13 +28,12 @@ from mdllm.models.training.checkpoints import KeepBestAndNewest, best_checkpoint
 from mdllm.models.training.estimation import estimate
 from mdllm.models.training.objective import Objective, objective
 from mdllm.models.training.output_layer import refit_saved
-from mdllm.models.training.scheduled_sampling import ScheduledSamplingTrainer
 from mdllm.run.preemption import Preemption, watch_for_preemption
 
 logger = logging.getLogger(__name__)
 
 
-def finetune(
+def train(
     codes_file: Path,
     language: LanguageSettings,
     model: ModelSettings,
@@ -79,8 +77,8 @@ def finetune(
     kind = model_kind(model.name)
     form = kind.language(model, language.form, series.residues, series.codebook_size)
     baseline = baselines.evaluate(series, parts)
-    if isinstance(model, MarkovModel):
-        return estimate(build_model(model, form, 1), series, parts, baseline, form, output_folder)
+    if not model.trained:
+        return estimate(model, build_model(model, form, 1), series, parts, baseline, form, output_folder)
     windows = (series.codes, form, language.context_frames)
     training_windows = Windows(*windows, parts.training, language.loss, language.time_reversed)
     validation_windows = Windows(*windows, parts.validation, "all", time_reversed=False)
@@ -149,7 +147,6 @@ def training_arguments(
     training: TrainingSettings, model: ModelSettings, seed: int, work_folder: Path
 ) -> TrainingArguments:
     """The config section `training` as the Trainer's arguments."""
-    pretrained = isinstance(model, PretrainedModel)
     every = min(training.evaluate_every, training.max_steps)
     batch_size, accumulation = share_of_update(training, processes())
     return TrainingArguments(
@@ -164,8 +161,8 @@ def training_arguments(
         lr_scheduler_type=training.scheduler,
         optim=training.optimizer,
         bf16=training.precision == "bfloat16",
-        use_cpu=chosen_device(model.device if pretrained else "auto").type == "cpu",
-        activation_checkpointing=pretrained and model.gradient_checkpointing,
+        use_cpu=chosen_device(model.asked_device).type == "cpu",
+        activation_checkpointing=model.recomputes_activations,
         activation_checkpointing_kwargs={"use_reentrant": False},
         ddp_find_unused_parameters=False,
         seed=seed,
@@ -211,10 +208,7 @@ def _trainer(
     aim: Objective,
     preemption: Preemption,
 ) -> Trainer:
-    make = Trainer
-    if isinstance(model, NanoGptModel):
-        make = partial(ScheduledSamplingTrainer, sampling=model.scheduled_sampling, ids=aim.ids)
-    trainer = make(
+    trainer = model_kind(model.name).trainer(model, aim.ids)(
         model=network,
         args=arguments,
         train_dataset=training_windows,

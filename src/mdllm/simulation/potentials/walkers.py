@@ -7,16 +7,19 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from mdllm.config.settings.kinetics import PotentialSource
+from mdllm.config.settings.system import Observables
+from mdllm.observables.collective_variables import column
+from mdllm.observables.states import States
 from mdllm.simulation.potentials.potentials import POTENTIALS
+from mdllm.simulation.potentials.settings import PotentialSource
 
 
-def simulate_walkers(source: PotentialSource, columns: dict[str, str]) -> pd.DataFrame:
-    """The table `frames.parquet`: frame, time_ps, segment (one per walker), and the coordinates.
+def simulate_walkers(source: PotentialSource, observables: Observables) -> pd.DataFrame:
+    """The table `frames.parquet`: frame, time_ps, segment (one per walker), state, and the coordinates.
 
     Args:
         source: potential, conditions, lengths and seed.
-        columns: axis, x or y, by name of the column.
+        observables: names the coordinates, and the states as regions of them.
 
     Each well is the start of as many walkers as any other, so that the populations of the start are not those of
     equilibrium: only transitions can tell these. The scheme is that of Heun, which for additive noise has weak order 2
@@ -49,12 +52,14 @@ def simulate_walkers(source: PotentialSource, columns: dict[str, str]) -> pd.Dat
     for frame in tqdm(range(source.frames), desc="simulate", unit="frame", mininterval=1):
         advance(steps)
         saved[frame] = points
-    x, y = saved.transpose(1, 2, 0).reshape(2, -1)
+    axes = dict(zip(("x", "y"), saved.transpose(1, 2, 0).reshape(2, -1).astype(np.float64), strict=True))
+    coordinates = {column(key, cv): axes[cv.axis] for key, cv in observables.collective_variables.items()}
     return pd.DataFrame(
         {
             "frame": np.arange(source.walkers * source.frames),
             "time_ps": np.tile(source.save_interval * np.arange(1, source.frames + 1), source.walkers),
             "segment": np.repeat(np.arange(source.walkers, dtype=np.int32), source.frames),
-            **{name: {"x": x, "y": y}[axis].astype(np.float64) for name, axis in columns.items()},
+            "state": States(observables.states, observables.collective_variables).label(coordinates),
+            **coordinates,
         }
     )

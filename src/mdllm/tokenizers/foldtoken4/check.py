@@ -1,13 +1,10 @@
 """Verify a FoldToken4 set-up on one structure, before any trajectory is tokenized.
 
-    python -m mdllm.tokenizers.foldtoken4.check --checkout FoldToken_open --weights FT4/ckpt.pth --structure 3dmv.pdb
+    mdllm check-foldtoken4 --checkout FoldToken_open --weights FT4/ckpt.pth --structure 3dmv.pdb
 
-Prints what encode->decode keeps, how many codes a rotation changes, and how far decoder seeds scatter. Ends with exit
-status 1 and advice where something is wrong.
+Prints what encode->decode keeps, how many codes a rotation changes, and how far decoder seeds scatter.
 """
 
-import argparse
-import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -16,6 +13,7 @@ from pathlib import Path
 import MDAnalysis as mda
 import numpy as np
 
+from mdllm.config.settings.stages import FoldToken4Settings
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import rmsd
 from mdllm.prepare.backbone import BackboneAtoms
@@ -27,31 +25,25 @@ _ROTATIONS = 5
 _LARGEST_CHANGE = 0.02
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the check on command-line arguments; returns the exit status."""
-    options = _parser().parse_args(arguments)
-    try:
-        problems = check(options)
-    except InputError as error:
-        problems = [str(error)]
-    for problem in problems:
-        print(f"problem: {problem}", file=sys.stderr)
-    if not problems:
-        print("the set-up works")
-    return 1 if problems else 0
-
-
-def check(options: argparse.Namespace) -> list[str]:
+def check(
+    settings: FoldToken4Settings, structure: Path, selection: str, seeds: int, largest_rmsd_nm: float
+) -> list[str]:
     """Measure on one structure, print a table, and return what is wrong.
+
+    Args:
+        structure: PDB or mmCIF file, of which the first model is used.
+        selection: MDAnalysis selection of the residues.
+        seeds: number of decoder seeds that are compared.
+        largest_rmsd_nm: error of encode->decode, nm, above which something is wrong.
 
     Raises:
         InputError: a file, the level, the device or the structure is not fit for use; nothing is printed then.
     """
-    atoms, names = read_structure(options.structure, options.selection)  # (L, 4, 3)
-    chain_numbers(atoms[:, :3], options.chains, names)
-    tokenizer = FoldToken4.fit(atoms[None, :, :3], options, seed=0)
+    atoms, names = read_structure(structure, selection)  # (L, 4, 3)
+    chain_numbers(atoms[:, :3], settings.chains, names)
+    tokenizer = FoldToken4.fit(atoms[None, :, :3], settings, seed=0)
     codes, encode_s = _timed(lambda: tokenizer.encode(atoms[None, :, :3]))
-    repeated = np.repeat(codes, options.seeds, axis=0)
+    repeated = np.repeat(codes, seeds, axis=0)
     drawn, decode_s = _timed(lambda: tokenizer.decode(repeated, np.random.default_rng(0)))
     decoded = tokenizer.decode(codes)[0]
     error, errors = rmsd(decoded[None], atoms[:, :3])[0], rmsd(drawn, atoms[:, :3])
@@ -60,22 +52,22 @@ def check(options: argparse.Namespace) -> list[str]:
     rows = {
         "sha256 of the weights": tokenizer.values()["checksums"]["weights"],
         "device": tokenizer.network.device.type,
-        "level": f"{options.level} ({tokenizer.codebook_size} codes)",
+        "level": f"{settings.level} ({tokenizer.codebook_size} codes)",
         "residues": f"{codes.shape[1]}, one code each, {len(np.unique(codes))} different",
         "RMSD of encode->decode (N, CA, C)": f"{error:.3f} nm",
-        f"  over {options.seeds} other decoder seeds": f"{errors.min():.3f} to {errors.max():.3f} nm",
+        f"  over {seeds} other decoder seeds": f"{errors.min():.3f} to {errors.max():.3f} nm",
         "RMSD between decoder seeds": f"median {np.median(scatter):.3f}, largest {scatter.max():.3f} nm",
         "codes changed by rotation": f"{without:.2%}",
         "  after superposition": f"{with_superposition:.2%}",
         "codes changed by rebuilding O": f"{oxygen:.2%}",
-        "speed": f"encode {1 / encode_s:.2f}, decode {options.seeds / decode_s:.2f} frames/s",
+        "speed": f"encode {1 / encode_s:.2f}, decode {seeds / decode_s:.2f} frames/s",
     }
     for name, value in rows.items():
         print(f"{name:<36}{value}")
     problems = []
-    if error > options.largest_rmsd_nm:
+    if error > largest_rmsd_nm:
         problems.append(
-            f"encode->decode loses {error:.3f} nm, more than {options.largest_rmsd_nm} nm (published median at 256 "
+            f"encode->decode loses {error:.3f} nm, more than {largest_rmsd_nm} nm (published median at 256 "
             "codes: about 0.15 nm): weights and config.yaml do not belong together, or the structure is unlike any "
             "that the network has seen"
         )
@@ -135,27 +127,3 @@ def read_structure(path: Path, selection: str) -> tuple[np.ndarray, list[str]]:
 def _timed(function: Callable[[], np.ndarray]) -> tuple[np.ndarray, float]:
     start = time.perf_counter()
     return function(), time.perf_counter() - start
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__.split("\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    parser.add_argument("--checkout", required=True, help="folder of the clone of A4Bio/FoldToken_open")
-    parser.add_argument("--weights", required=True, help="the checkpoint from Zenodo record 13901445")
-    parser.add_argument("--config", help="its config.yaml; None: the one beside the weights")
-    parser.add_argument("--structure", required=True, help="PDB or mmCIF file; its first model is used")
-    parser.add_argument("--selection", default="protein", help="MDAnalysis selection of the residues")
-    parser.add_argument("--chains", type=int, nargs="+", help="residues of each chain; None: one chain")
-    parser.add_argument("--level", type=int, default=8, help="2^level codes")
-    parser.add_argument("--checksum", dest="weights_checksum", help="md5:... or sha256:... of the weights")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    parser.add_argument("--seeds", type=int, default=8, help="decoder seeds compared")
-    parser.add_argument("--decoder-seed", type=int, default=0, help="the seed used where nothing is drawn")
-    parser.add_argument("--largest-rmsd-nm", type=float, default=0.4, help="encode->decode error that is a problem")
-    parser.set_defaults(resume_folder=None)
-    return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

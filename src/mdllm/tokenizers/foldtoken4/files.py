@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
-from mdllm.config.plan import read_yaml, validate
+from mdllm.config.reading import read_yaml, validate
 from mdllm.core.errors import InputError
 from mdllm.core.records import digest, sha256
 

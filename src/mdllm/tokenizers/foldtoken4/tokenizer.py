@@ -9,12 +9,13 @@ Axes: F frames, L residues, K = 2^level codes.
 """
 
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import superpose, with_oxygen
-from mdllm.tokenizers.base import Tokenizer, register
+from mdllm.tokenizers.base import Tokenizer
 from mdllm.tokenizers.foldtoken4.chains import chain_numbers
 from mdllm.tokenizers.foldtoken4.files import FoldToken4Files
 from mdllm.tokenizers.foldtoken4.network import FoldToken4Network
@@ -24,7 +25,6 @@ _MEAN_ROUNDS = 5
 _SETTINGS = ("checkout", "weights", "config", "level", "device", "decoder_seed", "resume_folder")
 
 
-@register("foldtoken4")
 class FoldToken4(Tokenizer):
     """Args:
     files: the checked set-up.
@@ -32,6 +32,8 @@ class FoldToken4(Tokenizer):
     chains: chain of each residue (L,), from 1.
     values: the settings named in `_SETTINGS`.
     """
+
+    name: ClassVar[str] = "foldtoken4"
 
     def __init__(self, files: FoldToken4Files, reference: np.ndarray, chains: np.ndarray, values: dict):
         self.reference, self.chains = reference, chains

@@ -10,11 +10,12 @@ in the last digit of a float32 may fall on two sides of a border between codes.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from mdllm.core.errors import InputError
-from mdllm.tokenizers.base import Tokenizer, register
+from mdllm.tokenizers.base import Tokenizer
 from mdllm.tokenizers.input_checks import check_backbone, check_codes
 from mdllm.tokenizers.multiscale.codebook import Codebook, chain_codes, spatial_codes
 from mdllm.tokenizers.multiscale.coding import Coder, open_loop_motions
@@ -32,7 +33,6 @@ _FIT_RESIDUALS = 20_000
 _FEWEST_MEMBERS = 10
 
 
-@register("multiscale")
 @dataclass(frozen=True, eq=False)
 class Multiscale(Tokenizer):
     """Multiscale quantizer of rigid residue frames.
@@ -45,6 +45,7 @@ class Multiscale(Tokenizer):
         chain_weight: weight of a residue's place as seen from its chain neighbours, against its place in space.
     """
 
+    name: ClassVar[str] = "multiscale"
     coder: Coder
     spread: np.ndarray  # (K, 6) standard deviation of the training poses about their code: 3 in nm, 3 in radian
 

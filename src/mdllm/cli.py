@@ -1,0 +1,132 @@
+"""The command `mdllm`: what one does with results and files beside the workflow itself, which Snakemake runs.
+
+Each command imports what it needs when it is called, so that `mdllm --help` answers at once. An `InputError` ends it
+with its message and status 1.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mdllm.core.errors import InputError
+
+app = typer.Typer(
+    help="Molecular dynamics as a language: commands beside the workflow, which Snakemake runs.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def report(folders: Annotated[list[Path], typer.Argument(help="results of systems: results/SYSTEM ...")]) -> None:
+    """Print what was found: losses, states and kinetics of every variant of a system."""
+    from mdllm.report.text import render
+
+    typer.echo("\n\n".join(map(render, folders)))
+
+
+@app.command(name="list")
+def choices() -> None:
+    """List what a config file can choose by name, that of installed packages included."""
+    from mdllm.config import choices
+    from mdllm.core.text_tables import aligned
+    from mdllm.figures.registry import figures
+
+    kinds = {
+        "tokenizers": choices.TOKENIZERS,
+        "discretizers": choices.DISCRETIZERS,
+        "models": choices.MODELS,
+        "sources": choices.SOURCES,
+        "collective variables": choices.VARIABLES,
+    }
+    rows = [(kind, "  ".join(registry.classes)) for kind, registry in kinds.items()]
+    typer.echo("\n".join(aligned([*rows, ("figures", "  ".join(figures()))])))
+
+
+@app.command()
+def schemas(
+    check: Annotated[bool, typer.Option("--check", help="write nothing; fail if anything is wrong")] = False,
+    root: Annotated[Path, typer.Option(help="folder that holds workflow/schemas/ and config/")] = Path(),
+) -> None:
+    """Write the JSON Schemas of config files and summaries, or check those written, and the config files."""
+    from mdllm import schemas
+
+    if not check:
+        typer.echo("\n".join(map(str, schemas.write(root))))
+    elif found := schemas.problems(root):
+        raise InputError("\n".join(found))
+    else:
+        typer.echo("schemas and config files agree")
+
+
+@app.command()
+def estimate(
+    plan: Annotated[typer.FileText, typer.Argument(help="what a dry run printed; -: read it from a pipe")] = "-",
+) -> None:
+    """Count the jobs and GPU-hours of a run: snakemake --profile profiles/slurm --dry-run | mdllm estimate"""
+    from mdllm.run.resources import jobs_of_dry_run, table
+
+    typer.echo(table(jobs_of_dry_run(plan.read())))
+
+
+@app.command()
+def improbable(
+    codes: Annotated[Path, typer.Argument(help="results/SYSTEM/VARIANT/tokens/codes.npz")],
+    models: Annotated[list[Path], typer.Argument(help="folders results/SYSTEM/VARIANT/model")],
+) -> None:
+    """Count improbable codes that a model draws and that MD has: what rollout.epsilon_cutoff is chosen by."""
+    from mdllm.models.diagnostics.improbable import improbable
+
+    for folder in models:
+        table = improbable(codes, folder)
+        typer.echo(f"{folder}\n" + table.to_string(index=False, float_format="{:.1e}".format))
+
+
+@app.command()
+def check_foldtoken4(
+    checkout: Annotated[str, typer.Option(help="folder of the clone of A4Bio/FoldToken_open")],
+    weights: Annotated[str, typer.Option(help="the checkpoint from Zenodo record 13901445")],
+    structure: Annotated[Path, typer.Option(help="PDB or mmCIF file; its first model is used")],
+    config: Annotated[str | None, typer.Option(help="its config.yaml; default: the one beside the weights")] = None,
+    selection: Annotated[str, typer.Option(help="MDAnalysis selection of the residues")] = "protein",
+    chains: Annotated[list[int] | None, typer.Option(help="residues of each chain, once for each")] = None,
+    level: Annotated[int, typer.Option(help="2^level codes")] = 8,
+    checksum: Annotated[str | None, typer.Option(help="md5:... or sha256:... of the weights")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    seeds: Annotated[int, typer.Option(help="decoder seeds compared")] = 8,
+    decoder_seed: Annotated[int, typer.Option(help="the seed used where nothing is drawn")] = 0,
+    largest_rmsd_nm: Annotated[float, typer.Option(help="encode->decode error that is a problem")] = 0.4,
+) -> None:
+    """Verify a set-up of FoldToken4 on one structure, before any trajectory is tokenized."""
+    from mdllm.config.reading import validate
+    from mdllm.tokenizers.foldtoken4.check import check
+    from mdllm.tokenizers.foldtoken4.settings import FoldToken4Settings
+
+    content = {"name": "foldtoken4", "checkout": checkout, "weights": weights, "config": config, "level": level}
+    content |= {"weights_checksum": checksum, "device": device, "decoder_seed": decoder_seed, "chains": chains or None}
+    settings = validate(FoldToken4Settings, content, "check-foldtoken4")
+    if problems := check(settings, structure, selection, seeds, largest_rmsd_nm):
+        raise InputError("\n".join(f"problem: {problem}" for problem in problems))
+    typer.echo("the set-up works")
+
+
+@app.command(hidden=True)
+def train_process(share: Annotated[str, typer.Argument(help="the fields of `Training` as JSON")]) -> None:
+    """One of several processes that train together; `accelerate launch` starts them."""
+    from mdllm.models.training.processes import Training
+
+    Training(**json.loads(share)).run(process=int(os.environ["RANK"]))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line, `sys.argv` unless `arguments` are given, and end the process."""
+    try:
+        app(args=arguments, prog_name="mdllm")
+    except InputError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)

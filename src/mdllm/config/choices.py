@@ -1,0 +1,272 @@
+"""What a config file may choose by name: our own kinds, and those that installed packages add by entry points.
+
+A choice is a settings class. It has a tag (`name` or `type`) whose Literal is its name in the config file, and it says
+with `implementation` what does the work, which is imported only when it is used. To add one, derive it from the base
+of its kind below, and name the class in the registry of the kind, or, from another package, in an entry point of its
+group:
+
+    [project.entry-points."mdllm.tokenizers"]
+    my_tokenizer = "my_package.settings:MyTokenizerSettings"
+"""
+
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Union, get_args
+
+from pydantic import Field, PositiveInt
+
+from mdllm.config.section import Section
+from mdllm.core.errors import InputError
+
+# What to ask for, by what it is called and what else tells it from others that are called so.
+Requirements = dict[tuple[str, str], Callable[[], object]]
+
+
+class Choice(Section):
+    """Base of all choices.
+
+    Attributes:
+        implementation: "module:attribute" of what does the work; each kind says what that must be.
+    """
+
+    implementation: ClassVar[str]
+
+    @classmethod
+    def load(cls) -> Any:
+        """What does the work."""
+        return pkgutil.resolve_name(cls.implementation)
+
+    def requirements(self, cache: Path) -> Requirements:
+        """What must be on this machine before a run, each with a call that raises InputError if it is not there."""
+        return {}
+
+
+class TokenizerSettings(Choice):
+    """A tokenizer of backbones, one code per residue; its implementation is a `mdllm.tokenizers.base.Tokenizer`."""
+
+    codes_per: ClassVar[Literal["residue", "frame"]] = "residue"
+    environment: ClassVar[str] = "analysis"  # file of envs/ in which it runs
+    fit_frames: PositiveInt = Field(5000, description="training frames fitted at most, evenly spread")
+
+
+class DiscretizerSettings(Choice):
+    """One code per frame; its implementation is a `mdllm.tokenizers.discretizers.base.Discretizer`."""
+
+    codes_per: ClassVar[Literal["residue", "frame"]] = "frame"
+    environment: ClassVar[str] = "analysis"
+    reads_atoms: ClassVar[bool] = False
+    stride: PositiveInt = Field(1, description="codes of every n-th frame")
+
+    def reads_variables(self) -> list[str]:
+        """Collective variables that a frame is coded by."""
+        return []
+
+    def wraps(self) -> list[str]:
+        """Those of them whose values must wrap at +-pi."""
+        return []
+
+    def unknown_to_codes(self, variables: set[str]) -> set[str]:
+        """Those of the variables of states that the representative of a code does not have."""
+        return set()
+
+
+class ModelSettings(Choice):
+    """A model of codes; its implementation is a `mdllm.models.base.ModelKind`.
+
+    Attributes:
+        trained: by gradients; otherwise estimated from counts, and of `training` only the validation has effect.
+        writes_text: whether `language.form: text` can be chosen.
+        traceable: whether a causal trace can look into it.
+    """
+
+    trained: ClassVar[bool] = True
+    writes_text: ClassVar[bool] = False
+    traceable: ClassVar[bool] = False
+
+    @property
+    def asked_device(self) -> str:
+        """auto: CUDA where there is one; cpu; cuda."""
+        return "auto"
+
+    @property
+    def recomputes_activations(self) -> bool:
+        """Whether training computes activations twice rather than keep them."""
+        return False
+
+    @property
+    def frames_per_step(self) -> int:
+        """MD frames by which a generated frame advances."""
+        return 1
+
+
+class SourceSettings(Choice):
+    """Where raw frames come from; its implementation is a function (settings, cache) to (topology, trajectories).
+
+    Attributes:
+        simulated: how frames are made here, where they are: by OpenMM as raw files, or in a model potential as a table.
+            Rules of their own do that, and there is no implementation.
+    """
+
+    simulated: ClassVar[Literal["molecule", "potential"] | None] = None
+
+    def raw_files(self) -> list[str]:
+        """Files that must exist before frames can be read, the topology first; none where they are fetched or made.
+
+        Raises:
+            InputError: a file does not exist.
+        """
+        return []
+
+
+class VariableSettings(Choice):
+    """A collective variable; its implementation is a function (settings, `mdllm.observables.binding.Binding`) to
+    (label or None, function of coordinates (F, A, 3) in nm to values (F,)).
+
+    Attributes:
+        unit: nm, rad, or empty; the end of its column's name.
+        periodic: whether values wrap at +-pi.
+    """
+
+    unit: ClassVar[str]
+    periodic: ClassVar[bool] = False
+    of_potential: ClassVar[bool] = False
+
+    def reference_name(self) -> str | None:
+        """The reference that it measures a distance to; None where it needs none."""
+        return None
+
+
+@dataclass(frozen=True)
+class Registry:
+    """One kind of choice.
+
+    Attributes:
+        group: of entry points.
+        base: class that every choice derives from.
+        tag: the field that names a choice in a config file.
+        ours: "module:class" by name.
+    """
+
+    group: str
+    base: type[Choice]
+    tag: str
+    ours: Mapping[str, str]
+
+    @cached_property
+    def classes(self) -> dict[str, type[Choice]]:
+        """Settings classes by name, ours first.
+
+        Raises:
+            InputError: an installed package's entry point cannot be loaded, is no choice of this kind, has another name
+                than its tag, or takes a name that is in use.
+        """
+        found = found_by_name(self.group, self.ours)
+        for name, settings in found.items():
+            if not (isinstance(settings, type) and issubclass(settings, self.base)):
+                raise InputError(f"entry point {name} of {self.group}: {settings!r} is no {self.base.__name__}")
+            if name not in get_args(settings.model_fields[self.tag].annotation):
+                raise InputError(
+                    f"entry point {name} of {self.group}: the field `{self.tag}` of {settings.__name__} must be "
+                    f"Literal['{name}']"
+                )
+        return found
+
+    def union(self, *others: "Registry") -> Any:
+        """The type of a key that chooses one of them, or one of `others`, by its tag."""
+        classes = dict.fromkeys(c for registry in (self, *others) for c in registry.classes.values())
+        return Annotated[Union[tuple(classes)], Field(discriminator=self.tag)]  # noqa: UP007
+
+
+def found_by_name(group: str, ours: Mapping[str, str]) -> dict[str, Any]:
+    """Objects by name: ours ("module:attribute"), then those of entry points.
+
+    Raises:
+        InputError: an entry point cannot be loaded or takes a name that is in use.
+    """
+    found = {name: EntryPoint(name, place, group).load() for name, place in ours.items()}
+    for point in _plugins(group):
+        if point.name in found:
+            raise InputError(f"entry point {point.name} of {group} ({_package(point)}): this name is taken")
+        try:
+            found[point.name] = point.load()
+        except (ImportError, AttributeError) as error:
+            raise InputError(
+                f"entry point {point.name} of {group} ({_package(point)}) cannot be loaded: {error}; mend or remove "
+                "that package"
+            ) from error
+    return found
+
+
+@lru_cache
+def _plugins(group: str) -> list[EntryPoint]:
+    return sorted(entry_points(group=group), key=lambda point: point.name)
+
+
+def _package(point: EntryPoint) -> str:
+    return f"package {point.dist.name}" if point.dist else point.value
+
+
+TOKENIZERS = Registry(
+    "mdllm.tokenizers",
+    TokenizerSettings,
+    "name",
+    {
+        "multiscale": "mdllm.tokenizers.multiscale.settings:MultiscaleSettings",
+        "torsion_grid": "mdllm.tokenizers.torsion_grid:TorsionGridSettings",
+        "foldtoken4": "mdllm.tokenizers.foldtoken4.settings:FoldToken4Settings",
+    },
+)
+DISCRETIZERS = Registry(
+    "mdllm.discretizers",
+    DiscretizerSettings,
+    "name",
+    {
+        "states": "mdllm.tokenizers.discretizers.settings:StatesSettings",
+        "bins": "mdllm.tokenizers.discretizers.settings:BinsSettings",
+        "nearest_center": "mdllm.tokenizers.discretizers.settings:NearestCenterSettings",
+        "k_centers": "mdllm.tokenizers.discretizers.settings:KCentersSettings",
+    },
+)
+MODELS = Registry(
+    "mdllm.models",
+    ModelSettings,
+    "name",
+    {
+        "mistral": "mdllm.models.settings:MistralSettings",
+        "pretrained": "mdllm.models.settings:PretrainedSettings",
+        "nanogpt": "mdllm.models.settings:NanoGptSettings",
+        "lstm": "mdllm.models.settings:LstmSettings",
+        "markov": "mdllm.models.settings:MarkovSettings",
+    },
+)
+SOURCES = Registry(
+    "mdllm.sources",
+    SourceSettings,
+    "type",
+    {
+        "files": "mdllm.sources.files:FilesSource",
+        "package": "mdllm.sources.package:PackageSource",
+        "simulation": "mdllm.config.settings.simulation:SimulationSource",
+        "potential": "mdllm.simulation.potentials.settings:PotentialSource",
+        "shared": "mdllm.config.settings.simulation:SharedSource",
+    },
+)
+VARIABLES = Registry(
+    "mdllm.collective_variables",
+    VariableSettings,
+    "type",
+    {
+        "distance": "mdllm.observables.settings:DistanceCV",
+        "angle": "mdllm.observables.settings:AngleCV",
+        "dihedral": "mdllm.observables.settings:DihedralCV",
+        "phi": "mdllm.observables.settings:TorsionCV",
+        "psi": "mdllm.observables.settings:TorsionCV",
+        "rmsd": "mdllm.observables.settings:RmsdCV",
+        "radius_of_gyration": "mdllm.observables.settings:GyrationCV",
+        "coordinate": "mdllm.observables.settings:CoordinateCV",
+    },
+)

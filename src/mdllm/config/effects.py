@@ -1,0 +1,75 @@
+"""Keys that would have no effect: an error that says why, rather than a key that is ignored.
+
+A key counts as effective if it changes at least one of the variants that it reaches: the one whose override it is,
+those of the system whose `stages` it stands in, or, where the command line or config.yaml says it, all that run.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from mdllm.config.settings.system import TRAINING_START, SystemSettings
+from mdllm.config.systems import System, Variant
+from mdllm.core.errors import InputError
+
+_VALIDATION = ("training.validation_share", "training.validation_windows")
+_OF_WINDOWS = ("language.stride", "language.loss", "language.time_reversed")
+
+
+def check_overrides(overrides: dict, reached: Iterable[tuple[System, Variant]], place: str) -> None:
+    """Raise an InputError for the first key of `overrides`, sections of stages, that changes none of the variants."""
+    reached = list(reached)
+    for key in _leaves(overrides):
+        reasons = [_reason(key, system, variant) for system, variant in reached]
+        if reasons and None not in reasons:
+            raise InputError(f"{place}.{key} has no effect: {reasons[0]}; remove it")
+
+
+def check_system(settings: SystemSettings, system: System, path: str) -> None:
+    """Raise an InputError for a key of a system file that has no effect on any of its variants, or that is missing."""
+    given = settings.model_fields_set
+    if system.decoded:
+        for key in ("training_set", "plane"):
+            if getattr(settings, key) is None:
+                raise InputError(f"{path}: {key}: this key is required where residues are coded")
+        if "atoms" in given:
+            raise InputError(f"{path}: atoms has no effect: residues are coded, so that backbones are kept; remove it")
+    else:
+        for key in ("selection", "training_set", "plane"):
+            if key in given:
+                raise InputError(f"{path}: {key} has no effect: every variant gives a frame one code; remove it")
+        used = {cv.reference_name() for cv in settings.collective_variables.values()}
+        if TRAINING_START in used:
+            raise InputError(f"{path}: collective_variables: an RMSD to {TRAINING_START} needs a training set")
+        if idle := sorted(settings.references.keys() - used):
+            raise InputError(f"{path}: references.{idle[0]} has no effect: no variable is an RMSD to it; remove it")
+    if system.is_potential:
+        for key in ("atoms", "frame_interval_ps"):
+            if key in given:
+                raise InputError(f"{path}: {key} has no effect on a model potential; remove it")
+
+
+def _leaves(content: dict, above: str = "") -> Iterator[str]:
+    for name, value in content.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{above}{name}.")
+        else:
+            yield above + name
+
+
+def _reason(key: str, system: System, variant: Variant) -> str | None:
+    """Why a key of a stage section has no effect on a variant; None: it has one."""
+    section, settings = key.split(".")[0], variant.settings
+    if not variant.decoded and (section in ("fidelity", "decode") or key == "analysis.resamples"):
+        return f"tokenizer {settings.tokenizer.name} gives a frame one code, and nothing is decoded"
+    if key.startswith("kinetics.discretizer") and not variant.decoded:
+        return f"tokenizer {settings.tokenizer.name} gives a frame one code already"
+    if section == "kinetics" and not variant.kinetic:
+        return "there are kinetics of codes per residue only where kinetics.discretizer makes frames one code each"
+    if section == "causal_trace" and not variant.traced:
+        return "a causal trace looks into a nanogpt with one code per frame only"
+    if section == "prepare" and system.is_potential:
+        return "a model potential makes its frames itself"
+    if not settings.model.trained and (key in _OF_WINDOWS or (section == "training" and key not in _VALIDATION)):
+        return f"model {settings.model.name} is estimated from counts, not trained"
+    if settings.language.form == "text" and key in ("language.judged_frames", "rollout.keep_frames"):
+        return "it is for language.form codes"
+    return None

@@ -1,0 +1,88 @@
+"""Prepare: from raw trajectories to frames with time, segment and state, in one pass and flat memory."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from mdllm.config.settings.system import OUTSIDE, Observables
+from mdllm.core.trajectories import TrajectoryWriter, write_topology
+from mdllm.observables.bound import bind
+from mdllm.prepare.backbone import BackboneAtoms
+from mdllm.prepare.frames import AtomsOfInterest, FrameTable, raw_chunks
+from mdllm.prepare.selected import SelectedAtoms
+from mdllm.sources.raw import open_raw
+
+logger = logging.getLogger(__name__)
+
+
+def prepare(
+    sources: dict,
+    *,
+    residues: str | None,
+    atoms: str | None,
+    frame_interval_ps: float | None,
+    stride: int,
+    observables: Observables,
+    output: Path,
+) -> dict:
+    """Write `topology.pdb`, `trajectory.xtc` and `frames.parquet` into `output`.
+
+    Args:
+        sources: what `mdllm.sources.acquire.acquire` returned.
+        residues: MDAnalysis selection of the residues whose backbones are kept, N, CA, C, O of each; or None.
+        atoms: where `residues` is None, MDAnalysis selection of the atoms that are kept.
+        frame_interval_ps: time between raw frames; None: as the trajectories say.
+        stride: keep every n-th raw frame.
+        observables: collective variables, states and references that decide the state of a frame, and variables that
+            frames are coded by. They see no atoms but those that are kept.
+
+    The table has a row per kept frame: `frame` (number over all raw files, from 0), `time_ps`, `segment` (contiguous
+    stretches: a new file, or a gap in time within one, starts a new segment), `state`, and the collective variables.
+
+    Returns:
+        counts for the provenance record.
+
+    Raises:
+        InputError: names file, frame and residue or atom; see `mdllm.prepare.backbone` and `mdllm.prepare.selected`.
+    """
+    topology = Path(sources["topology"]["path"])
+    kept = _kept(topology, residues, atoms)
+    universe = kept.universe()
+    bound = bind(universe, observables)
+    counts = dict.fromkeys([*observables.states, OUTSIDE], 0)
+    total = sum(file["frames"] for file in sources["trajectories"])
+    segments = 0
+    with (
+        TrajectoryWriter(output / "trajectory.xtc") as writer,
+        FrameTable(output / "frames.parquet") as table,
+        tqdm(total=total, desc="prepare", unit="frame", mininterval=1) as progress,
+    ):
+        for chunk in raw_chunks(sources, kept, stride, frame_interval_ps, progress):
+            if not table.rows:
+                write_topology(output / "topology.pdb", universe, chunk["coordinates"][0])
+            coordinates = chunk.pop("coordinates")
+            values, state = bound.measure(coordinates, chunk["frame"])
+            for name, number in zip(*np.unique(state, return_counts=True), strict=True):
+                counts[str(name)] += int(number)
+            writer.write(coordinates, chunk["time_ps"])
+            table.append({**chunk, "state": state, **values})
+            segments = int(chunk["segment"][-1]) + 1
+    empty = [state for state in observables.states if not counts[state]]
+    if empty:
+        logger.warning("no frame is in state %s: its region is either unvisited or wrong", ", ".join(empty))
+    return {"frames": table.rows, "segments": segments, "frames_per_state": counts, **kept.counts()}
+
+
+def _kept(topology: Path, residues: str | None, atoms: str | None) -> AtomsOfInterest:
+    raw = open_raw(topology)
+    if residues is None:
+        selected = SelectedAtoms(raw, atoms, str(topology))
+        logger.info("%s: %d atoms", topology, len(selected.atoms))
+        return selected
+    backbone = BackboneAtoms.select(raw, residues, str(topology))
+    logger.info("%s: %d residues", topology, len(backbone.residues))
+    if backbone.missing_oxygens:
+        logger.info("carbonyl O placed by ideal geometry: %s", ", ".join(backbone.missing_oxygens))
+    return backbone

@@ -1,0 +1,182 @@
+"""The schema of `summary.json`: every number that a figure or a page quotes, as typed and described fields.
+
+`workflow/schemas/summary.schema.json` is written from these classes; a summary is validated by being built. A section
+that does not apply to a variant is null, and so is a value that does not exist.
+"""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Conditions(_Section):
+    """What a result was made with."""
+
+    preset: str
+    tokenizer: str
+    codebook_size: int = Field(description="number of codes K")
+    model: str
+    form: str = Field(description="codes, or text")
+    context_frames: int = Field(description="frames N that a window shows before the next frame")
+    temperature: float
+    top_k: int
+    top_p: float
+    epsilon_cutoff: float
+    replicas: int
+    frames: int = Field(description="generated frames per replica")
+    seed: int
+    training_states: list[str] | None = Field(description="states trained on; null: all frames")
+    training_frames: int = Field(description="MD frames that were coded for training and validation")
+
+
+class Interval(_Section):
+    value: float | None = Field(description="the value over all frames")
+    low: float | None = Field(description="lower bound of the bootstrap interval; null: fewer than two clusters")
+    high: float | None = Field(description="upper bound")
+
+
+class RoundTrip(_Section):
+    """Encode->decode of one group of MD frames."""
+
+    frames: int = Field(description="frames measured")
+    rmsd_nm_median: float = Field(description="backbone RMSD (N, CA, C) to the frame itself, nm")
+    rmsd_nm_p95: float = Field(description="95th percentile, nm")
+    rmsd_nm_max: float = Field(description="largest, nm")
+    state_kept: dict[str, float] = Field(description="share of a state's frames that are still in it, by state")
+
+
+class TokenizerSummary(_Section):
+    """What the codes keep of backbones."""
+
+    codes_used: int = Field(description="codes that occur in the training frames")
+    codes_equal_consecutive: float | None = Field(description="share of codes equal to those of the frame before")
+    entropy_per_residue_nats: float = Field(description="mean over residues of the entropy of its codes, nats")
+    training: RoundTrip
+    unseen: RoundTrip | None = Field(description="frames not trained on; null: there are none")
+
+
+class TrainingSummary(_Section):
+    """Losses in nats per code, on validation windows."""
+
+    validation_loss: float = Field(description="at the best step, nats per code; of several trainings the mean")
+    baseline_frequencies: float = Field(description="of residue-wise training frequencies, nats per code")
+    baseline_persistence: float = Field(description="of the last frame's codes mixed with them, nats per code")
+    persistence_weight: float = Field(description="weight of the last frame's codes in that mixture")
+    beats_baselines: bool = Field(description="validation_loss is below both baselines")
+    trainings: int = Field(description="models trained alike but for the seed")
+    steps: int = Field(description="updates made, in the first training")
+    best_step: int = Field(description="update with the lowest validation loss, in the first training")
+    parameters: int = Field(description="parameters of the model")
+    device: str
+    training_seconds: float = Field(description="of all trainings together")
+
+
+class RolloutSummary(_Section):
+    replicas: int
+    frames: int = Field(description="generated frames per replica")
+    residues: int = Field(description="codes per frame")
+    log_likelihood_per_code_nats: float = Field(description="mean log-probability of a generated code, nats")
+    entropy_per_code_nats: float = Field(description="mean entropy of a code's conditional distribution, nats")
+    entropy_per_code_first_nats: float = Field(description="the same over the first tenth of the frames, nats")
+    entropy_per_code_last_nats: float = Field(
+        description="the same over the last tenth: differs where the model drifts"
+    )
+
+
+class QualityMetric(_Section):
+    unit: str
+    meaning: str
+    training: float | None = Field(description="mean over MD training frames")
+    roundtrip: float | None = Field(description="mean over encode->decode of the training frames")
+    frequencies: float | None = Field(description="mean over decoded codes drawn from training frequencies")
+    model: float | None = Field(description="mean over generated frames")
+    model_max: float | None = Field(description="largest value of a generated frame")
+    tolerance: float | None = Field(description="how much larger than roundtrip the model may be; null: not judged")
+    no_worse: bool | None = Field(description="model <= roundtrip + tolerance; null: not judged")
+    limit: float | None = Field(description="largest value allowed to any generated frame; null: none")
+    within_limit: bool | None = Field(description="model_max <= limit; null: no limit")
+
+
+class SourceDiscovery(_Section):
+    """What one source of frames has to do with one state."""
+
+    frames: int
+    clusters: int = Field(description="what the bootstrap resamples: replicas, or blocks of the series (roundtrip)")
+    share: Interval = Field(description="share of frames in the state")
+    replicas_reached: int | None = Field(description="replicas with a frame in the state; null: no replicas")
+    first_frame_min: float | None = Field(description="first generated frame in the state, over all replicas")
+    first_frame_median: float | None = Field(description="median over the replicas that reach it")
+    rmsd_to_true_nm: Interval = Field(description="median RMSD to the nearest known MD frame of the state, nm")
+    rmsd_to_true_nm_min: float | None = Field(description="smallest of these, nm")
+    rmsd_to_reference_nm: Interval = Field(description="median RMSD to the nearest reference of the state, nm")
+    rmsd_to_reference_nm_min: float | None = Field(description="smallest of these, nm")
+
+
+class StateDiscovery(_Section):
+    training_state: bool = Field(description="whether the model was trained on this state")
+    beats_nulls: bool | None = Field(description="the model's share lies above both nulls, intervals apart")
+    closer_than_nulls: bool | None = Field(description="its median distance lies below both nulls, intervals apart")
+    verdict: str = Field(description="the same in words")
+    model: SourceDiscovery
+    roundtrip: SourceDiscovery = Field(
+        description="null i, the reconstruction floor: encode->decode of the training frames"
+    )
+    frequencies: SourceDiscovery = Field(description="null ii: codes drawn residue by residue")
+
+
+class Comparison(_Section):
+    """One quantity beside its reference."""
+
+    quantity: str = Field(description="name of the state; start -> end of a passage; or the process")
+    value: float | None
+    reference: float | None
+    standard_error: float | None = Field(description="of the value")
+    combined_standard_error: float | None = Field(description="root of the sum of both squared standard errors")
+    distance: float | None = Field(description="(value - reference) / combined_standard_error")
+    relative_deviation: float | None = Field(description="value / reference - 1")
+
+
+class Comparisons(_Section):
+    populations: list[Comparison] = Field(description="shares of frames in the named states")
+    slowest_timescale_ps: Comparison = Field(
+        description="of the Markov model at the same lag; exact: of the exact process, projected on the codes"
+    )
+    mfpt_ps: list[Comparison] = Field(description="direct mean first passage times, at the saving interval")
+    verdict: str = Field(description="the same in words")
+
+
+class KineticsSummary(_Section):
+    """Kinetics of the discrete trajectories, of MD and of the model alike.
+
+    A standard error of MD comes from its trajectories, that of the model from its generated trajectories, and from the
+    spread between trainings where there are several (`kinetics.trainings`). That other MD data would have given another
+    model is in neither.
+    """
+
+    reference: str = Field(description="exact, or md where the exact kinetics are unknown")
+    runs: dict[str, int] = Field(description="runs that give standard deviations: groups of trajectories, or trainings")
+    interval_ps: float = Field(description="between MD frames")
+    model_interval_ps: float = Field(description="between frames of the model")
+    lag_ps: float = Field(description="of the Markov model behind the slowest timescale")
+    slowest_timescale_exact_ps: float | None = Field(description="of the dynamics itself, without a lag; null: unknown")
+    nanoseconds: dict[str, float] = Field(description="time covered by MD and by the model, ns")
+    share_kept: dict[str, float] = Field(description="share of transitions in the connected set at that lag, by source")
+    comparisons: dict[str, Comparisons] = Field(description="of the model, and of MD where exact is the reference")
+
+
+class Summary(_Section):
+    """All results of one system and variant. Lengths in nm, angles in radian, times in ps."""
+
+    system: str
+    variant: str
+    about: str
+    confidence: float = Field(description="level of every interval")
+    conditions: Conditions
+    training: TrainingSummary
+    rollout: RolloutSummary
+    tokenizer: TokenizerSummary | None = Field(description="null: a frame is one code, which is not decoded")
+    quality: dict[str, QualityMetric] | None = Field(description="by metric; see `analysis/quality.csv`")
+    discovery: dict[str, StateDiscovery] | None = Field(description="by state; see `analysis/discovery.csv`")
+    kinetics: KineticsSummary | None = Field(description="null: no discrete trajectories; see `kinetics/*.csv`")

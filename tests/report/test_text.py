@@ -1,0 +1,68 @@
+"""What a run prints at its end."""
+
+import pytest
+
+from mdllm.core.errors import InputError
+from mdllm.core.records import write_json
+from mdllm.report.text import render
+
+TRAINING = {
+    "validation_loss": 2.5, "baseline_frequencies": 2.75, "baseline_persistence": 2.625, "training_seconds": 12.4,
+}  # fmt: skip
+
+
+def share(value, low, high):
+    return {"share": {"value": value, "low": low, "high": high}}
+
+
+def summary(**sections) -> dict:
+    about = {"confidence": 0.95, "training": TRAINING, "conditions": {"training_states": None}}
+    return {**about, "discovery": None, "kinetics": None, **sections}
+
+
+def write(folder, variant: str, content: dict) -> None:
+    (folder / variant / "figures").mkdir(parents=True)
+    write_json(folder / variant / "summary.json", content)
+
+
+def test_every_variant_has_its_losses_and_states(tmp_path):
+    entry = {
+        "training_state": False,
+        "verdict": "no better than its null",
+        "model": share(0.0125, 0.0113, 0.0218),
+        "roundtrip": share(0.0, None, None),
+        "frequencies": share(0.5, 0.4, 0.6),
+    }
+    discovery = {"A": {**entry, "training_state": True}, "B": entry}
+    for variant in ("main", "hot"):
+        write(tmp_path, variant, summary(discovery=discovery, conditions={"training_states": ["A"]}))
+    lines = render(tmp_path).splitlines()
+    losses = next(line for line in lines if line.startswith("hot"))
+    assert losses.split() == ["hot", "A", "2.500", "2.750", "2.625", "12"]
+    assert sum("no better than its null" in line for line in lines) == 4
+    assert any("main     B      1.25 % (1.13-2.18)  0.00 %" in line for line in lines)
+    assert "95 % interval" in "\n".join(lines)
+    assert lines[-1] == f"Figures: {tmp_path / 'main' / 'figures'}, {tmp_path / 'hot' / 'figures'}"
+
+
+def test_passage_times_then_a_sentence_per_model_then_distances(tmp_path):
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "mfpt_table.md").write_text("| pair | exact |\n")
+    for variant, passage in (("lstm", 21.0), ("markov", 26.0)):
+        row = {"value": passage, "reference": 20.0, "standard_error": 1.5, "combined_standard_error": 1.5}
+        row |= {"quantity": "A -> B", "distance": (passage - 20) / 1.5}
+        verdict = "2 of 12 MFPTs within 2 combined standard errors of exact"
+        comparisons = {"verdict": verdict, "populations": [], "mfpt_ps": [row], "slowest_timescale_ps": row}
+        write(tmp_path, variant, summary(kinetics={"reference": "exact", "comparisons": {"model": comparisons}}))
+    text = render(tmp_path)
+    lines = text.splitlines()
+    assert "| pair | exact |" in lines
+    assert "lstm: 2 of 12 MFPTs within 2 combined standard errors of exact" in lines
+    assert "| MFPT A -> B | 0.67 (nearest) | 4.00 (2.4) |" in lines
+    assert text.index("lstm: 2 of 12") < text.index("markov: 2 of 12") < text.index("| MFPT A -> B |")
+    assert "Share of frames" not in text
+
+
+def test_a_folder_without_results_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"holds no \*/summary\.json; run the workflow first"):
+        render(tmp_path)

@@ -1,0 +1,46 @@
+# What every Snakefile of this workflow begins with: the library, the config, and what is known of the run.
+
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+# Every job of every executor reads this file first, so a checkout needs no installation. As a module from elsewhere
+# (snakemake fetches the rules, not the library) the installed package is taken.
+SOURCE = Path(workflow.snakefile).resolve().parents[2] / "src"
+if SOURCE.is_dir():
+    sys.path.insert(0, str(SOURCE))
+    os.environ.update(
+        PYTHONPATH=os.pathsep.join(
+            filter(None, [str(SOURCE), os.environ.get("PYTHONPATH")])
+        )
+    )
+
+import mdllm
+from mdllm.config.plan import Plan
+from mdllm.core.errors import InputError
+
+
+configfile: "config/config.yaml"
+
+
+report: "../report/workflow.rst"
+
+
+# Only of --sdm apptainer: the image that envs/mdllm.def makes, in the working directory.
+container: "mdllm.sif"
+
+
+try:
+    plan = Plan(config, Path("config"))
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+
+wildcard_constraints:
+    system="[A-Za-z0-9_]+",
+    variant="[A-Za-z0-9_]+",
