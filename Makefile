@@ -2,6 +2,7 @@
 # make demo-kinetics   nano-GPT, LSTM and Markov model on a model potential and on alanine dipeptide
 # make picture   the picture of the README, from the results of the demo
 # make test   all tests
+# make test-fast   those that take no more than seconds, and run no workflow
 # make lint   ruff, snakefmt, snakemake --lint, config files against their JSON Schemas
 # make venv   only the environment that the others use
 # make bench, make bench-gpu, make bench-slurm   measurements; records in benchmarks/records/
@@ -12,7 +13,7 @@ BIN := .venv/bin
 SLURM_TESTS ?= slurm
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: venv demo picture demo-kinetics test lint schemas bench bench-gpu bench-slurm test-slurm slurm-events
+.PHONY: venv demo picture demo-kinetics test test-fast lint schemas bench bench-gpu bench-slurm test-slurm slurm-events
 
 venv: .venv/complete
 
@@ -35,9 +36,14 @@ demo-kinetics: venv
 	$(BIN)/snakemake --profile profiles/local --config only=four_state,alanine_psi
 	$(BIN)/mdllm report results/four_state results/alanine_psi
 
-# Files of tests are shared among as many processes as there are cores.
+# Groups of tests (tests/conftest.py) are shared among as many processes as there are cores, in their order.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadgroup --no-loadscope-reorder
+
 test: venv
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(PYTEST)
+
+test-fast: venv
+	$(PYTEST) -m "not slow and not slurm"
 
 # Needs root, and the Debian packages slurm-wlm and munge: starts a SLURM of its own on this host.
 test-slurm: venv

@@ -16,6 +16,24 @@ from prepared import Prepared, prepare_trp_cage
 ROOT = Path(__file__).resolve().parents[1]
 
 
+# What these folders hold runs the workflow from the command line.
+_SLOW = ("end_to_end", "workflow", "slurm")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of one file share a process, and so do all that look at one run; the longest start first."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("one run" if _is_of_one_run(item) else str(item.path)))
+        if item.path.parent.name in _SLOW:
+            item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: (item.path.parent.name != "end_to_end", not _is_of_one_run(item)))
+
+
+def _is_of_one_run(item: pytest.Item) -> bool:
+    """Whether a test looks at the run of `end_to_end/conftest.py`."""
+    return item.path.parent.name == "end_to_end" and "finished" in item.fixturenames
+
+
 @pytest.fixture(scope="session")
 def cache() -> Path:
     return Path(os.environ.get("MDLLM_CACHE", ROOT / ".cache" / "mdllm"))

@@ -102,6 +102,10 @@ class Project:
         return rules - {"all", "figures"}
 
 
+FRAMES = ("raw", "frames")
+TOKENS = (*FRAMES, "main/tokens")
+
+
 def copy_of_checkout(folder: Path) -> Path:
     """What the workflow needs of this repository, for tests that change it."""
     for part in ("src", "workflow", "profiles", "config", "envs"):
@@ -110,12 +114,18 @@ def copy_of_checkout(folder: Path) -> Path:
     return folder
 
 
-def without_training(finished: Project, folder: Path) -> Project:
-    """A copy of a finished project of the demo system in which the training of `main` and what follows is to do."""
-    shutil.copytree(finished.folder, folder, ignore=shutil.ignore_patterns("results"), dirs_exist_ok=True)
-    for part in ("raw", "frames", "main/tokens"):
+def copy_of(finished: Project, folder: Path, *parts: str, **overrides) -> Project:
+    """A project that has only these parts of the results of a finished one of the demo system; the rest is to do.
+
+    Args:
+        parts: folders below `results/trp_cage`.
+        overrides: stage sections, merged into those of SMALL.
+    """
+    shutil.copytree(finished.folder, folder, ignore=shutil.ignore_patterns("results", "logs"), dirs_exist_ok=True)
+    for part in parts:
         shutil.copytree(*(project / "results" / "trp_cage" / part for project in (finished.folder, folder)))
-    return Project(folder, finished.cache, SMALL, root=finished.root)
+    merged = {name: {**SMALL.get(name, {}), **overrides.get(name, {})} for name in {**SMALL, **overrides}}
+    return Project(folder, finished.cache, merged, root=finished.root)
 
 
 def kill_when(project: Project, target: str, reached: Callable[[], bool]) -> None:

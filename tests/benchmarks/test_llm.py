@@ -47,6 +47,7 @@ def test_work_per_token_by_hand(llm, tokens, gigaflop):
     assert by_hand / 1e9 == pytest.approx(gigaflop, abs=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["text", "codes"])
 def test_a_step_and_a_frame_in_miniature(llm, form, tmp_path):
     torch.set_num_threads(1)
@@ -62,6 +63,7 @@ def test_a_step_and_a_frame_in_miniature(llm, form, tmp_path):
     assert np.isfinite(result["training_step_s"])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_without_a_gpu_it_says_so():
     command = [sys.executable, str(ROOT / "benchmarks" / "llm.py")]

@@ -1,11 +1,12 @@
 """What a user sees when a run cannot go on: the stage's message, no traceback, and everything before it kept."""
 
 from mdllm.core.records import sha256
-from project import SMALL, Project, without_training
+from project import FRAMES, TOKENS, copy_of
 
 
-def test_a_fidelity_limit_stops_the_run_before_any_training(tmp_path, cache):
-    project = Project(tmp_path / "p", cache, {**SMALL, "fidelity": {"training_rmsd_nm": 0.001}})
+def test_a_fidelity_limit_stops_the_run_before_any_training(finished, tmp_path):
+    project = copy_of(finished, tmp_path / "p", *TOKENS, fidelity={"training_rmsd_nm": 0.001})
+    (project.folder / "results/trp_cage/main/tokens/fidelity.json").unlink()
     out = project.run("results/trp_cage/main/summary.json", ok=False)
     assert "fidelity: fidelity.training_rmsd_nm is 0.001, the codes reach 0.0" in out
     assert "Raise tokenizer.codebook_size" in out
@@ -16,8 +17,8 @@ def test_a_fidelity_limit_stops_the_run_before_any_training(tmp_path, cache):
     assert not (results / "main" / "tokens" / "fidelity.json").exists()
 
 
-def test_fewer_frames_than_a_window_are_counted(tmp_path, cache):
-    project = Project(tmp_path / "p", cache, {**SMALL, "language": {"context_frames": 20}})
+def test_fewer_frames_than_a_window_are_counted(finished, tmp_path):
+    project = copy_of(finished, tmp_path / "p", *FRAMES, language={"context_frames": 20})
     system = project.read("config/systems/trp_cage.yaml")
     system["training_set"]["frames"] = [[442, 500]]
     project.write("config/systems/trp_cage.yaml", system)
@@ -32,11 +33,11 @@ def test_a_disk_that_fills_up_is_told_and_the_same_command_goes_on(finished, sma
     target = "results/trp_cage/main/training_log.csv"
     results = small_disk.folder / "results"
     small_disk.change("size=20m")
-    project = without_training(finished, small_disk.folder)
+    project = copy_of(finished, small_disk.folder, *TOKENS)
     used = sum(file.stat().st_blocks * 512 for file in small_disk.folder.rglob("*"))
     small_disk.change(f"size={used + 1_000_000}")
     out = project.run(target, ok=False)
-    assert "finetune: the disk is full: " in out
+    assert "train: the disk is full: " in out
     assert str(results) in out
     assert "Make room, and give the same command again" in out
     assert "Traceback" not in out

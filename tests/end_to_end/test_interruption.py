@@ -1,9 +1,9 @@
 """kill -9 at any moment, then the same command: the same bytes as an undisturbed run."""
 
 from mdllm.core.records import sha256
-from project import SMALL, Project, kill_when
+from project import FRAMES, copy_of, kill_when
 
-TARGET = "results/trp_cage/main/summary.json"
+TARGET = "results/trp_cage/main/ensemble/ensemble.xtc"
 FINAL = [
     "results/trp_cage/main/tokens/codes.npz",
     "results/trp_cage/main/tokens/tokenizer/tokenizer.safetensors",
@@ -14,8 +14,8 @@ FINAL = [
 ]
 
 
-def test_killed_in_three_stages_and_still_the_same(finished, tmp_path, cache):
-    project = Project(tmp_path / "killed", cache, SMALL)
+def test_killed_in_three_stages_and_still_the_same(finished, tmp_path):
+    project = copy_of(finished, tmp_path / "killed", *FRAMES)
     results = project.folder / "results" / "trp_cage" / "main"
     log = project.folder / "logs" / "trp_cage" / "main"
 

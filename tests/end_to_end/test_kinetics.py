@@ -2,12 +2,15 @@
 
 import csv
 import json
+import re
 import shutil
 
 import MDAnalysis as mda
 import numpy as np
 import pytest
 
+from mdllm.config.plan import Plan
+from mdllm.core.errors import InputError
 from mdllm.core.records import read_json, read_npz
 from mdllm.figures.registry import groups
 from project import ROOT, Project, small_kinetics
@@ -176,10 +179,12 @@ def test_the_users_trajectories_of_a_protein_as_fip35(tmp_path, cache, trp_cage_
 )
 def test_mistakes_in_a_system_file_are_found_before_any_job(tmp_path, cache, change, message):
     project = Project(tmp_path, cache, {}, {"four_state": {**small_kinetics("four_state"), **change}})
-    assert message in project.run("-n", ok=False)
+    with pytest.raises(InputError, match=re.escape(message)):
+        Plan(project.read("config/config.yaml"), project.folder / "config")
 
 
 def test_a_simulation_that_is_not_there_cannot_be_shared(tmp_path, cache):
     content = {**small_kinetics("alanine_rmsd"), "source": {"type": "shared", "system": "four_state"}}
     project = Project(tmp_path, cache, {}, {"alanine_rmsd": content, "four_state": small_kinetics("four_state")})
-    assert "'four_state' is not simulated" in project.run("-n", ok=False)
+    with pytest.raises(InputError, match="'four_state' is not simulated"):
+        Plan(project.read("config/config.yaml"), project.folder / "config")

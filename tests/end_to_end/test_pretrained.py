@@ -4,7 +4,7 @@ import pytest
 
 from mdllm.core.records import read_json, read_npz
 from models.base_model import write_base
-from project import SMALL, Project
+from project import FRAMES, SMALL, copy_of
 
 QLORA = {
     "tokenizer": {"codebook_size": 32, "fit_frames": 400},
@@ -24,28 +24,29 @@ QLORA = {
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory, cache, trp_cage_files):
-    project = Project(tmp_path_factory.mktemp("qlora"), cache, {**SMALL, **QLORA})
-    write_base(project.folder / "external" / "base", cache)
+def qlora(finished, tmp_path_factory):
+    project = copy_of(finished, tmp_path_factory.mktemp("qlora") / "p", *FRAMES)
+    project.write("config/config.yaml", {"systems": ["trp_cage"], "overrides": {**SMALL, **QLORA}})
+    write_base(project.folder / "external" / "base", project.cache)
     project.run("results/trp_cage/main/figures/plane.png")
     return project.folder / "results" / "trp_cage" / "main"
 
 
-def test_the_adapter_is_kept_and_the_base_is_not_copied(finished):
-    assert (finished / "model" / "adapter_model.safetensors").stat().st_size > 0
-    assert not (finished / "model" / "model.safetensors").exists()
-    adapter = read_json(finished / "model" / "adapter_config.json")
+def test_the_adapter_is_kept_and_the_base_is_not_copied(qlora):
+    assert (qlora / "model" / "adapter_model.safetensors").stat().st_size > 0
+    assert not (qlora / "model" / "model.safetensors").exists()
+    adapter = read_json(qlora / "model" / "adapter_config.json")
     assert (adapter["r"], adapter["lora_alpha"], adapter["lora_dropout"]) == (16, 16, 0.0)
 
 
-def test_every_generated_frame_is_a_frame(finished):
-    rollout = read_npz(finished / "rollout" / "codes.npz")
+def test_every_generated_frame_is_a_frame(qlora):
+    rollout = read_npz(qlora / "rollout" / "codes.npz")
     assert rollout["codes"].shape == (2, 3, 20)
     assert rollout["codes"].min() >= 0
     assert rollout["codes"].max() < 32
     assert (rollout["log_likelihood"] < 0).all()
 
 
-def test_both_figures_of_the_paper_are_drawn(finished):
+def test_both_figures_of_the_paper_are_drawn(qlora):
     for figure in ("plane", "time_series"):
-        assert (finished / "figures" / f"{figure}.pdf").stat().st_size > 10_000
+        assert (qlora / "figures" / f"{figure}.pdf").stat().st_size > 10_000

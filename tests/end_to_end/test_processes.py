@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from mdllm.core.records import read_json, sha256
-from project import Project, without_training
+from project import TOKENS, Project, copy_of
 
 MAIN = "results/trp_cage/main"
 TARGET = f"{MAIN}/training_log.csv"
@@ -30,14 +30,14 @@ def checksums(project) -> list[str]:
 @pytest.fixture(scope="module")
 def on_two(finished, tmp_path_factory) -> Project:
     """A training that two processes have shared, and nothing has disturbed."""
-    project = without_training(finished, tmp_path_factory.mktemp("on_two") / "p")
+    project = copy_of(finished, tmp_path_factory.mktemp("on_two") / "p", *TOKENS)
     project.run(*on_gpus(2))
     return project
 
 
 @pytest.fixture
 def project(finished, tmp_path) -> Project:
-    return without_training(finished, tmp_path / "p")
+    return copy_of(finished, tmp_path / "p", *TOKENS)
 
 
 def test_two_processes_share_the_training_of_one(on_two, finished):

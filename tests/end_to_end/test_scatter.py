@@ -1,14 +1,17 @@
 """A rollout spread over several jobs gives the bytes of one job."""
 
+import shutil
+
 from mdllm.core.records import sha256
-from project import SMALL, Project
+from project import TOKENS, copy_of
 
 ROLLOUT = "results/trp_cage/main/rollout/codes.npz"
 
 
-def test_one_two_and_four_jobs_make_the_same_bytes(tmp_path, cache, trp_cage_files):
-    rollout = {"frames": 6, "replicas": 4, "batch": 1, "checkpoint_every": 4}
-    project = Project(tmp_path / "p", cache, {**SMALL, "rollout": rollout})
+def test_one_two_and_four_jobs_make_the_same_bytes(finished, tmp_path):
+    project = copy_of(finished, tmp_path / "p", *TOKENS, "main/model", rollout={"frames": 6, "batch": 1})
+    log = "results/trp_cage/main/training_log.csv"
+    shutil.copy2(finished.folder / log, project.folder / log)
     project.run(ROLLOUT)
     alone = sha256(project.folder / ROLLOUT)
     for parts in ("2", "4"):

@@ -38,6 +38,7 @@ def test_text_stays_text_in_the_pdf(drawn, name):
     assert b"CreationDate" not in content
 
 
+@pytest.mark.slow
 def test_the_same_tables_give_the_same_bytes(drawn, table_paths, tmp_path):
     draw_all(table_paths, tmp_path)
     for file in sorted(drawn.iterdir()):
@@ -117,6 +118,7 @@ def test_discovery_says_in_words_that_a_null_does_as_well(table_paths, tmp_path)
     assert any(phrase in text for text in picture.words("discovery"))
 
 
+@pytest.mark.slow
 def test_a_state_that_nobody_knows_and_a_single_replica_are_drawn(table_paths, tmp_path):
     """No MD frame and no reference of the state, no interval, and a region in the plane that wraps."""
     tables = Tables(table_paths)

@@ -28,6 +28,8 @@ from mdllm.figures.registry import KINETIC, TABLES, groups
 from mdllm.figures.tables import Tables
 
 SYSTEMS = {"four_states": four_states(), "psi": psi_bins(), "centers": many_centers()}
+# Enough for a picture of every kind.
+FEW = SETTINGS.model_copy(update={"lags": [1, 5, 20], "posterior_samples": 5})
 FIGURES = [kind.name for kind in groups()["variants_kinetics"]]
 ABOUT = "a chain in implicit solvent, 450 K"
 
@@ -57,8 +59,8 @@ def results(folder: Path, name: str) -> dict[str, Path]:
     for variant, (codes, training) in made.items():
         inputs = replace(write_inputs(folder / variant, chain, codes, training), md=folder / "md_kinetics")
         if name == "four_states":
-            inputs = replace(inputs, exact=write_exact(folder / "exact", chain, SETTINGS.lags))
-        folders[variant] = analyze(inputs, folder / variant / "results", variant=variant, about=ABOUT)
+            inputs = replace(inputs, exact=write_exact(folder / "exact", chain, FEW.lags))
+        folders[variant] = analyze(inputs, folder / variant / "results", FEW, variant=variant, about=ABOUT)
     return folders
 
 
@@ -83,6 +85,7 @@ def test_a_figure_is_at_most_two_columns_wide_and_keeps_its_text(drawn, system, 
     assert len(pd.read_csv(drawn[system].folder / f"{name}.csv"))
 
 
+@pytest.mark.slow
 def test_the_same_tables_give_the_same_bytes(drawn, folders, tmp_path):
     draw_kinetics(folders["psi"], tmp_path)
     assert {file.name for file in tmp_path.iterdir()} >= {"mfpt_table.csv", "mfpt_table.md"}
@@ -122,7 +125,7 @@ def test_all_variants_stand_over_one_reference(folders):
     kinetics = load(folders["four_states"])
     assert list(kinetics.looks) == ["exact", "md", "nanogpt", "slow", "markov"]
     assert len({(look.color, look.marker) for look in kinetics.looks.values()}) == 5
-    assert kinetics.mfpt["source"].value_counts()["exact"] == 12 * (1 + len(SETTINGS.lags))
+    assert kinetics.mfpt["source"].value_counts()["exact"] == 12 * (1 + len(FEW.lags))
     assert set(kinetics.transitions["source"]) == {"md", "nanogpt", "slow", "markov"}
 
 

@@ -16,8 +16,8 @@ TRAINING = TrainingSettings(
     optimizer="adamw_8bit",
     batch_size=2,
     accumulation=2,
-    max_steps=12,
-    evaluate_every=4,
+    max_steps=6,
+    evaluate_every=2,
     learning_rate=2e-3,
     validation_share=0.1,
 )
@@ -50,7 +50,7 @@ def run_training(form: str, folder: Path, training: TrainingSettings = TRAINING,
 
 def interrupt_training(form: str, folder: Path, number: signal.Signals) -> tuple[int, str]:
     """Send the signal to a training in a process of its own, after its first checkpoint: exit status and messages."""
-    return interrupt(form, folder, "work_train/checkpoint-4/complete", number, __file__)
+    return interrupt(form, folder, "work_train/checkpoint-2/complete", number, __file__)
 
 
 def run_rollout(form: str, folder: Path) -> dict:

@@ -1,9 +1,12 @@
 """Where a base comes from: a folder, or a revision in a Hugging Face cache that is filled by hand."""
 
+import errno
+
 import pytest
 from huggingface_hub import constants
 
 from mdllm.core.errors import InputError
+from mdllm.models import base_folder
 from mdllm.models.base_folder import checksum, commit, find_base
 from mdllm.models.pretrained import origin
 from models.pretrained_small import model
@@ -44,6 +47,15 @@ def test_commits_differ_in_their_checksum(hub):
 def test_a_revision_that_is_not_there_says_how_to_fetch_it(hub):
     with pytest.raises(InputError, match=r"small' at 'v2' is no folder.*hf download someone/small --revision v2 "):
         find_base(NAME, "v2")
+
+
+def test_a_full_disk_is_no_missing_hub(hub, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(base_folder, "snapshot_download", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        find_base(NAME)
 
 
 def test_a_revision_of_a_folder_has_no_effect_and_is_refused(hub, tmp_path):

@@ -79,6 +79,7 @@ def test_untrained_adapters_change_nothing(with_base):
     assert torch.equal(logits(network, tokens), base)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_trained_network_comes_back_exactly(with_base, form, monkeypatch):
     """The network in memory after training, and the one loaded from its folder; also after saving it once more."""
@@ -86,9 +87,9 @@ def test_trained_network_comes_back_exactly(with_base, form, monkeypatch):
     monkeypatch.setattr(
         training_module, "build_model", lambda *arguments: built.append(build_model(*arguments)) or built[0]
     )
-    one_validation = TRAINING.model_copy(update={"max_steps": 4})
+    one_validation = TRAINING.model_copy(update={"max_steps": 2})
     report = run_training(form, with_base, one_validation)
-    assert report["steps"] == report["best_step"] == 4
+    assert report["steps"] == report["best_step"] == 2
     folder = with_base / "out/model"
     language = load_language(folder / "vocabulary.json")
     assert isinstance(language, TextLanguage) == (form == "text")
@@ -107,6 +108,7 @@ def test_trained_network_comes_back_exactly(with_base, form, monkeypatch):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_killed_training_ends_with_the_same_adapter_and_rolls_out_valid_frames(with_base, base, form, tmp_path_factory):
     report = run_training(form, with_base)
@@ -143,6 +145,7 @@ def tokens_per_code(language, series: CodeSeries) -> float:
     return np.mean([(frame >= 0).sum() for frame in frames]) / ((N + 1) * series.residues)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_validation_loss_is_that_of_the_loaded_model(with_base, form):
     """In nats per code, window by window; bfloat16 rounds differently under autocast."""
@@ -156,7 +159,7 @@ def test_validation_loss_is_that_of_the_loaded_model(with_base, form):
         batch = collate([window])
         losses.append(-aim.judged(logits(network, batch["input_ids"]), batch["labels"]).mean().item())
     assert report["validation_loss"] == pytest.approx(np.mean(losses), abs=0.01)
-    logged = read_state(newest_checkpoint(with_base / "work_finetune")).log_history[0]["loss"]
+    logged = read_state(newest_checkpoint(with_base / "work_train")).log_history[0]["loss"]
     assert tokens_per_code(language, series) * logged == pytest.approx(
         pd.read_csv(with_base / "out/training_log.csv")["training_loss"][0], rel=1e-6
     )

@@ -139,6 +139,7 @@ def test_replicas_differ_and_frames_go_on(rolled_out):
     assert all(len({frame.tobytes() for frame in replica}) > 10 for replica in codes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGKILL, -9), (signal.SIGTERM, EXIT_CODE)])
 def test_interrupted_rollout_gives_the_same_bytes(rolled_out, tmp_path, number, status):
     folder, _ = rolled_out

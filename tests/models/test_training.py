@@ -98,6 +98,7 @@ def test_weights_are_safetensors_and_nothing_is_pickled(trained):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGKILL, -9), (signal.SIGTERM, EXIT_CODE)])
 def test_interrupted_run_ends_with_the_same_weights(trained, tmp_path, number, status):
     folder, report = trained

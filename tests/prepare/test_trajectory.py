@@ -104,6 +104,7 @@ def test_a_file_that_changed_after_acquire_is_noticed(tmp_path, trp_cage_files):
         )
 
 
+@pytest.mark.slow
 def test_memory_stays_flat(tmp_path, trp_cage_files):
     """Five times the frames may not take more memory, measured in processes of their own."""
     code = (

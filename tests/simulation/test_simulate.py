@@ -180,6 +180,7 @@ def test_a_killed_run_continues_to_the_same_bytes(structures, tmp_path, alanine)
     assert job.files() == alanine.files()
 
 
+@pytest.mark.slow
 def test_a_killed_run_in_a_box_of_water_continues_to_the_same_bytes(structures, tmp_path):
     """Neighbour lists and the barostat are what a mere checkpoint of OpenMM does not restore."""
     source = box_of_water(structures)

@@ -92,6 +92,14 @@ def test_an_entry_that_changed_on_the_server_is_an_error(tmp_path, server, struc
         fetch_structure("2jof", tmp_path, address)
 
 
+def test_a_full_disk_is_no_missing_network(small_disk, server, structures):
+    served, address = server
+    shutil.copy(structures / "2jof.pdb", served / "2JOF.pdb")
+    with pytest.raises(OSError, match="No space left on device"):
+        fetch_structure("2jof", small_disk.folder, address)
+    assert not list(small_disk.folder.rglob("*.p*"))
+
+
 def test_entries_without_a_pdb_file_come_as_mmcif(tmp_path, server, structures):
     served, address = server
     as_mmcif(structures / "2jof.pdb", served / "2JOF.cif")

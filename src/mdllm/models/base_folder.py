@@ -1,5 +1,6 @@
 """Where a pretrained base lies on this machine, and whether it is still the same one."""
 
+import errno
 import hashlib
 import json
 from pathlib import Path
@@ -33,6 +34,8 @@ def find_base(base: str, revision: str | None = None) -> Path:
         try:
             folder = Path(snapshot_download(base, revision=revision, allow_patterns=_FILES))
         except (OSError, HFValidationError) as error:
+            if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+                raise
             at, option = ("", "") if revision is None else (f" at '{revision}'", f" --revision {revision}")
             raise InputError(
                 f"model.base '{base}'{at} is no folder, is not in the local Hugging Face cache, and could not be "

@@ -77,16 +77,18 @@ def write_as_pdb(structure: Path, output: Path) -> None:
 def _download(address: str, path: Path) -> bool:
     """Fetch `address` into `path`; False where the server has no such file."""
     logger.info("fetching %s", address)
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with replacing(path) as partial, urllib.request.urlopen(address, timeout=_TIMEOUT_S) as answer:
-            partial.write_bytes(answer.read())
+        with urllib.request.urlopen(address, timeout=_TIMEOUT_S) as answer:
+            content = answer.read()
     except urllib.error.HTTPError as error:
         if error.code == 404:
             return False
         raise InputError(_by_hand(address, path, str(error))) from error
     except (OSError, http.client.IncompleteRead) as error:  # no route, no name, refused, timed out, or cut off
         raise InputError(_by_hand(address, path, str(error))) from error
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as partial:
+        partial.write_bytes(content)
     return True
 
 
