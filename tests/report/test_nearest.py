@@ -94,7 +94,7 @@ def test_what_is_missing_is_not_left_out_of_the_whole():
 
 
 def test_a_single_model_stands_alone():
-    comparisons = {"populations": [row(9, 1)], "mfpt_ps": [], "slowest_timescale_ps": row(9, 1)}
+    comparisons = {"populations": [row(9, 1)], "mfpt_ps": [row(9, 1)], "slowest_timescale_ps": row(9, 1)}
     text = table({"main": {"kinetics": {"reference": "md", "comparisons": {"model": comparisons}}}})
     assert "| population of A | 1.00 |" in text.splitlines()
     assert "nearest" not in text
