@@ -3,6 +3,7 @@
 # make picture   the picture of the README, from the results of the demo
 # make test   all tests
 # make test-fast   those that take no more than seconds, and run no workflow
+# make docs   the site, in site/, without warnings
 # make lint   ruff, snakefmt, snakemake --lint, config files against their JSON Schemas
 # make venv   only the environment that the others use
 # make bench, make bench-gpu, make bench-slurm   measurements; records in benchmarks/records/
@@ -58,6 +59,9 @@ lint: venv
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 	$(BIN)/mdllm schemas --check
+
+docs: venv
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 schemas: venv
 	$(BIN)/mdllm schemas
