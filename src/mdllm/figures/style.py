@@ -21,7 +21,7 @@ from matplotlib.figure import SubFigure
 _MM = 1 / 25.4
 SINGLE_COLUMN = 89 * _MM
 DOUBLE_COLUMN = 183 * _MM
-_SMALL_PT, _SMALL_INCHES, _SMALL_PER_INCH = 6, 0.11, 23  # size, height and width of the small print
+_SMALL_PT, _SMALL_INCHES, _SMALL_PER_INCH = 6, 0.11, 24  # size, height and width of the small print
 _STYLE = Path(__file__).with_name("mdllm.mplstyle")
 
 
