@@ -45,7 +45,7 @@ class Project:
     """
 
     def __init__(self, folder: Path, cache: Path, overrides: dict, systems: dict[str, dict] | None = None):
-        self.folder, self._cache = folder, cache
+        self.folder, self.cache, self.snakefile = folder, cache, ROOT / "Snakefile"
         (folder / "config" / "systems").mkdir(parents=True, exist_ok=True)
         shutil.copytree(ROOT / "config" / "presets", folder / "config" / "presets", dirs_exist_ok=True)
         if systems is None:
@@ -61,11 +61,11 @@ class Project:
         (self.folder / path).write_text(yaml.safe_dump(content, sort_keys=False))
 
     def command(self, *arguments: str) -> list[str]:
-        snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+        snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(self.snakefile)]
         return [*snakemake, "--profile", str(ROOT / "profiles" / "local"), "--cores", "2", *arguments]
 
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "MDLLM_CACHE": str(self._cache), "OMP_NUM_THREADS": "1", "PYTHONPATH": ""}
+        return {**os.environ, "MDLLM_CACHE": str(self.cache), "OMP_NUM_THREADS": "1", "PYTHONPATH": ""}
 
     def start(self, *arguments: str) -> subprocess.Popen:
         """The running workflow, in a process group of its own, its output in `snakemake.out`."""
@@ -97,6 +97,16 @@ class Project:
         lines = self.run("--quiet", "host", "--dry-run", *arguments).splitlines()
         rules = {line.split()[1].rstrip(":") for line in lines if line.startswith(("rule ", "localrule "))}
         return rules - {"all", "figures"}
+
+
+def copy_of_checkout(folder: Path) -> Path:
+    """A copy of what the workflow consists of, in which a test may change code; all its files are new."""
+    for part in ("src", "workflow", "envs"):
+        shutil.copytree(
+            ROOT / part, folder / part, copy_function=shutil.copyfile, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    shutil.copyfile(ROOT / "Snakefile", folder / "Snakefile")
+    return folder
 
 
 def kill_when(project: Project, target: str, reached: Callable[[], bool]) -> None:

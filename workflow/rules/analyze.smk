@@ -34,6 +34,7 @@ rule analyze:
     conda:
         "../../envs/analysis.yaml"
     params:
+        code=code_of("analyze"),
         settings=read_by("analyze"),
         training_set=training_set,
         system=lambda wildcards: plan.systems[wildcards.system].knowledge(),

@@ -1,6 +1,5 @@
 # Helpers of all rules: where a stage's result lies, and the part of the config that it reads.
 
-CACHE = os.environ.get("MDLLM_CACHE", ".cache/mdllm")
 KINETIC_FIGURES = (
     "free_energy",
     "timescales",
@@ -17,7 +16,6 @@ KINETIC_TABLES = (
     "chapman_kolmogorov",
 )
 FIGURES = ("plane", "time_series", "loss", "fidelity", "discovery", "quality")
-STYLE = Path(mdllm.__file__).parent / "figures" / "mdllm.mplstyle"
 
 
 def provided(system, variant, stage, path):
@@ -39,7 +37,12 @@ def made_by_trainings(stage, path):
 
 
 def one_of(names):
-    """Wildcard constraint: one of `names`, and nothing where there is none."""
+    """Wildcard constraint: one of `names`, and nothing where there is none.
+
+    Where these are all systems, none: a pattern of a thousand names takes long to match, and it is for every file.
+    """
+    if len(names) == len(plan.systems):
+        return "[A-Za-z0-9_]+"
     return "|".join(names) or "(?!)"
 
 
@@ -62,6 +65,20 @@ def read_by(stage):
     return lambda wildcards: plan.systems[wildcards.system].stage(
         wildcards.variant, stage
     )
+
+
+@cache
+def digest_of(script):
+    """Digest of a script of workflow/scripts and all that it imports of the library."""
+    return script_digest(Path(workflow.source_path(f"../scripts/{script}.py")))
+
+
+def code_of(script):
+    """Params function: `digest_of` the script; a change of code runs the rule again, one of words does not.
+
+    For rules from which nothing is trained. Results of the others that older code made are listed by `mdllm stale`.
+    """
+    return lambda wildcards: digest_of(script)
 
 
 def env_of_tokenizer(wildcards):

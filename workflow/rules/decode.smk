@@ -24,6 +24,7 @@ rule decode:
     conda:
         env_of_tokenizer
     params:
+        code=code_of("decode"),
         settings=read_by("decode"),
     script:
         "../scripts/decode.py"

@@ -11,7 +11,6 @@ rule draw_kinetics:
                 for file in (*map("{}.csv".format, KINETIC_TABLES), "description.json")
             }
         ),
-        style=STYLE,
     output:
         pdf=expand("results/{{system}}/figures/{figure}.pdf", figure=KINETIC_FIGURES),
         csv=expand("results/{{system}}/figures/{figure}.csv", figure=KINETIC_FIGURES),
@@ -31,6 +30,7 @@ rule draw_kinetics:
     conda:
         "../../envs/analysis.yaml"
     params:
+        code=code_of("draw_kinetics"),
         tables=lambda wildcards: {
             variant: provided(wildcards.system, variant, "kinetics", "kinetics")
             for variant in plan.systems[wildcards.system].variants
@@ -42,7 +42,6 @@ rule draw_kinetics:
 rule draw_causal_trace:
     input:
         table=made_by("trace", "causal_trace/effects.csv"),
-        style=STYLE,
     output:
         pdf="results/{system}/{variant}/figures/causal_trace.pdf",
         csv="results/{system}/{variant}/figures/causal_trace.csv",
@@ -60,6 +59,7 @@ rule draw_causal_trace:
     conda:
         "../../envs/analysis.yaml"
     params:
+        code=code_of("draw_causal_trace"),
         about=lambda wildcards: plan.systems[wildcards.system].settings.description,
     script:
         "../scripts/draw_causal_trace.py"
@@ -75,7 +75,6 @@ rule draw:
         fidelity_table=made_by("fidelity", "tokens/fidelity.csv"),
         training_log=made_by("finetune", "training_log.csv"),
         summary=made_by("analyze", "summary.json"),
-        style=STYLE,
     output:
         pdf=expand(
             "results/{{system}}/{{variant}}/figures/{figure}.pdf", figure=FIGURES
@@ -132,5 +131,7 @@ rule draw:
         system=one_of(plan.structures()),
     conda:
         "../../envs/analysis.yaml"
+    params:
+        code=code_of("draw"),
     script:
         "../scripts/draw.py"

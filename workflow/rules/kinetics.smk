@@ -19,6 +19,7 @@ rule exact:
     conda:
         "../../envs/analysis.yaml"
     params:
+        code=code_of("exact"),
         settings=read_by("exact"),
         system=lambda wildcards: plan.systems[wildcards.system].knowledge(),
     script:
@@ -43,6 +44,7 @@ rule md_kinetics:
     conda:
         "../../envs/analysis.yaml"
     params:
+        code=code_of("md_kinetics"),
         settings=read_by("md_kinetics"),
     script:
         "../scripts/md_kinetics.py"
@@ -82,6 +84,7 @@ rule kinetics:
     conda:
         "../../envs/analysis.yaml"
     params:
+        code=code_of("kinetics"),
         settings=read_by("kinetics"),
         about=lambda wildcards: plan.systems[wildcards.system].settings.description,
     script:
@@ -102,6 +105,7 @@ rule causal_trace:
     conda:
         "../../envs/llm.yaml"
     params:
+        code=code_of("causal_trace"),
         settings=read_by("trace"),
     script:
         "../scripts/causal_trace.py"

@@ -45,6 +45,7 @@ rule fidelity:
     conda:
         env_of_tokenizer
     params:
+        code=code_of("fidelity"),
         settings=read_by("fidelity"),
         training_set=training_set,
         observables=observables,

@@ -8,6 +8,5 @@ from mdllm.figures.tables import FigureInputs
 from mdllm.run.stage import stage
 
 tables = {field.name: Path(snakemake.input[field.name]) for field in fields(FigureInputs)}
-inputs = {**tables, "style": snakemake.input.style}
-with stage("draw", output=snakemake.output.provenance, log=snakemake.log[0], settings={}, inputs=inputs):
+with stage("draw", output=snakemake.output.provenance, log=snakemake.log[0], settings={}, inputs=tables):
     draw_all(FigureInputs(**tables), Path(snakemake.output.provenance).parent)

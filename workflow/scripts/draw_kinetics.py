@@ -6,7 +6,6 @@ from mdllm.figures.kinetics.draw import draw_kinetics
 from mdllm.run.stage import stage
 
 inputs = {str(Path(path).relative_to("results")): path for path in snakemake.input.tables}
-inputs["style"] = snakemake.input.style
 with stage("draw", output=snakemake.output.provenance, log=snakemake.log[0], settings={}, inputs=inputs):
     folders = {variant: Path(tables).parent for variant, tables in snakemake.params.tables.items()}
     draw_kinetics(folders, Path(snakemake.output.provenance).parent)

@@ -136,6 +136,8 @@ class Plan:
         base = validate(StageSettings, self._base, f"{preset_file} with `overrides` of config.yaml")
         self._folder = folder / "systems"
         self.systems: dict[str, System | KineticSystem] = {name: self._system(name, base) for name in self._selected()}
+        self._structures = [name for name, system in self.systems.items() if isinstance(system, System)]
+        self._kinetics = [name for name, system in self.systems.items() if isinstance(system, KineticSystem)]
 
     def _selected(self) -> list[str]:
         if self.run.only is None:
@@ -214,11 +216,11 @@ class Plan:
 
     def structures(self) -> list[str]:
         """Names of the systems whose backbones are decoded."""
-        return [name for name, system in self.systems.items() if isinstance(system, System)]
+        return self._structures
 
     def kinetics(self) -> list[str]:
         """Names of the systems whose kinetics are learned."""
-        return [name for name, system in self.systems.items() if isinstance(system, KineticSystem)]
+        return self._kinetics
 
     def runs(self) -> list[tuple[str, str]]:
         """All (system, variant) pairs, in the order of the config."""

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from mdllm.core.errors import InputError
 from mdllm.core.records import digest, sha256, write_json
+from mdllm.run.code import code_digest, imported_by
 
 logger = logging.getLogger(__name__)
 
@@ -44,12 +45,13 @@ class Stage:
     name: str
     settings: dict
     inputs: dict[str, str]
+    code: str
     work_root: Path
     notes: dict = field(default_factory=dict)
 
     def work_folder(self) -> Path:
-        """A folder for checkpoints that outlives a killed run and belongs to exactly these settings and inputs."""
-        return self.work_root / f"{self.name}-{digest([self.settings, self.inputs])}"
+        """A folder for checkpoints that outlives a killed run and belongs to exactly these settings, inputs, code."""
+        return self.work_root / f"{self.name}-{digest([self.settings, self.inputs, self.code])}"
 
     def note(self, **values) -> None:
         self.notes.update(values)
@@ -65,6 +67,7 @@ def stage(
     inputs: dict[str, Path],
     device: str = "cpu",
     process: int | None = None,
+    code: str | None = None,
 ) -> Iterator[Stage]:
     """Run the body as the stage `name`.
 
@@ -76,11 +79,14 @@ def stage(
         device: where the stage computes, for the record; a body may correct it with ``note(device=...)``.
         process: number of this process where several run the stage together: all add to the log, the others only what
             goes wrong; the first alone removes the work folder and writes the record. None: it runs alone.
+        code: the module of mdllm whose digest, with all that it imports, is the code of this stage; None: the modules
+            that the calling file imports.
     """
+    modules = [code] if code else imported_by(Path(sys._getframe(2).f_code.co_filename))
     _log_to(Path(log), process)
     started = time.time()
     checksums = {key: sha256(path) for key, path in sorted(inputs.items())}
-    running = Stage(name, settings, checksums, Path(output).parent.parent / ".work")
+    running = Stage(name, settings, checksums, code_digest(*modules), Path(output).parent.parent / ".work")
     try:
         yield running
     except InputError as error:
@@ -98,7 +104,10 @@ def stage(
         "settings": settings,
         "inputs_sha256": checksums,
         "versions": {"python": platform.python_version(), **_versions()},
-        "git_commit": _git_commit(),
+        "code": running.code,
+        "code_of": modules,
+        "git_commit": _git("rev-parse", "HEAD"),
+        "git_clean": _git_clean(),
         "device": device,
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="milliseconds"),
         "wall_time_s": round(time.time() - started, 3),
@@ -126,10 +135,16 @@ def _versions() -> dict[str, str]:
     return {name: installed[name.lower()] for name in _LIBRARIES if name.lower() in installed}
 
 
-def _git_commit() -> str | None:
-    """Commit of the checkout that this library lies in; None for an installed library or a downloaded archive."""
+def _git(*arguments: str) -> str | None:
+    """What git says of the checkout that this library lies in; None for an installed library or an archive."""
     root = Path(__file__).resolve().parents[3]
     if not (root / ".git").exists() or shutil.which("git") is None:
         return None
-    result = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True)
-    return result.stdout.strip() or None
+    result = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True)
+    return result.stdout.strip() if result.returncode == 0 else None
+
+
+def _git_clean() -> bool | None:
+    """Whether the code of the checkout is that of its commit, with nothing changed or added; None: no checkout."""
+    changes = _git("status", "--porcelain", "--", "src", "workflow")
+    return None if changes is None else not changes
