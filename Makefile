@@ -2,6 +2,7 @@
 # make demo-kinetics   nano-GPT, LSTM and Markov model on a model potential and on alanine dipeptide
 # make test   all tests
 # make lint   ruff, snakefmt, snakemake --lint, config files against their JSON Schemas
+# make docs   the documentation as a site, in site/
 # make venv   only the environment that the others use
 # make bench, make bench-gpu, make bench-slurm   measurements; records in benchmarks/records/
 # make test-slurm, make slurm-events   tests on a SLURM that they start; the latter renews the table in docs/cluster.md
@@ -11,7 +12,7 @@ BIN := .venv/bin
 SLURM_TESTS ?= slurm
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: venv demo demo-kinetics test lint schemas bench bench-gpu bench-slurm test-slurm slurm-events
+.PHONY: venv demo demo-kinetics test lint schemas docs bench bench-gpu bench-slurm test-slurm slurm-events
 
 venv: .venv/complete
 
@@ -52,10 +53,14 @@ lint: venv
 schemas: venv
 	$(BIN)/mdllm schemas
 
+docs: venv
+	$(BIN)/mkdocs build --strict
+
 bench: venv
 	$(BIN)/python benchmarks/tokenizer.py
 	$(BIN)/python benchmarks/rollout.py
 	$(BIN)/python benchmarks/workflow.py
+	$(BIN)/python benchmarks/dry_run.py
 	$(BIN)/python benchmarks/kinetics.py
 
 bench-gpu: venv
