@@ -75,6 +75,16 @@ def estimate(
 
 
 @app.command()
+def stale(results: Annotated[Path, typer.Argument(help="results of all systems")] = Path("results")) -> None:
+    """List results that older code made and that no run would renew, each with the command that does."""
+    from mdllm.run.stale import stale_results, table
+
+    if not results.is_dir():
+        raise InputError(f"{results} is no folder; run this where the workflow runs")
+    typer.echo(table(stale_results(results)))
+
+
+@app.command()
 def improbable(
     codes: Annotated[Path, typer.Argument(help="results/SYSTEM/VARIANT/tokens/codes.npz")],
     models: Annotated[list[Path], typer.Argument(help="folders results/SYSTEM/VARIANT/model")],

@@ -55,7 +55,7 @@ def test_the_presets_are_those_of_the_checkout(installed):
 
 def test_the_command_is_there(installed, tmp_path):
     out = run(installed, tmp_path, str(installed / "bin" / "mdllm"), "--help")
-    for command in ("report", "schemas", "estimate", "improbable", "check-foldtoken4"):
+    for command in ("report", "schemas", "stale", "estimate", "improbable", "check-foldtoken4"):
         assert command in out
     assert "finetune-process" not in out
 

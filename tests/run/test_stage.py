@@ -4,6 +4,7 @@ import pytest
 
 from mdllm.core.errors import InputError
 from mdllm.core.records import read_json, sha256
+from mdllm.run.code import code_digest, imported_by
 from mdllm.run.stage import stage
 
 
@@ -27,6 +28,23 @@ def test_provenance_says_from_what_and_with_what(places):
     assert (record["settings"], record["frames"], record["device"]) == ({"seed": 3}, 7, "cuda:0")
     assert {"python", "numpy", "MDAnalysis"} <= set(record["versions"])
     assert record["peak_memory_mb"] > 10
+
+
+def test_provenance_says_by_which_code(places):
+    with stage("x", **places):
+        pass
+    record = read_json(places["output"])
+    assert record["code_of"] == imported_by(__file__)  # of this file, since it has called the stage
+    assert {"mdllm.run.stage", "mdllm.core.records"} <= set(record["code_of"])
+    assert record["code"] == code_digest(*record["code_of"])
+    assert record["git_clean"] in (True, False, None)
+
+
+def test_a_stage_may_name_its_code(places):
+    with stage("x", **places, code="mdllm.core.records"):
+        pass
+    record = read_json(places["output"])
+    assert (record["code_of"], record["code"]) == (["mdllm.core.records"], code_digest("mdllm.core.records"))
 
 
 def test_an_input_error_ends_the_stage_with_its_message_and_no_record(places, capsys):
@@ -64,6 +82,9 @@ def test_work_survives_a_failure_belongs_to_its_input_and_goes_on_success(places
         fail()
     assert folders[2] not in folders[:2]
     (places["inputs"]["file"]).write_text("input")
+    with pytest.raises(SystemExit):
+        fail(code="mdllm.core.records")
+    assert len(set(folders)) == 4
     with stage("x", **places) as running:
         assert running.work_folder() == folders[0]
     assert not folders[0].exists()

@@ -17,6 +17,5 @@ rule acquire:
         source=lambda wildcards: plan.systems[wildcards.system]
         .raw_source()
         .model_dump(mode="json"),
-        cache=CACHE,
     script:
         "../scripts/acquire.py"

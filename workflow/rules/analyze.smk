@@ -27,6 +27,7 @@ rule analyze:
     conda:
         "../../envs/analysis.yaml"
     params:
+        code=code_of("analyze", observables),
         settings=read_by("analyze"),
         training_set=training_set,
         about=lambda wildcards: of_system(wildcards).settings.description,
@@ -57,6 +58,7 @@ rule summarize:
     conda:
         "../../envs/analysis.yaml"
     params:
+        code=code_of("summarize"),
         settings=read_by("summarize"),
         about=lambda wildcards: of_system(wildcards).settings.description,
         conditions=lambda wildcards: plan.conditions(*wildcards),

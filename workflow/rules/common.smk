@@ -1,7 +1,5 @@
 # Helpers of all rules: where a stage's result lies, and the part of the config that it reads.
 
-CACHE = os.environ.get("MDLLM_CACHE", ".cache/mdllm")
-STYLE = Path(mdllm.__file__).parent / "figures" / "mdllm.mplstyle"
 KINETIC_TABLES = (
     "populations",
     "timescales",
@@ -49,7 +47,12 @@ def made_by_trainings(stage, path):
 
 
 def one_of(names):
-    """Wildcard constraint: one of `names`, and nothing where there is none."""
+    """Wildcard constraint: one of `names`, and nothing where there is none.
+
+    Where these are all systems, none: a pattern of a thousand names takes long to match, and it is for every file.
+    """
+    if len(names) == len(plan.systems):
+        return "[A-Za-z0-9_]+"
     return "|".join(names) or "(?!)"
 
 
@@ -63,6 +66,27 @@ def read_by(stage):
             raise WorkflowError(str(error)) from None
 
     return settings
+
+
+@cache
+def digest_of(script, *loads):
+    """Digest of a script of workflow/scripts, all that it imports of the library, and modules that it loads by name."""
+    return script_digest(Path(workflow.source_path(f"../scripts/{script}.py")), *loads)
+
+
+def code_of(script, *given, loads=()):
+    """Params function: `digest_of` the script; a change of code runs the rule again, one of words does not.
+
+    `given` are params functions whose values choose by name what the script loads.
+
+    For rules from which nothing is trained. Results of the others that older code made are listed by `mdllm stale`.
+    """
+
+    def code(wildcards):
+        chosen = {name for part in given for name in implementations(part(wildcards))}
+        return digest_of(script, *sorted(chosen), *loads)
+
+    return code
 
 
 def prepared(wildcards):

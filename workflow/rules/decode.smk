@@ -22,6 +22,7 @@ rule decode:
     conda:
         env_of_tokenizer
     params:
+        code=code_of("decode", read_by("decode")),
         settings=read_by("decode"),
     script:
         "../scripts/decode.py"

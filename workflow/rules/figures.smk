@@ -88,7 +88,6 @@ for group, kinds in groups().items():
             f"draw_{group}"
         input:
             tables=table_files(kinds),
-            style=STYLE,
         output:
             **{
                 kind.name: report(
@@ -111,6 +110,7 @@ for group, kinds in groups().items():
         conda:
             "../../envs/analysis.yaml"
         params:
+            code=code_of("draw", loads=[kind.module for kind in kinds]),
             figures=[kind.name for kind in kinds],
             tables=tables_of(kinds),
             conditions=conditions_of(kinds),

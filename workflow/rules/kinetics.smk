@@ -41,6 +41,7 @@ rule exact:
     conda:
         "../../envs/analysis.yaml"
     params:
+        code=code_of("exact", read_by("exact")),
         settings=read_by("exact"),
         source=lambda wildcards: of_system(wildcards).settings.source.model_dump(
             mode="json"
@@ -66,6 +67,7 @@ rule md_kinetics:
     conda:
         "../../envs/analysis.yaml"
     params:
+        code=code_of("md_kinetics"),
         settings=read_by("md_kinetics"),
     script:
         "../scripts/md_kinetics.py"
@@ -102,6 +104,7 @@ rule kinetics:
     conda:
         "../../envs/analysis.yaml"
     params:
+        code=code_of("kinetics"),
         settings=read_by("kinetics"),
         about=lambda wildcards: of_system(wildcards).settings.description,
     script:
@@ -120,6 +123,7 @@ rule causal_trace:
     conda:
         "../../envs/llm.yaml"
     params:
+        code=code_of("causal_trace", read_by("trace")),
         settings=read_by("trace"),
     script:
         "../scripts/causal_trace.py"

@@ -10,6 +10,5 @@ rule preflight:
         "../../envs/llm.yaml"
     params:
         run=plan.run.model_dump(mode="json"),
-        cache=CACHE,
     script:
         "../scripts/preflight.py"

@@ -1,13 +1,18 @@
 # What every Snakefile of this workflow begins with: the library, the config, and what is known of the run.
 
+import gc
 import os
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 min_version("9.27")
+
+# Snakemake holds everything that it makes of a plan, so that looking for garbage finds none and takes long with many jobs.
+gc.set_threshold(200_000, 50, 1000)
 
 # Every job of every executor reads this file first, so a checkout needs no installation. As a module from elsewhere
 # (snakemake fetches the rules, not the library) the installed package is taken.
@@ -20,9 +25,10 @@ if SOURCE.is_dir():
         )
     )
 
-import mdllm
 from mdllm.config.plan import Plan
 from mdllm.core.errors import InputError
+from mdllm.config.choices import implementations
+from mdllm.run.code import script_digest
 
 
 configfile: "config/config.yaml"

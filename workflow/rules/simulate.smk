@@ -14,8 +14,6 @@ rule fetch_structure:
     localrule: True
     conda:
         "../../envs/structures.yaml"
-    params:
-        cache=CACHE,
     script:
         "../scripts/fetch_structure.py"
 

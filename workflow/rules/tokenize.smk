@@ -46,6 +46,7 @@ rule fidelity:
     conda:
         env_of_tokenizer
     params:
+        code=code_of("fidelity", read_by("fidelity"), observables),
         settings=read_by("fidelity"),
         training_set=training_set,
         observables=observables,
@@ -89,6 +90,7 @@ rule discretize_rollout:
     conda:
         "../../envs/analysis.yaml"
     params:
+        code=code_of("discretize_rollout", read_by("discretize_rollout")),
         settings=read_by("discretize_rollout"),
         observables=observables,
     script:

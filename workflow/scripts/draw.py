@@ -3,10 +3,12 @@
 from pathlib import Path
 
 from mdllm.figures.draw import draw
+from mdllm.figures.registry import figures
 from mdllm.run.stage import stage
 
 inputs = {str(Path(path)): path for path in snakemake.input.tables}
-inputs["style"] = snakemake.input.style
 settings = {"figures": snakemake.params.figures}
-with stage("draw", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs=inputs):
-    draw(snakemake.params.figures, snakemake.params.tables, Path(snakemake.output.provenance).parent)
+loads = [figures()[name].module for name in snakemake.params.figures]
+record, log = snakemake.output.provenance, snakemake.log[0]
+with stage("draw", output=record, log=log, settings=settings, inputs=inputs, loads=loads):
+    draw(snakemake.params.figures, snakemake.params.tables, Path(record).parent)

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from mdllm.config.plan import Plan
 from mdllm.preflight import missing, remarks
+from mdllm.sources.cache import cache_folder
 
 plan = Plan(snakemake.params.run, Path("config"))
-lacking = missing(plan, Path(snakemake.params.cache))
+lacking = missing(plan, cache_folder())
 if lacking:
     report = [f"missing: {len(lacking)} things. Get each as its line says, then ask again with the same command."]
     report += [f"- {item}" for item in lacking]

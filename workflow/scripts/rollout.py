@@ -11,7 +11,12 @@ settings = snakemake.params.settings
 model = Path(snakemake.input.model)
 inputs = {"codes": snakemake.input.codes, "weights": weights_file(model)}
 with stage(
-    "rollout", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs=inputs
+    "rollout",
+    output=snakemake.output.provenance,
+    log=snakemake.log[0],
+    settings=settings,
+    inputs=inputs,
+    code="mdllm.models.rollout.run",  # of a rollout in one job and in several alike: they share the work folder
 ) as running:
     chosen = sections(settings)
     counts = rollout(

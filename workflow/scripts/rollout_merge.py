@@ -10,7 +10,12 @@ from mdllm.run.stage import stage
 settings = snakemake.params.settings
 inputs = {"codes": snakemake.input.codes, "weights": weights_file(Path(snakemake.input.model))}
 with stage(
-    "rollout", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs=inputs
+    "rollout",
+    output=snakemake.output.provenance,
+    log=snakemake.log[0],
+    settings=settings,
+    inputs=inputs,
+    code="mdllm.models.rollout.run",  # of a rollout in one job and in several alike: they share the work folder
 ) as running:
     chosen = sections(settings)
     counts = merge_batches(chosen.rollout, running.work_folder(), Path(snakemake.output.codes))

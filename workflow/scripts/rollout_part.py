@@ -14,7 +14,12 @@ model = Path(snakemake.input.model)
 inputs = {"codes": snakemake.input.codes, "weights": weights_file(model)}
 number, parts = map(int, snakemake.wildcards.scatteritem.split("-of-"))
 with stage(
-    "rollout_part", output=snakemake.output.part, log=snakemake.log[0], settings=settings, inputs=inputs
+    "rollout_part",
+    output=snakemake.output.part,
+    log=snakemake.log[0],
+    settings=settings,
+    inputs=inputs,
+    code="mdllm.models.rollout.run",  # of a rollout in one job and in several alike: they share the work folder
 ) as running:
     chosen = sections(settings)
     made, device = run_batches(

@@ -270,3 +270,26 @@ VARIABLES = Registry(
         "coordinate": "mdllm.observables.settings:CoordinateCV",
     },
 )
+
+
+def implementations(settings: Mapping[str, Any]) -> list[str]:
+    """Modules that do the work of what settings choose by name, wherever in them a choice stands."""
+    found = set()
+    for key, value in settings.items():
+        for registry in _CHOSEN_BY.get(key, ()) if isinstance(value, Mapping) else ():
+            if settings_class := registry.classes.get(value.get(registry.tag)):
+                found |= {getattr(settings_class, "implementation", "").partition(":")[0]} - {""}
+        if key == "collective_variables":
+            chosen = (VARIABLES.classes[cv["type"]] for cv in value.values())
+            found |= {settings_class.implementation.partition(":")[0] for settings_class in chosen}
+        elif isinstance(value, Mapping):
+            found |= set(implementations(value))
+    return sorted(found)
+
+
+_CHOSEN_BY = {
+    "tokenizer": (TOKENIZERS, DISCRETIZERS),
+    "discretizer": (DISCRETIZERS,),
+    "model": (MODELS,),
+    "source": (SOURCES,),
+}

@@ -12,20 +12,21 @@ from mdllm.core.records import digest
 
 MAIN = "main"
 SHARED_FOLDERS = ("raw", "frames", "figures")
-# The stages whose results depend on the variant, in order, with the sections of `StageSettings` that each one reads.
+# The stages whose results depend on the variant, in order, with the sections of `StageSettings` that each one reads;
+# what chooses by name what it loads, tokenizer or model, is among them.
 VARIANT_STAGES = {
     "tokenize": ("seed", "tokenizer"),
-    "fidelity": ("fidelity",),
+    "fidelity": ("tokenizer", "fidelity"),
     "discretize": ("seed", "kinetics"),
-    "exact": ("kinetics",),
+    "exact": ("tokenizer", "kinetics"),
     "md_kinetics": ("seed", "analysis", "kinetics"),
     "train": ("seed", "language", "model", "training"),
-    "rollout": ("seed", "language", "rollout"),
-    "decode": ("seed", "decode"),
+    "rollout": ("seed", "language", "model", "rollout"),
+    "decode": ("seed", "tokenizer", "decode"),
     "analyze": ("seed", "analysis"),
     "discretize_rollout": ("kinetics",),
     "kinetics": ("seed", "analysis", "kinetics"),
-    "trace": ("seed", "language", "causal_trace"),
+    "trace": ("seed", "language", "model", "causal_trace"),
     "summarize": ("analysis",),
 }
 # No later stage reads the sections of these.

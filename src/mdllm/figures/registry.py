@@ -78,6 +78,11 @@ class FigureKind:
         """Stages that must apply to a variant."""
         return frozenset(TABLES[table][0] for table in self.tables)
 
+    @property
+    def module(self) -> str:
+        """The module that draws it."""
+        return self.draw.partition(":")[0]
+
     def applies(self, runs: Callable[[str], bool]) -> bool:
         """Whether a variant has all tables; `runs` says whether a stage applies to it."""
         return all(map(runs, self.stages))

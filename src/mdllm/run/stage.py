@@ -4,6 +4,7 @@ A stage script calls ``with stage(...)`` around the library call. An `InputError
 stage with a message and no traceback; the provenance record is written only when the stage has succeeded.
 """
 
+import contextlib
 import functools
 import importlib.metadata
 import logging
@@ -13,14 +14,16 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from mdllm.config.choices import implementations
 from mdllm.core.errors import InputError
 from mdllm.core.records import digest, sha256, write_json
+from mdllm.run.code import code_digest, imported_by
 from mdllm.run.storage import explain
 
 logger = logging.getLogger(__name__)
@@ -46,12 +49,13 @@ class Stage:
     name: str
     settings: dict
     inputs: dict[str, str]
+    code: str
     work_root: Path
     notes: dict = field(default_factory=dict)
 
     def work_folder(self) -> Path:
-        """A folder for checkpoints that outlives a killed run and belongs to exactly these settings and inputs."""
-        return self.work_root / f"{self.name}-{digest([self.settings, self.inputs])}"
+        """A folder for checkpoints that outlives a killed run and belongs to exactly these settings, inputs, code."""
+        return self.work_root / f"{self.name}-{digest([self.settings, self.inputs, self.code])}"
 
     def note(self, **values) -> None:
         self.notes.update(values)
@@ -92,6 +96,8 @@ def stage(
     inputs: dict[str, Path],
     device: str = "cpu",
     process: int | None = None,
+    code: str | None = None,
+    loads: Iterable[str] = (),
 ) -> Iterator[Stage]:
     """Run the body as the stage `name`.
 
@@ -103,11 +109,16 @@ def stage(
         device: where the stage computes, for the record; a body may correct it with ``note(device=...)``.
         process: number of this process where several run the stage together: all add to the log, the others only what
             goes wrong; the first alone removes the work folder and writes the record. None: it runs alone.
+        code: the module of mdllm whose digest, with all that it imports, is the code of this stage; None: the modules
+            that the calling file imports. What the settings choose by name counts as well.
+        loads: further modules that the body loads by name.
     """
+    own = [code] if code else imported_by(_calling_file())
+    modules = sorted({*own, *implementations(settings), *loads})
     _log_to(Path(log), process)
     started = time.time()
     checksums = {key: sha256(path) for key, path in sorted(inputs.items())}
-    running = Stage(name, settings, checksums, Path(output).parent.parent / ".work")
+    running = Stage(name, settings, checksums, code_digest(*modules), Path(output).parent.parent / ".work")
     yield running
     if process:
         return
@@ -118,7 +129,10 @@ def stage(
         "settings": settings,
         "inputs_sha256": checksums,
         "versions": {"python": platform.python_version(), **_versions()},
-        "git_commit": _git_commit(),
+        "code": running.code,
+        "code_of": modules,
+        "git_commit": _git("rev-parse", "HEAD"),
+        "git_clean": _git_clean(),
         "device": device,
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="milliseconds"),
         "wall_time_s": round(time.time() - started, 3),
@@ -134,6 +148,14 @@ class _LogFile(logging.FileHandler):
     def handleError(self, record: logging.LogRecord) -> None:
         if not isinstance(sys.exc_info()[1], OSError):
             super().handleError(record)
+
+
+def _calling_file() -> Path:
+    """The file that has called `stage`: the first outside of this one and of the context managers around it."""
+    frame = sys._getframe(1)
+    while frame.f_code.co_filename in (__file__, contextlib.__file__):
+        frame = frame.f_back
+    return Path(frame.f_code.co_filename)
 
 
 def _log_to(path: Path, process: int | None) -> None:
@@ -157,10 +179,16 @@ def _versions() -> dict[str, str]:
     return {name: installed[name.lower()] for name in _LIBRARIES if name.lower() in installed}
 
 
-def _git_commit() -> str | None:
-    """Commit of the checkout that this library lies in; None for an installed library or a downloaded archive."""
+def _git(*arguments: str) -> str | None:
+    """What git says of the checkout that this library lies in; None for an installed library or an archive."""
     root = Path(__file__).resolve().parents[3]
     if not (root / ".git").exists() or shutil.which("git") is None:
         return None
-    result = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True)
-    return result.stdout.strip() or None
+    result = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True)
+    return result.stdout.strip() if result.returncode == 0 else None
+
+
+def _git_clean() -> bool | None:
+    """Whether the code of the checkout is that of its commit, with nothing changed or added; None: no checkout."""
+    changes = _git("status", "--porcelain", "--", "src", "workflow")
+    return None if changes is None else not changes

@@ -13,11 +13,11 @@ from pathlib import Path
 import MDAnalysis as mda
 import numpy as np
 
-from mdllm.tokenizers.foldtoken4.settings import FoldToken4Settings
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import rmsd
 from mdllm.prepare.backbone import BackboneAtoms
 from mdllm.tokenizers.foldtoken4.chains import chain_numbers
+from mdllm.tokenizers.foldtoken4.settings import FoldToken4Settings
 from mdllm.tokenizers.foldtoken4.tokenizer import FoldToken4
 
 _ROTATIONS = 5
