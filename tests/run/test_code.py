@@ -6,9 +6,11 @@ import sys
 
 import pytest
 
+from mdllm.config.choices import implementations
 from project import ROOT, copy_of_checkout
 
 ROLLOUT = "mdllm.models.rollout.run"
+IMPORTED = ("mdllm.models.rollout.sampling", "mdllm.core.records")
 
 
 @pytest.fixture
@@ -50,32 +52,50 @@ def test_words_and_layout_do_not_count(checkout):
     [
         "mdllm.models.rollout.sampling",  # imported
         "mdllm.core.records",  # imported by what is imported
-        "mdllm.models.lstm",  # named in a registry
+        "mdllm.models.lstm",  # chosen by name, if it is named
         "mdllm.models.diagnostics.__init__",  # the package of nothing that is imported
     ],
 )
 def test_code_counts_if_it_may_be_imported(checkout, module):
-    before = digest(checkout, ROLLOUT)
+    plain, named = digest(checkout, ROLLOUT), digest(checkout, ROLLOUT, "mdllm.models.lstm")
     edit(checkout, module, '"""', 'ADDED = 1\n"""')
-    assert (digest(checkout, ROLLOUT) != before) == ("diagnostics" not in module)
+    assert (digest(checkout, ROLLOUT) != plain) == (module in IMPORTED)
+    assert (digest(checkout, ROLLOUT, "mdllm.models.lstm") != named) == (module in (*IMPORTED, "mdllm.models.lstm"))
+
+
+def test_what_settings_choose_by_name_is_found_wherever_it_stands():
+    settings = {
+        "seed": 0,
+        "tokenizer": {"name": "torsion_grid"},
+        "model": {"name": "markov"},
+        "kinetics": {"discretizer": {"name": "k_centers"}, "lag": 5},
+        "observables": {"collective_variables": {"psi": {"type": "psi", "residue": 2}}},
+    }
+    assert implementations(settings) == [
+        "mdllm.models.markov",
+        "mdllm.observables.measures",
+        "mdllm.tokenizers.discretizers.centers",
+        "mdllm.tokenizers.torsion_grid",
+    ]
+    assert implementations({"kinetics": {"discretizer": None}}) == []
 
 
 def test_a_style_counts_where_figures_are_drawn_and_nowhere_else(checkout):
-    before = [digest(checkout, module) for module in ("mdllm.figures.draw", ROLLOUT)]
+    before = [digest(checkout, module) for module in ("mdllm.figures.plane", ROLLOUT)]
     style = checkout / "src" / "mdllm" / "figures" / "mdllm.mplstyle"
     style.write_text(style.read_text() + "lines.linewidth: 3\n")
-    after = [digest(checkout, module) for module in ("mdllm.figures.draw", ROLLOUT)]
+    after = [digest(checkout, module) for module in ("mdllm.figures.plane", ROLLOUT)]
     assert after[0] != before[0]
     assert after[1] == before[1]
 
 
 def test_a_script_counts_with_what_it_imports(checkout):
     script = checkout / "workflow" / "scripts" / "draw.py"
-    code = f"from mdllm.run.code import script_digest; print(script_digest({str(script)!r}))"
+    code = f"from mdllm.run.code import script_digest; print(script_digest({str(script)!r}, 'mdllm.figures.plane'))"
     found = [run(checkout, code)]
     script.write_text(script.read_text().replace('"""Draw:', '"""Paint:'))
     assert run(checkout, code) == found[0]
-    script.write_text(script.read_text().replace("settings={}", "settings={'a': 1}"))
+    script.write_text(script.read_text().replace('{"figures"', '{"a": 1, "figures"'))
     found.append(run(checkout, code))
     edit(checkout, "mdllm.figures.style", "_MM = 1 / 25.4", "_MM = 1 / 25")
     found.append(run(checkout, code))
@@ -85,4 +105,4 @@ def test_a_script_counts_with_what_it_imports(checkout):
 def test_a_module_that_does_not_exist_has_no_digest(checkout):
     with pytest.raises(subprocess.CalledProcessError) as error:
         digest(checkout, "mdllm.gone")
-    assert "mdllm has no module mdllm.gone" in error.value.stderr
+    assert "there is no module mdllm.gone" in error.value.stderr

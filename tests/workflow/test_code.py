@@ -12,7 +12,7 @@ def rules() -> list:
     """(text of the rule, name of its script, name of its stage) of every rule that leaves a provenance record."""
     found = []
     for file in sorted((ROOT / "workflow" / "rules").glob("*.smk")):
-        for block in re.split(r"^ *rule ", file.read_text(), flags=re.M)[1:]:
+        for block in re.split(r"^ *rule\b", file.read_text(), flags=re.M)[1:]:
             script = re.search(r"scripts/(\w+)\.py", block)
             source = (ROOT / "workflow" / "scripts" / f"{script[1]}.py").read_text() if script else ""
             if stage := re.search(r'stage\(\s*f?"(\w+)', source):

@@ -106,7 +106,7 @@ def rules() -> list:
     """(script, environment) of every rule; those of the tokenizer's choice once for each."""
     found = []
     for file in sorted((ROOT / "workflow" / "rules").glob("*.smk")):
-        for block in re.split(r"^ *rule ", file.read_text(), flags=re.M)[1:]:
+        for block in re.split(r"^ *rule\b", file.read_text(), flags=re.M)[1:]:
             script = re.search(r"scripts/(\w+)\.py", block)
             envs = re.findall(r"envs/(\w+)\.yaml", block)
             if "env_of_tokenizer" in block:
