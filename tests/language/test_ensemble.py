@@ -11,7 +11,7 @@ from mdllm.core.trajectories import open_backbone, read_backbone
 from mdllm.language.decode import decode_ensembles
 from mdllm.tokenizers.base import load_tokenizer
 from mdllm.tokenizers.multiscale.settings import MultiscaleSettings
-from mdllm.tokenizers.tokenize import tokenize
+from mdllm.tokenizers.tokenize import tokenize_residues
 
 REPLICAS, FRAMES = 3, 7
 
@@ -21,7 +21,7 @@ def tokens(trp_cage_prepared, tmp_path_factory):
     folder = tmp_path_factory.mktemp("tokens")
     training = trp_cage_prepared.training("A", (442, 600))
     settings = MultiscaleSettings(codebook_size=32)
-    tokenize(trp_cage_prepared.topology, trp_cage_prepared.trajectory, training, settings, 0, folder)
+    tokenize_residues(trp_cage_prepared.topology, trp_cage_prepared.trajectory, training, settings, 0, folder)
     codes = read_npz(folder / "codes.npz")["codes"]
     write_npz(
         folder / "rollout.npz",

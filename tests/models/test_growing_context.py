@@ -9,7 +9,7 @@ from mdllm.core.errors import InputError
 from mdllm.core.records import write_npz
 from mdllm.language.series import CodeSeries
 from mdllm.language.vocabulary import Vocabulary
-from mdllm.models.base import build_model
+from mdllm.models.base import build_model, keep_kind
 from mdllm.models.rollout.generation import FrameGenerator, frame_generator
 from mdllm.models.rollout.run import rollout, start_frames
 from mdllm.models.rollout.sampling import FrameUniforms, frame_uniforms
@@ -51,6 +51,7 @@ def project(request, tmp_path):
         codebook_size=np.int32(K),
     )
     sharp(request.param).save_pretrained(tmp_path / "model")
+    keep_kind(request.param, tmp_path / "model")
     VOCABULARY.save(tmp_path / "model" / "vocabulary.json")
 
     def run(name: str, chosen: RolloutSettings, work: str | None = None) -> dict[str, np.ndarray]:

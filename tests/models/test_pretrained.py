@@ -104,7 +104,14 @@ def test_trained_network_comes_back_exactly(with_base, form, monkeypatch):
     assert again.keys() == first.keys()
     assert all(torch.equal(again[key], first[key]) for key in first)
     assert {path.name for path in folder.iterdir()} == {
-        *("adapter_model.safetensors", "adapter_config.json", "pretrained.json", "training.json", "vocabulary.json")
+        *(
+            "adapter_model.safetensors",
+            "adapter_config.json",
+            "kind.json",
+            "pretrained.json",
+            "training.json",
+            "vocabulary.json",
+        )
     }
 
 

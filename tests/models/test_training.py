@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from pydantic import ValidationError
 from safetensors.numpy import load_file
 from transformers import TrainerState
 
@@ -18,6 +19,7 @@ from mdllm.language.series import CodeSeries
 from mdllm.language.vocabulary import Vocabulary
 from mdllm.language.windows import split
 from mdllm.models.base import build_model, load_model
+from mdllm.models.settings import MistralSettings
 from mdllm.models.training.callbacks import out_of_patience
 from mdllm.models.training.checkpoints import best_checkpoint, newest_checkpoint, read_state
 from mdllm.models.training.train import train, training_arguments, training_log
@@ -181,8 +183,8 @@ def test_unknown_model_is_named():
 
 
 def test_sizes_that_do_not_divide_are_named():
-    with pytest.raises(InputError, match=r"model.hidden_size 30"):
-        build_model(MODEL.model_copy(update={"hidden_size": 30}), Vocabulary.from_scratch(2, 3), 6)
+    with pytest.raises(ValidationError, match="hidden_size 30 must be an even multiple of heads 4"):
+        MistralSettings(hidden_size=30)
 
 
 @pytest.mark.parametrize("accumulation", [1, 3])

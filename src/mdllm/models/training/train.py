@@ -208,7 +208,7 @@ def _trainer(
     aim: Objective,
     preemption: Preemption,
 ) -> Trainer:
-    trainer = model_kind(model.name).trainer(model, aim.ids)(
+    trainer = model_kind(model.name).trainer(model, aim)(
         model=network,
         args=arguments,
         train_dataset=training_windows,
