@@ -17,7 +17,7 @@ for module in pkgutil.walk_packages(mdllm.__path__, "mdllm."):
         importlib.import_module(module.name)
 from mdllm.config.plan import Plan
 from mdllm.figures.style import figure
-with figure(3, 2) as (drawn, _):
+with figure("seed 0", 3, 2) as (drawn, _):
     print(mdllm.__file__, drawn.get_figwidth())
 """
 
