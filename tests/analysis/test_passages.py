@@ -44,6 +44,12 @@ def test_a_state_without_followed_starts_is_stood_for_by_the_others():
     assert mean_passage_times(starts, followed, np.array([[4.0, 1], [0, 0]]))[0] == pytest.approx(10, rel=1e-9)
 
 
+def test_with_nowhere_known_to_go_on_a_start_stays():
+    """Two of three starts go on, all in a state in which none was followed: m = 10 + 2/3 m."""
+    times = mean_passage_times(np.array([3.0, 0]), np.array([30.0, 0]), np.array([[0.0, 2], [0, 0]]))
+    np.testing.assert_allclose(times, [30, np.nan], rtol=1e-9)
+
+
 def test_two_states_pass_after_one_over_p():
     trajectories = discrete(sample(two_state(0.02, 0.05), 200, 1000), 2, interval_ps=0.5)
     for start, end, exact in ((0, 1, 0.5 / 0.02), (1, 0, 0.5 / 0.05)):

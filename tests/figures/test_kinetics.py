@@ -27,6 +27,7 @@ from mdllm.figures.kinetics.data import load as load_kinetics
 from mdllm.figures.registry import KINETIC, TABLES, groups
 from mdllm.figures.tables import Tables
 
+pytestmark = pytest.mark.slow  # three systems are analyzed first
 SYSTEMS = {"four_states": four_states(), "psi": psi_bins(), "centers": many_centers()}
 # Enough for a picture of every kind.
 FEW = SETTINGS.model_copy(update={"lags": [1, 5, 20], "posterior_samples": 5})

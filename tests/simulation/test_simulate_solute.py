@@ -11,6 +11,8 @@ from mdllm.core.errors import InputError
 from mdllm.simulation.platform import open_device
 from mdllm.simulation.solute import build_solute
 
+pytestmark = pytest.mark.slow  # every structure that is built takes seconds
+
 
 def build(path, ph=7.0, **structure):
     settings = StartStructure(file=str(path), **structure)
