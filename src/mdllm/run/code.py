@@ -49,13 +49,11 @@ def _combined(files: Iterable[Path]) -> str:
 
 def _closure(modules: Iterable[str]) -> list[Path]:
     """The files of `modules` and of everything that they import of mdllm, in an order that is always the same."""
-    found: dict[str, Path] = {}
-    new = set(modules)
+    found, new = {}, set(modules)
     while new:
-        files = {module: _file(module) for module in new}
-        found |= {module: file for module, file in files.items() if file is not None}
-        new = {name for file in files.values() if file is not None for name in _Code.of(file).modules} - found.keys()
-        new -= {module for module, file in files.items() if file is None}
+        files = {module: file for module in new if (file := _file(module))}
+        found |= files
+        new = {name for file in files.values() for name in _Code.of(file).modules if _file(name)} - found.keys()
     return [found[module] for module in sorted(found)]
 
 
