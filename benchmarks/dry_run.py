@@ -1,6 +1,6 @@
 """Time to plan 1000 systems (a dry run), beside that of an earlier commit. Writes records/dry_run.json.
 
-``python benchmarks/dry_run.py [COMMIT] [SYSTEMS]``. Both take turns, and what counts is processor time, since other
+``python benchmarks/dry_run.py [COMMIT [SYSTEMS [TURNS]]]``. Both take turns; what counts is processor time, since other
 work on the machine lengthens the rest.
 """
 
@@ -40,14 +40,14 @@ def planned(project: Project) -> tuple[float, int]:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, jobs
 
 
-def main(commit: str = BEFORE, systems: int = SYSTEMS) -> None:
+def main(commit: str = BEFORE, systems: int = SYSTEMS, turns: int = TURNS) -> None:
     system = yaml.safe_load((ROOT / "config" / "systems" / "trp_cage.yaml").read_text())
     with tempfile.TemporaryDirectory() as scratch:
         files = {f"s{number:04d}": system for number in range(systems)}
         project = Project(Path(scratch) / "project", Path(scratch) / "cache", {}, files)
         snakefiles = {"before": checkout(commit, Path(scratch) / "before") / "Snakefile", "now": ROOT / "Snakefile"}
         seconds, jobs = {name: [] for name in snakefiles}, {}
-        for _ in range(TURNS):
+        for _ in range(turns):
             for name, project.snakefile in snakefiles.items():
                 used, jobs[name] = planned(project)
                 seconds[name].append(round(used, 1))
@@ -65,4 +65,4 @@ def main(commit: str = BEFORE, systems: int = SYSTEMS) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2], *map(int, sys.argv[2:3]))
+    main(*sys.argv[1:2], *map(int, sys.argv[2:4]))

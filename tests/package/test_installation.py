@@ -18,7 +18,7 @@ for module in pkgutil.walk_packages(mdllm.__path__, "mdllm."):
 from mdllm.config.plan import Plan
 from mdllm.figures.style import figure
 with figure("seed 0", 3, 2) as (drawn, _):
-    print(mdllm.__file__, drawn.get_figwidth())
+    print(mdllm.__file__, drawn.figure.get_figwidth())
 """
 
 
@@ -57,7 +57,7 @@ def test_the_command_is_there(installed, tmp_path):
     out = run(installed, tmp_path, str(installed / "bin" / "mdllm"), "--help")
     for command in ("report", "schemas", "stale", "estimate", "improbable", "check-foldtoken4"):
         assert command in out
-    assert "finetune-process" not in out
+    assert "train-process" not in out
 
 
 def test_the_help_imports_nothing_that_takes_time(installed, tmp_path):

@@ -104,6 +104,24 @@ def test_a_file_that_changed_after_acquire_is_noticed(tmp_path, trp_cage_files):
         )
 
 
+def test_raw_files_that_have_moved_since_they_were_listed_are_named(tmp_path, trp_cage_files):
+    sources = acquire(
+        FilesSource(type="files", topology=str(trp_cage_files[0]), trajectories=[str(trp_cage_files[1])]), tmp_path
+    )
+    for listed in (sources["trajectories"][0], sources["topology"]):
+        listed["path"] = "gone/file.dcd"
+        with pytest.raises(InputError, match=r"gone/file\.dcd does not exist; .* snakemake --forcerun acquire"):
+            prepare(
+                sources,
+                residues="protein",
+                atoms=None,
+                frame_interval_ps=None,
+                stride=1,
+                observables=STATES,
+                output=tmp_path,
+            )
+
+
 @pytest.mark.slow
 def test_memory_stays_flat(tmp_path, trp_cage_files):
     """Five times the frames may not take more memory, measured in processes of their own."""

@@ -1,1 +1,1 @@
-"""How a stage runs: log, provenance, preemption, the node, and the resources of a run."""
+"""How a stage runs: log, provenance, code, preemption, the node, and the resources of a run."""

@@ -49,15 +49,13 @@ def _combined(files: Iterable[Path]) -> str:
 
 def _closure(modules: Iterable[str]) -> list[Path]:
     """The files of `modules` and of all that they import of their packages, in an order that is always the same."""
-    found: dict[str, Path] = {}
-    new = set(modules)
+    found, new = {}, set(modules)
     packages = {"mdllm", *(module.split(".")[0] for module in new)}
     while new:
-        files = {module: _file(module) for module in new}
-        found |= {module: file for module, file in files.items() if file is not None}
-        named = {name for file in files.values() if file is not None for name in _Code.of(file).modules}
-        new = {name for name in named if name.split(".")[0] in packages} - found.keys()
-        new -= {module for module, file in files.items() if file is None}
+        files = {module: file for module in new if (file := _file(module))}
+        found |= files
+        named = {name for file in files.values() for name in _Code.of(file).modules}
+        new = {name for name in named if name.split(".")[0] in packages and _file(name)} - found.keys()
     return [found[module] for module in sorted(found)]
 
 

@@ -15,8 +15,14 @@ def open_raw(topology: Path, trajectory: Path | None = None) -> mda.Universe:
     """The universe of a raw topology and one trajectory file.
 
     Raises:
-        InputError: a file cannot be read, or the two do not have the same number of atoms.
+        InputError: a file is not there or cannot be read, or the two do not have the same number of atoms.
     """
+    for path in filter(None, (topology, trajectory)):
+        if not Path(path).exists():
+            raise InputError(
+                f"{path} does not exist; if raw files or the cache have moved since they were listed, list them anew: "
+                "snakemake --forcerun acquire"
+            )
     try:
         universe = mda.Universe(str(topology))
     except (ValueError, TypeError, OSError, IndexError, KeyError) as error:
