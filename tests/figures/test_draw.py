@@ -80,7 +80,7 @@ def test_no_text_is_smaller_than_six_points(pictures, name):
         ("fidelity", "backbone RMSD (nm)"),
         ("quality", "bond angle\ndeviation (rad)"),
         ("discovery", "share of frames in the state (95 % interval)"),
-        ("variants", "share of frames in the state (* trained on)"),
+        ("variants", "frames in the state (%)\nnever trained on"),
     ],
 )
 def test_axes_say_what_and_in_which_unit(pictures, name, label):
@@ -93,7 +93,7 @@ def test_every_figure_says_what_it_was_made_with(table_paths, tmp_path, name):
     hot["conditions"]["temperature"] = 1.5
     (tmp_path / "hot.json").write_text(json.dumps(hot))
     for summary, temperature in ((table_paths["summary"], "T 1 "), (tmp_path / "hot.json", "T 1.5 ")):
-        picture = draw_into(tmp_path / summary.stem, *drawing(name, {**table_paths, "summary": summary}))
+        picture = draw_into(tmp_path / f"T {temperature}" / name, *drawing(name, {**table_paths, "summary": summary}))
         (small,) = [text for text in picture.words(name) if text.startswith("preset cpu")]
         assert temperature in small.replace("\n", " ")
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from figures.artists import draw_into, lines, scattered
+from figures.artists import alike, draw_into, lines, scattered
 from mdllm.figures import plane, style
 from mdllm.figures.quality import _NAMES
 from mdllm.figures.tables import Tables
@@ -151,3 +151,17 @@ def test_shares_of_states_are_stacked(pictures, tables):
     assert in_a[middle:].mean() == pytest.approx(0.5, abs=0.02)
     np.testing.assert_allclose(below, in_a)
     assert in_a_or_b.mean() > 0.97
+
+
+def test_variants_are_compared_by_the_states_that_they_were_never_shown(pictures, tables):
+    """Every mark at the place of its share; intervals beside it."""
+    ax, found = pictures.figures["variants"].axes[0], tables.discovery
+    found = found[~found["training_state"]]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["main: B", "again: B"]
+    for source in ("model", "roundtrip", "frequencies"):
+        (row,) = found[found["source"] == source].to_dict("records")
+        (marks,) = lines(ax, color(source))
+        assert marks[:, 0] == pytest.approx([100 * row["share"]] * 2)
+        (spans,) = [bars for bars in ax.collections if alike(bars.get_color()[0], color(source))]
+        expected = [100 * row["share_low"], 100 * row["share_high"]]
+        assert [list(span[:, 0]) for span in spans.get_segments()] == [pytest.approx(expected)] * 2

@@ -14,7 +14,7 @@ _FORMS = {
     "top_p": "top-p {:g}",
     "epsilon_cutoff": "cutoff {:g}",
     "replicas": "{} replicas",
-    "frames": "of {} frames",
+    "frames": "{} frames each",
     "seed": "seed {}",
     "training_states": "trained on {}",
     "training_frames": "{} MD frames",

@@ -13,18 +13,23 @@ from mdllm.figures.tables import SystemTables
 
 _SOURCES = ("roundtrip", "frequencies", "model")
 _BASELINES = {"baseline_frequencies": ("residue-wise frequencies", "|"), "baseline_persistence": ("persistence", "x")}
-_ROW_INCHES, _FRAME_INCHES = 0.26, 0.95
+_TRAINED = " *"
+_ROW_INCHES, _FRAME_INCHES = 0.3, 0.95
 
 
 def draw(system: SystemTables, stem: Path) -> None:
     """Write the figure and its data, in long format: variant, panel, name, source, value, low, high.
 
-    a: share of frames in each state (* trained on), with interval. b: validation loss beside both baselines, nats per
-    code. c: of each judged metric of quality, by how much the model's mean exceeds that of the reconstruction floor, in
-    units of what is tolerated; beyond 1 structures are worse than the floor.
+    a: share of frames in the states that were not trained on, with interval; in all states (* trained on) where there
+    are no others. b: validation loss beside both baselines, nats per code. c: of each judged metric of quality, by how
+    much the model's mean exceeds that of the reconstruction floor, in units of what is tolerated; beyond 1 structures
+    are worse than the floor.
     """
     data = _data(system)
-    rows = data[data["panel"] == "share"].drop_duplicates(["variant", "name"])
+    shares = data[data["panel"] == "share"]
+    unseen = shares[~shares["name"].str.endswith(_TRAINED)]
+    shares = shares if unseen.empty else unseen
+    rows = shares.drop_duplicates(["variant", "name"])
     place = {
         (row.variant, row.name_): number
         for number, row in enumerate(rows.rename(columns={"name": "name_"}).itertuples())
@@ -34,7 +39,7 @@ def draw(system: SystemTables, stem: Path) -> None:
     ratios = [1.5, 1, 1]
     with style.figure(system.conditions, style.DOUBLE_COLUMN, height, 1, 3, width_ratios=ratios) as (fig, axes):
         share, loss, quality = axes[0]
-        _shares(share, data[data["panel"] == "share"], place)
+        _shares(share, shares, place)
         _losses(loss, data[data["panel"] == "loss"], middle)
         _quality(quality, data[data["panel"] == "quality"], middle)
         for ax in (share, loss, quality):
@@ -54,7 +59,7 @@ def _data(system: SystemTables) -> pd.DataFrame:
     parts = []
     for variant, tables in system.variants.items():
         found = tables.discovery
-        names = found["state"] + np.where(found["training_state"], " *", "")
+        names = found["state"] + np.where(found["training_state"], _TRAINED, "")
         bounds = {"value": found["share"], "low": found["share_low"], "high": found["share_high"]}
         parts.append(pd.DataFrame({"panel": "share", "name": names, "source": found["source"], **bounds}))
         training = tables.summary["training"]
@@ -78,12 +83,13 @@ def _shares(ax: Axes, rows: pd.DataFrame, place: Mapping[tuple[str, str], int]) 
     for offset, source in zip((0.22, 0.0, -0.22), _SOURCES, strict=True):
         own, look = rows[rows["source"] == source], style.LOOKS[source]
         at = np.array([place[key] for key in zip(own["variant"], own["name"], strict=True)]) + offset
-        ax.hlines(at, own["low"], own["high"], color=look.color, lw=1.4)
-        ax.plot(
-            own["value"], at, color=look.color, marker=look.marker, ls="", ms=4, mec="white", mew=0.4, clip_on=False
-        )
+        ax.hlines(at, 100 * own["low"], 100 * own["high"], color=look.color, lw=1.4)
+        percent = 100 * own["value"]
+        ax.plot(percent, at, color=look.color, marker=look.marker, ls="", ms=4, mec="white", mew=0.4, clip_on=False)
     ax.set_yticks(list(place.values()), [f"{variant}: {name}" for variant, name in place])
-    ax.set(xlim=(-0.02, 1.02), xlabel="share of frames in the state (* trained on)")
+    trained = any(name.endswith(_TRAINED) for _, name in place)
+    ax.set(xlabel=f"frames in the state (%)\n{'* trained on' if trained else 'never trained on'}")
+    ax.set_xlim(left=0)
 
 
 def _losses(ax: Axes, rows: pd.DataFrame, middle: Mapping[str, float]) -> None:
