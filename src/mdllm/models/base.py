@@ -21,7 +21,6 @@ from mdllm.core.errors import InputError
 from mdllm.core.records import read_json, write_json
 from mdllm.language.forms import Language
 from mdllm.language.vocabulary import Vocabulary
-from mdllm.models.training.objective import Objective
 
 ATTENTION = "sdpa"
 ADAPTER = "adapter_model.safetensors"
@@ -57,7 +56,7 @@ def load_weights(folder: Path) -> PreTrainedModel:
     return AutoModelForCausalLM.from_pretrained(folder).to(chosen_device()).eval()
 
 
-def plain_trainer(settings: ModelSettings, aim: Objective) -> Callable[..., Trainer]:
+def plain_trainer(settings: ModelSettings, aim) -> Callable[..., Trainer]:
     """The Trainer of transformers as it is."""
     return Trainer
 
@@ -72,7 +71,7 @@ class ModelKind:
         keep: (checkpoint of the Trainer, settings, folder) writes the trained model, and its kind, for `load`.
         load: (folder) to the trained model, in evaluation mode.
         origin: (settings) to what `training.json` adds about where the model came from.
-        trainer: (settings, the `Objective`) to the class of its Trainer.
+        trainer: (settings, the `Objective` of `mdllm.models.training.objective`) to the class of its Trainer.
 
     A model whose cache is not one of keys and values has a method ``new_cache(tokens)``; one that is estimated rather
     than trained by gradients has a method ``estimate(codes, stretches)`` (see `mdllm.models.training.train`).
