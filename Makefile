@@ -71,6 +71,7 @@ bench: venv
 	$(BIN)/python benchmarks/rollout.py
 	$(BIN)/python benchmarks/workflow.py
 	$(BIN)/python benchmarks/kinetics.py
+	$(BIN)/python benchmarks/dry_run.py
 
 bench-gpu: venv
 	$(BIN)/python benchmarks/llm.py
