@@ -3,6 +3,7 @@
 It stands above all stages, so that a run of days does not stop at its last one for want of a file.
 """
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from mdllm.config.choices import Requirements
@@ -53,6 +54,7 @@ def _of_data(name: str, system: System, cache: Path) -> Requirements:
     needs: Requirements = {}
     if system.simulation is not None:
         structures.append(system.simulation[1].structure)
+        needs["source.type simulation", ""] = _openmm
     else:
         needs |= source.requirements(cache)
         needs[f"raw files of {name}", ""] = system.raw_files
@@ -62,6 +64,12 @@ def _of_data(name: str, system: System, cache: Path) -> Requirements:
         else:
             needs[f"structure of {name}", structure.path] = lambda path=structure.path: _file(path)
     return needs
+
+
+def _openmm() -> None:
+    for module in ("openmm", "pdbfixer"):
+        if find_spec(module) is None:
+            raise InputError(f"{module} is not installed; pip install 'mdllm[simulation]'")
 
 
 def _file(path: str) -> None:

@@ -55,6 +55,15 @@ def test_every_one_of_several_files_is_asked_for(tmp_path, system):
         assert any(expected in line for line in found), expected
 
 
+def test_a_simulation_asks_for_what_simulates(tmp_path, monkeypatch):
+    system = yaml.safe_load((ROOT / "config" / "systems" / "alanine_psi.yaml").read_text())
+    project = Project(tmp_path / "p", tmp_path / "cache", {}, {"x": system})
+    plan = Plan(project.read("config/config.yaml"), project.folder / "config")
+    assert missing(plan, tmp_path / "cache") == []
+    monkeypatch.setattr("mdllm.preflight.find_spec", lambda name: None)
+    assert any("pip install 'mdllm[simulation]'" in line for line in missing(plan, tmp_path / "cache"))
+
+
 class Offline(Project):
     """A project whose jobs have no network, as on many compute nodes."""
 
