@@ -5,6 +5,9 @@
 rule analyze:
     input:
         unpack(prepared),
+        # Not read. A new variable concerns both, and Snakemake asks no job for reasons of its own if one that it waits for,
+        # as training does for the fidelity, has to run.
+        fidelity=made_by("fidelity", "tokens/fidelity.json"),
         codes=made_by("tokenize", "tokens/codes.npz"),
         model=made_by("train", "model"),
         ensemble=made_by("decode", "ensemble/ensemble.xtc"),
