@@ -100,6 +100,15 @@ def test_several_trainings_are_models_of_their_own(four_state):
     assert "of LSTM 2 trainings; else 5 groups" in (results / "figures" / "mfpt_table.md").read_text()
 
 
+def only_markov(system: dict) -> None:
+    """Keep the one variant, and of all stages what has an effect on it."""
+    stages, windows = system["stages"], ("validation_share", "validation_windows")
+    system["variants"] = {"markov": system["variants"]["markov"]}
+    stages["language"] = {key: stages["language"][key] for key in ("context_frames", "judged_frames")}
+    stages["training"] = {key: value for key, value in stages["training"].items() if key in windows}
+    stages.pop("causal_trace", None)
+
+
 @pytest.fixture(scope="module")
 def alanine(tmp_path_factory, cache):
     """Alanine dipeptide: one simulation, psi in bins and k-centers by RMSD, a Markov model each."""
@@ -109,7 +118,7 @@ def alanine(tmp_path_factory, cache):
         "alanine_rmsd": small_kinetics("alanine_rmsd"),
     }
     for content in systems.values():
-        content["variants"] = {"markov": content["variants"]["markov"]}
+        only_markov(content)
     systems["alanine_rmsd"]["stages"]["tokenizer"]["centers"] = 12
     systems["alanine_rmsd"]["states"] = {"low": {"psi": [-3.2, 1.2]}, "high": {"psi": [1.2, 3.2]}}
     systems["alanine_psi"]["states"] = {"low": {"psi": [-3.2, 1.2]}, "high": {"psi": [1.2, 3.2]}}
@@ -153,7 +162,7 @@ def test_the_users_trajectories_of_a_protein_as_fip35(tmp_path, cache, trp_cage_
     }
     system["states"] = {"folded": {"turn": [0, 0.7]}, "unfolded": {"turn": [0.7, 10]}}
     system["stages"]["tokenizer"]["centers"] = 10
-    system["variants"] = {"markov": system["variants"]["markov"]}
+    only_markov(system)
     project = Project(tmp_path, cache, {}, {"fip35": system})
     project.run()
     results = project.folder / "results" / "fip35"

@@ -59,7 +59,7 @@ def test_from_a_structure_to_labelled_frames(undisturbed):
     np.testing.assert_allclose(frames["time_ps"], 0.05 * np.arange(1, FRAMES + 1), rtol=1e-5)
     assert set(frames["state"]) <= {"A", "B", "none"}
     folder = undisturbed.folder / "results" / "simulated" / "frames"
-    backbone = mda.Universe(str(folder / "backbone.pdb"), str(folder / "backbone.xtc"))
+    backbone = mda.Universe(str(folder / "topology.pdb"), str(folder / "trajectory.xtc"))
     assert (backbone.residues.n_residues, backbone.trajectory.n_frames) == (20, FRAMES)
 
 
@@ -80,5 +80,5 @@ def test_killed_in_production_and_still_the_same(undisturbed, make_project):
     assert not (project.folder / RAW[1]).exists()
     project.run(TARGET)
     assert "continuing after" in (project.folder / "logs" / "simulated" / "simulate_0.log").read_text()
-    for path in [*RAW, "results/simulated/frames/backbone.xtc"]:
+    for path in [*RAW, "results/simulated/frames/trajectory.xtc"]:
         assert sha256(project.folder / path) == sha256(undisturbed.folder / path), path

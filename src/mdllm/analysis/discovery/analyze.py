@@ -21,7 +21,7 @@ class AnalysisInputs:
     """Files of the stages before.
 
     Attributes:
-        topology, trajectory, frames: `frames/backbone.pdb`, `backbone.xtc` and `frames.parquet`.
+        topology, trajectory, frames: `frames/topology.pdb`, `trajectory.xtc` and `frames.parquet`.
         codes: `tokens/codes.npz`, for the raw numbers (`frame`) of the training frames.
         training: `model/training.json`.
         ensemble, roundtrip, frequencies, index: the decoded trajectories and `ensemble/frames.parquet`.
