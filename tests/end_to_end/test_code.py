@@ -8,10 +8,9 @@ import sys
 
 import pytest
 
-from project import copy_of_checkout, kill_when
+from project import DRAW, copy_of_checkout, kill_when
 
 MAIN = "results/trp_cage/main"
-DRAW = {"draw_structures", "draw_training", "draw_variants_structures"}
 
 
 @pytest.fixture

@@ -10,10 +10,9 @@ import pandas as pd
 import pytest
 
 from mdllm.core.records import read_json, read_npz, sha256
-from project import FIGURES_ALONE, ROOT
+from project import DRAW, FIGURES_ALONE, ROOT
 
 VARIANTS = ("main", "from_b")
-DRAW = {"draw_structures", "draw_training", "draw_variants_structures"}
 FIGURES = ("plane", "time_series", "loss", "fidelity", "discovery", "quality")
 
 

@@ -118,7 +118,7 @@ def rules() -> list:
 @pytest.mark.parametrize(("script", "env"), rules())
 def test_an_environment_holds_what_its_scripts_import(script, env):
     provided_by = packages_distributions()
-    modules = imported(script, env == "foldtoken4")
+    modules = imported(script, env == "foldtoken4") - {"mdllm"}
     needed = {normal(name) for module in modules for name in provided_by.get(module, [])}
     assert needed <= with_dependencies(set(pins(env)))
 
