@@ -37,8 +37,8 @@ demo-kinetics: venv
 	$(BIN)/snakemake --profile profiles/local --config only=four_state,alanine_psi
 	$(BIN)/mdllm report results/four_state results/alanine_psi
 
-# Groups of tests (tests/conftest.py) are shared among as many processes as there are cores, in their order.
-PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadgroup --no-loadscope-reorder
+# Files of tests are shared among as many processes as there are cores, in the order that tests/conftest.py gives.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadscope --no-loadscope-reorder
 
 test: venv
 	$(PYTEST)

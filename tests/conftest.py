@@ -1,5 +1,6 @@
 """Data that tests share. What is not there is skipped with the reason; nothing is replaced by a stand-in."""
 
+import functools
 import gzip
 import os
 import shutil
@@ -21,17 +22,33 @@ _SLOW = ("end_to_end", "workflow", "slurm")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one file share a process, and so do all that look at one run; the longest start first."""
+    """The longest start first."""
     for item in items:
-        item.add_marker(pytest.mark.xdist_group("one run" if _is_of_one_run(item) else str(item.path)))
         if item.path.parent.name in _SLOW:
             item.add_marker(pytest.mark.slow)
-    items.sort(key=lambda item: (item.path.parent.name != "end_to_end", not _is_of_one_run(item)))
+    items.sort(key=lambda item: (item.path.parent.name != "end_to_end", not _is_of_one_run(item.path)))
 
 
-def _is_of_one_run(item: pytest.Item) -> bool:
-    """Whether a test looks at the run of `end_to_end/conftest.py`."""
-    return item.path.parent.name == "end_to_end" and "finished" in item.fixturenames
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Tests of one file share a process, and so do all files that look at one run, which is then made once.
+
+    (``--dist loadgroup`` of xdist 3.8 reads no groups under pytest 9.2.)
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByRun(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.split("::")[0]
+            return "one run" if _is_of_one_run(ROOT / path) else path
+
+    return ByRun(config, log)
+
+
+@functools.cache
+def _is_of_one_run(path: Path) -> bool:
+    """Whether a file's tests look at the run of `end_to_end/conftest.py`."""
+    return path.parent.name == "end_to_end" and "finished" in path.read_text()
 
 
 @pytest.fixture(scope="session")
