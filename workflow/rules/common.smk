@@ -131,3 +131,26 @@ def raw_files(wildcards):
         return of_system(wildcards).raw_files()
     except InputError as error:
         raise WorkflowError(str(error)) from None
+
+
+def series(path):
+    """Input function: `path` of the codes of MD, those of the tokenizer or of the discretizer."""
+
+    def place(wildcards):
+        decoded = of_system(wildcards).trained[wildcards.variant].decoded
+        stage, folder = (
+            ("discretize", "discretization") if decoded else ("tokenize", "tokens")
+        )
+        return provided(wildcards.system, wildcards.variant, stage, f"{folder}/{path}")
+
+    return place
+
+
+def generated(wildcards):
+    """Input function: codes of the model, of each training."""
+    decoded = of_system(wildcards).variants[wildcards.variant].decoded
+    if decoded:
+        return made_by_trainings("discretize_rollout", "discretization/generated.npz")(
+            wildcards
+        )
+    return made_by_trainings("rollout", "rollout/codes.npz")(wildcards)

@@ -106,7 +106,7 @@ for group, kinds in groups().items():
             also=[f"{folder}/{name}" for kind in kinds for name in kind.also],
             provenance=f"{folder}/{group}_provenance.json",
         log:
-            f"logs/{{system}}{'/{variant}' if kinds[0].of == 'variant' else ''}/draw_{group}.log",
+            f"logs/{'{system}/{variant}' if kinds[0].of == 'variant' else '{system}'}/draw_{group}.log",
         conda:
             "../../envs/analysis.yaml"
         params:

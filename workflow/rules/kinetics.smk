@@ -3,29 +3,6 @@
 # nanogpt.
 
 
-def series(path):
-    """Input function: `path` of the codes of MD, those of the tokenizer or of the discretizer."""
-
-    def place(wildcards):
-        decoded = of_system(wildcards).trained[wildcards.variant].decoded
-        stage, folder = (
-            ("discretize", "discretization") if decoded else ("tokenize", "tokens")
-        )
-        return provided(wildcards.system, wildcards.variant, stage, f"{folder}/{path}")
-
-    return place
-
-
-def generated(wildcards):
-    """Input function: codes of the model, of each training."""
-    decoded = of_system(wildcards).variants[wildcards.variant].decoded
-    if decoded:
-        return made_by_trainings("discretize_rollout", "discretization/generated.npz")(
-            wildcards
-        )
-    return made_by_trainings("rollout", "rollout/codes.npz")(wildcards)
-
-
 rule exact:
     input:
         tokenizer=made_by("tokenize", "tokens/tokenizer"),
