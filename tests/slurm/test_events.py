@@ -87,7 +87,7 @@ def assert_as_if_nothing_had_happened(project: SlurmProject, undisturbed: dict[s
     assert_resumed(project)
     assert checksums(project) == undisturbed
     completed = [job["rule"] for job in project.jobs() if job["state"] == "COMPLETED"]
-    assert sorted(rule.split("_wildcards")[0] for rule in completed) == ["rule_train", "rule_rollout"]
+    assert sorted(rule.split("_wildcards")[0] for rule in completed) == ["rule_rollout", "rule_train"]
     assert not list((project.folder / "results" / "trp_cage" / "main" / ".work").glob("*"))
 
 
