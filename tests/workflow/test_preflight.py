@@ -75,7 +75,9 @@ def test_after_preflight_no_job_needs_a_network(tmp_path, cache, trp_cage_files)
     if subprocess.run(["unshare", "--net", "true"], capture_output=True).returncode:
         pytest.skip("no right to cut a process off the network here")
     Project(tmp_path / "p", cache, SMALL).run("preflight")
-    Offline(tmp_path / "p", cache, SMALL).run("results/trp_cage/raw/sources.json")
+    offline = Offline(tmp_path / "p", cache, SMALL)
+    offline.run("results/trp_cage/raw/sources.json")
+    assert (offline.folder / "results" / "trp_cage" / "raw" / "sources.json").stat().st_size > 0
 
 
 def test_paper_lists_every_job_and_needs_nothing_fetched(tmp_path):
