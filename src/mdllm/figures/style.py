@@ -17,6 +17,7 @@ import pandas as pd
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.figure import SubFigure
+from matplotlib.transforms import Bbox
 
 _MM = 1 / 25.4
 SINGLE_COLUMN = 89 * _MM
@@ -76,6 +77,8 @@ def save(upper: SubFigure, stem: Path, data: pd.DataFrame) -> None:
     stem.parent.mkdir(parents=True, exist_ok=True)
     fig.get_layout_engine().execute(fig)
     fig.set_layout_engine("none")  # or the layout would be made again, twice for each file
+    for ax in fig.axes:  # the layout's last digits depend on addresses in memory
+        ax.set_position(Bbox(ax.get_position(original=True).get_points().round(6)))
     fig.savefig(stem.with_suffix(".pdf"), metadata={"CreationDate": None, "ModDate": None})
     fig.savefig(stem.with_suffix(".png"))
     data.to_csv(stem.with_suffix(".csv"), index=False)
