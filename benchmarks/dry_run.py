@@ -45,10 +45,10 @@ def main(commit: str = BEFORE, systems: int = SYSTEMS, turns: int = TURNS) -> No
     with tempfile.TemporaryDirectory() as scratch:
         files = {f"s{number:04d}": system for number in range(systems)}
         project = Project(Path(scratch) / "project", Path(scratch) / "cache", {}, files)
-        snakefiles = {"before": checkout(commit, Path(scratch) / "before") / "Snakefile", "now": ROOT / "Snakefile"}
-        seconds, jobs = {name: [] for name in snakefiles}, {}
+        roots = {"before": checkout(commit, Path(scratch) / "before"), "now": ROOT}
+        seconds, jobs = {name: [] for name in roots}, {}
         for _ in range(turns):
-            for name, project.snakefile in snakefiles.items():
+            for name, project.root in roots.items():
                 used, jobs[name] = planned(project)
                 seconds[name].append(round(used, 1))
     best = {name: min(times) for name, times in seconds.items()}

@@ -29,8 +29,6 @@ def figures(folder) -> set[str]:
 def four_state(tmp_path_factory, cache):
     folder = tmp_path_factory.mktemp("kinetics")
     system = small_kinetics("four_state", walkers=40, frames=120, grid=0.25)
-    system["variants"]["mistral"] = {"model": {"name": "mistral", "layers": 1, "hidden_size": 16, "heads": 2}}
-    system["variants"]["mistral"]["model"] |= {"key_value_heads": 2, "intermediate_size": 32}
     system["variants"]["lstm"]["kinetics"] = {"trainings": 2}
     project = Project(folder, cache, {}, {"four_state": system})
     project.run()
@@ -43,7 +41,7 @@ def test_all_models_and_figures_of_the_model_potential(four_state):
     assert figures(results / "nanogpt" / "figures") == {
         f"{name}.{ending}" for name in ("causal_trace", "loss") for ending in ("png", "pdf")
     }
-    for variant in ("nanogpt", "lstm", "markov", "mistral"):
+    for variant in ("nanogpt", "lstm", "markov"):
         summary = json.loads((results / variant / "summary.json").read_text())
         assert summary["kinetics"]["reference"] == "exact"
         assert summary["kinetics"]["share_kept"]["md"] == 1.0

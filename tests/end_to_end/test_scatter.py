@@ -8,13 +8,12 @@ from project import TOKENS, copy_of
 ROLLOUT = "results/trp_cage/main/rollout/codes.npz"
 
 
-def test_one_two_and_four_jobs_make_the_same_bytes(finished, tmp_path):
+def test_one_job_and_three_make_the_same_bytes(finished, tmp_path):
     project = copy_of(finished, tmp_path / "p", *TOKENS, "main/model", rollout={"frames": 6, "batch": 1})
     log = "results/trp_cage/main/training_log.csv"
     shutil.copy2(finished.folder / log, project.folder / log)
     project.run(ROLLOUT)
     alone = sha256(project.folder / ROLLOUT)
-    for parts in ("2", "4"):
-        (project.folder / ROLLOUT).unlink()
-        project.run("--set-scatter", f"rollout={parts}", "--", ROLLOUT)
-        assert sha256(project.folder / ROLLOUT) == alone
+    (project.folder / ROLLOUT).unlink()
+    project.run("--set-scatter", "rollout=3", "--", ROLLOUT)
+    assert sha256(project.folder / ROLLOUT) == alone

@@ -81,9 +81,12 @@ class ModelSettings(Choice):
         trained: by gradients; otherwise estimated from counts, and of `training` only the validation has effect.
         writes_text: whether `language.form: text` can be chosen.
         traceable: whether a causal trace can look into it.
+        trainer: "module:function" of (settings, `mdllm.models.training.objective.Objective`) to the class of its
+            Trainer; None: that of transformers. Not a part of the implementation, which a rollout loads too.
     """
 
     trained: ClassVar[bool] = True
+    trainer: ClassVar[str | None] = None
     writes_text: ClassVar[bool] = False
     traceable: ClassVar[bool] = False
 

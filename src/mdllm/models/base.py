@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, PreTrainedModel, StaticCache, Trainer
+from transformers import AutoModelForCausalLM, PreTrainedModel, StaticCache
 from transformers.utils.logging import disable_progress_bar
 
 from mdllm.config.choices import MODELS, ModelSettings
@@ -56,11 +56,6 @@ def load_weights(folder: Path) -> PreTrainedModel:
     return AutoModelForCausalLM.from_pretrained(folder).to(chosen_device()).eval()
 
 
-def plain_trainer(settings: ModelSettings, aim) -> Callable[..., Trainer]:
-    """The Trainer of transformers as it is."""
-    return Trainer
-
-
 @dataclass(frozen=True, kw_only=True)
 class ModelKind:
     """What a kind of model has to offer.
@@ -71,7 +66,6 @@ class ModelKind:
         keep: (checkpoint of the Trainer, settings, folder) writes the trained model, and its kind, for `load`.
         load: (folder) to the trained model, in evaluation mode.
         origin: (settings) to what `training.json` adds about where the model came from.
-        trainer: (settings, the `Objective` of `mdllm.models.training.objective`) to the class of its Trainer.
 
     A model whose cache is not one of keys and values has a method ``new_cache(tokens)``; one that is estimated rather
     than trained by gradients has a method ``estimate(codes, stretches)`` (see `mdllm.models.training.train`).
@@ -82,7 +76,6 @@ class ModelKind:
     keep: Callable[..., None] = keep_weights
     load: Callable[[Path], PreTrainedModel] = load_weights
     origin: Callable[..., dict[str, str]] = lambda settings: {}
-    trainer: Callable[..., Callable[..., Trainer]] = plain_trainer
 
 
 def model_kind(name: str) -> ModelKind:

@@ -9,17 +9,12 @@ settings.
 Source: Zeng, Zhang & Yao, J. Chem. Theory Comput. 2025, 10.1021/acs.jctc.5c00180.
 """
 
-from collections.abc import Callable
-from functools import partial
-
 from torch import nn
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, Trainer
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 from mdllm.language.vocabulary import Vocabulary
 from mdllm.models.base import ATTENTION, ModelKind
 from mdllm.models.settings import NanoGptSettings
-from mdllm.models.training.objective import CodeObjective
-from mdllm.models.training.scheduled_sampling import ScheduledSamplingTrainer
 
 NanoGpt = GPT2LMHeadModel | LlamaForCausalLM
 
@@ -71,9 +66,4 @@ def layers(model: NanoGpt) -> list[nn.Module]:
     return [body.drop, *body.h] if isinstance(model, GPT2LMHeadModel) else [body.embed_tokens, *body.layers]
 
 
-def trainer(settings: NanoGptSettings, aim: CodeObjective) -> Callable[..., Trainer]:
-    """The Trainer with scheduled sampling."""
-    return partial(ScheduledSamplingTrainer, sampling=settings.scheduled_sampling, ids=aim.ids)
-
-
-KIND = ModelKind(build=build, trainer=trainer)
+KIND = ModelKind(build=build)

@@ -91,6 +91,7 @@ class NanoGptSettings(ModelSettings):
     """GPT with scheduled sampling in two passes (Zeng, Zhang & Yao, J. Chem. Theory Comput. 2025)."""
 
     implementation: ClassVar[str] = "mdllm.models.nanogpt:KIND"
+    trainer: ClassVar[str | None] = "mdllm.models.training.scheduled_sampling:trainer"
     traceable: ClassVar[bool] = True
     name: Literal["nanogpt"]
     decoder: Literal["llama", "gpt2"] = Field(

@@ -44,10 +44,16 @@ class Training:
 
         record = Path(self.model) / "provenance.json"
         inputs = {"codes": Path(self.codes)}
+        chosen = sections(self.settings)
         with stage(
-            "train", output=record, log=Path(self.log), settings=self.settings, inputs=inputs, process=process
+            "train",
+            output=record,
+            log=Path(self.log),
+            settings=self.settings,
+            inputs=inputs,
+            process=process,
+            loads=chosen.model.trainer.split(":")[:1] if chosen.model.trainer else [],
         ) as running:
-            chosen = sections(self.settings)
             report = train(
                 codes_file=Path(self.codes),
                 language=chosen.language,

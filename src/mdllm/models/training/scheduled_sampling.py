@@ -11,11 +11,13 @@ Axes: R windows, r of them in which a token is replaced, T tokens, V token ids.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from transformers import Trainer
 
-from mdllm.models.settings import ScheduledSampling
+from mdllm.models.settings import NanoGptSettings, ScheduledSampling
+from mdllm.models.training.objective import CodeObjective
 
 
 def share_of_md(update: int, tokens: int, settings: ScheduledSampling) -> torch.Tensor:
@@ -73,3 +75,8 @@ class ScheduledSamplingTrainer(Trainer):
     @torch.no_grad()
     def _draw(self, network: torch.nn.Module, tokens: torch.Tensor) -> torch.Tensor:
         return drawn_tokens(network(input_ids=tokens).logits, self.ids)
+
+
+def trainer(settings: NanoGptSettings, aim: CodeObjective) -> Callable[..., Trainer]:
+    """The Trainer of nano-GPT."""
+    return partial(ScheduledSamplingTrainer, sampling=settings.scheduled_sampling, ids=aim.ids)

@@ -6,6 +6,7 @@ launch`` every process trains its share of each update, and the first one writes
 
 import logging
 import math
+import pkgutil
 import time
 from pathlib import Path
 
@@ -208,7 +209,8 @@ def _trainer(
     aim: Objective,
     preemption: Preemption,
 ) -> Trainer:
-    trainer = model_kind(model.name).trainer(model, aim)(
+    trainer_class = pkgutil.resolve_name(model.trainer)(model, aim) if model.trainer else Trainer
+    trainer = trainer_class(
         model=network,
         args=arguments,
         train_dataset=training_windows,
