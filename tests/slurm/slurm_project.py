@@ -85,7 +85,7 @@ def run_demo(folder, cache, cluster) -> SlurmProject:
     """The demo with both variants through SLURM; GPUs are given to the GPU stages and to no others."""
     project = SlurmProject(folder, cache, SMALL, cluster)
     project.run()
-    assert len(project.jobs()) == 7
+    assert len(project.jobs()) == 8  # one of them compares the variants
     for job in project.jobs():
         assert job["state"] == "COMPLETED"
         on_gpu = job["rule"].startswith(GPU_STAGES)

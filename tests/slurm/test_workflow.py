@@ -21,7 +21,7 @@ HEAD_MEMORY_MB = 1000
 def test_the_demo(cluster, tmp_path, cache, trp_cage_files):
     project = run_demo(tmp_path / "p", cache, cluster)
     assert "Nothing to be done" in project.run()
-    assert len(list((project.folder / "logs" / "slurm").rglob("*.log"))) == 8  # one of them compares the variants
+    assert len(list((project.folder / "logs" / "slurm").rglob("*.log"))) == 8
 
 
 @pytest.mark.ci

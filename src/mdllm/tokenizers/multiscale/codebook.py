@@ -10,15 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from mdllm.tokenizers.multiscale.peptide import ideal_residue, sample_steps, torsion_features
-from mdllm.tokenizers.multiscale.poses import (
-    nearest_rotations,
-    rotation_vectors,
-    rotations_from_vectors,
-    torsion_direction,
-)
+from mdllm.tokenizers.rigid.poses import rotation_vectors, rotations_from_vectors, torsion_direction
+from mdllm.tokenizers.rigid.quantization import features, k_means, poses_of_features
 
 _CHAIN_SAMPLES = 20_000
-_KMEANS_ROUNDS = 20
 # The copy of the residuals is stretched by exp(U(0, _TAIL_STRETCH)). Those beyond _LARGEST_NM are shrunk to it: larger
 # motions are the chain's, and codes spent on them would do damage wherever a model draws them by mistake.
 _TAIL_STRETCH = 1.0
@@ -46,25 +41,10 @@ class Codebook:
         return torsion_features(psi, phi)
 
 
-def features(rotation: np.ndarray, origin: np.ndarray, rotation_length: float) -> np.ndarray:
-    """Vectors (..., 12) of poses (..., 3, 3), (..., 3), whose distance is that of the poses, in nm.
-
-    Two rotations apart by a small angle t are ``rotation_length * t`` apart: the Frobenius norm of their difference
-    is sqrt(8) sin(t / 2) ~ sqrt(2) t.
-    """
-    turned = rotation.reshape(*rotation.shape[:-2], 9) * (rotation_length / np.sqrt(2.0))
-    return np.concatenate([origin, turned], axis=-1)
-
-
 def motion_size(rotation: np.ndarray, origin: np.ndarray, rotation_length: float) -> np.ndarray:
     """Distance (...,) of poses from no motion at all, in nm."""
     still = features(np.eye(3), np.zeros(3), rotation_length)
     return np.linalg.norm(features(rotation, origin, rotation_length) - still, axis=-1)
-
-
-def _poses_of_features(points: np.ndarray, rotation_length: float):
-    """Rotations (M, 3, 3) and origins (M, 3) nearest to vectors (M, 12)."""
-    return nearest_rotations(points[:, 3:].reshape(-1, 3, 3) * (np.sqrt(2.0) / rotation_length)), points[:, :3]
 
 
 def spatial_codes(rotation, origin, count: int, rotation_length: float, rng: np.random.Generator):
@@ -76,37 +56,11 @@ def spatial_codes(rotation, origin, count: int, rotation_length: float, rng: np.
         scale = np.minimum(stretch, longest)[:, None]
         points.append(features(rotations_from_vectors(vector * scale), origin * scale, rotation_length))
     points = np.concatenate(points)
-    return _poses_of_features(k_means(points, count, rng), rotation_length)
+    return poses_of_features(k_means(points, count, rng), rotation_length)
 
 
 def chain_codes(count: int, rotation_length: float, rng: np.random.Generator):
     """Rotations (count, 3, 3) and origins (count, 3) of the steps from a residue to the next, of any protein."""
     rotation, origin, torsions = sample_steps(_CHAIN_SAMPLES, rng)
     points = np.concatenate([features(rotation, origin, rotation_length), torsions], axis=1)
-    return _poses_of_features(k_means(points, count, rng)[:, :12], rotation_length)
-
-
-def k_means(points: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Centres (count, D) of points (M, D), seeded by k-means++ (Arthur and Vassilvitskii, SODA 2007)."""
-    centres = np.empty((count, points.shape[1]))
-    centres[0] = points[rng.integers(len(points))]
-    distance = ((points - centres[0]) ** 2).sum(-1)
-    for k in range(1, count):
-        cumulative = np.cumsum(distance)
-        chosen = np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right")
-        centres[k] = points[min(chosen, len(points) - 1)]
-        distance = np.minimum(distance, ((points - centres[k]) ** 2).sum(-1))
-    for _ in range(_KMEANS_ROUNDS):
-        nearest = _nearest_centre(points, centres)
-        size = np.bincount(nearest, minlength=count)
-        for dimension in range(points.shape[1]):
-            total = np.bincount(nearest, weights=points[:, dimension], minlength=count)
-            centres[:, dimension] = np.where(size > 0, total / np.maximum(size, 1), centres[:, dimension])
-    return centres
-
-
-def _nearest_centre(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """Index (M,) of the centre (K, D) nearest to each point (M, D)."""
-    half_norm = 0.5 * (centres**2).sum(-1)
-    blocks = np.array_split(points, len(points) // 4096 + 1)
-    return np.concatenate([(half_norm - block @ centres.T).argmin(1) for block in blocks])
+    return poses_of_features(k_means(points, count, rng)[:, :12], rotation_length)

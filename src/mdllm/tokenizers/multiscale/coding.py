@@ -8,16 +8,11 @@ Axes: F frames, L residues, K codes. A pose is a pair of a rotation (3, 3, F) an
 
 import numpy as np
 
-from mdllm.tokenizers.multiscale.codebook import Codebook, features, motion_size
+from mdllm.tokenizers.multiscale.codebook import Codebook, motion_size
 from mdllm.tokenizers.multiscale.peptide import torsion_features
-from mdllm.tokenizers.multiscale.poses import (
-    compose,
-    multiply,
-    relative,
-    rotate,
-    torsion_direction,
-)
 from mdllm.tokenizers.multiscale.scaffold import Rebuild, Scaffold
+from mdllm.tokenizers.rigid.poses import compose, multiply, relative, rotate, torsion_direction
+from mdllm.tokenizers.rigid.quantization import features, search_table, squared_distances
 
 # An anchor whose nearest spatial code is farther than this is left to the chain.
 _ANCHOR_ERROR_NM = 0.10
@@ -37,9 +32,9 @@ class Coder:
         self._anchors = frozenset(scaffold.anchors.tolist())
         spatial = codebook.spatial
         points = features(codebook.rotation, codebook.origin, rotation_length)
-        self._spatial_table = _search_table(points[:spatial])
+        self._spatial_table = search_table(points[:spatial])
         steps = np.concatenate([points, codebook.torsions()], axis=1)
-        self._chain_table = _search_table(steps[spatial:])
+        self._chain_table = search_table(steps[spatial:])
         size = motion_size(codebook.rotation, codebook.origin, rotation_length)
         self._stillest = int(size[:spatial].argmin())
         self._trust = 1.0 / (1.0 + (size / _TRUST_NM) ** 2)
@@ -80,7 +75,7 @@ class Coder:
             true = rotation[residue], origin[residue]
             guess = rebuild.guess(residue)
             motions[0][residue], motions[1][residue] = relative(guess, true)
-            cost = _distances(self._points(guess, true), self._spatial_table)
+            cost = squared_distances(self._points(guess, true), self._spatial_table)
             waits = (cost.min(1) > _ANCHOR_ERROR_NM**2) & (residue > 0)
             # Any chain code holds the place of the one that is chosen below.
             codes[:, residue] = np.where(waits, self.codebook.spatial, cost.argmin(1))
@@ -102,7 +97,7 @@ class Coder:
 
     def _choose(self, rebuild: Rebuild, residue: int, guess, target, torsions) -> np.ndarray:
         """Codes (F,) of a residue: the nearest spatial or the nearest chain code, whichever is nearer."""
-        cost = _distances(self._points(guess, target), self._spatial_table)
+        cost = squared_distances(self._points(guess, target), self._spatial_table)
         best = cost.argmin(1)
         if residue == 0:
             return best
@@ -114,7 +109,7 @@ class Coder:
     def _nearest_chain(self, rebuild: Rebuild, residue: int, target, torsions):
         """Nearest chain codes (F,) and their squared distances (F,)."""
         points = np.concatenate([self._points(rebuild.pose(residue - 1), target), torsions], axis=1)
-        cost = _distances(points, self._chain_table)
+        cost = squared_distances(points, self._chain_table)
         return self.codebook.spatial + cost.argmin(1), cost.min(1)
 
     def _target(self, rebuild: Rebuild, true, steps, residue: int):
@@ -187,13 +182,3 @@ def open_loop_motions(scaffold: Scaffold, rotation: np.ndarray, origin: np.ndarr
         motions[0][residue], motions[1][residue] = relative(rebuild.guess(residue), true)
         rebuild.place(residue, *true, np.ones(rotation.shape[-1]))
     return motions
-
-
-def _search_table(points: np.ndarray) -> np.ndarray:
-    """Table (D + 1, K) that turns the search for the nearest of points (K, D) into one matrix product."""
-    return np.concatenate([-2.0 * points, (points**2).sum(-1, keepdims=True)], axis=1).T
-
-
-def _distances(points: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """Squared distances (F, K) of points (F, D) to those of a search table."""
-    return points @ table[:-1] + (table[-1] + (points**2).sum(-1, keepdims=True))

@@ -7,7 +7,7 @@ omega and phi of i alone, so a codebook of steps needs no structure to learn fro
 import numpy as np
 
 from mdllm.core.geometry import place_atom
-from mdllm.tokenizers.multiscale.poses import frames_of
+from mdllm.tokenizers.rigid.poses import frames_of
 
 # Engh and Huber (2001), International Tables for Crystallography F, 18.3, in nm and radian.
 _N_CA, _CA_C, _C_N = 0.1459, 0.1525, 0.1336

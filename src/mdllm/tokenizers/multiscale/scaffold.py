@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mdllm.core.geometry import CA, C, N, kabsch
-from mdllm.tokenizers.multiscale.poses import best_rotation, multiply, nearest_rotations, poses_of, rotate
+from mdllm.tokenizers.rigid.poses import best_rotation, local_atoms, multiply, nearest_rotations, poses_of, rotate
+from mdllm.tokenizers.rigid.reference import align, mean_backbone
+from mdllm.tokenizers.rigid.restoration import peptide_lengths
 
 # One residue in so many is an anchor.
 _RESIDUES_PER_ANCHOR = 5
@@ -20,10 +21,6 @@ _NEAR_NM = 0.15
 _LABORATORY_NM = 5.0
 # Lever by which a neighbour's orientation counts beside its position: N and C sit 0.15 nm from CA.
 _LEVER_NM = 0.1
-_MEAN_ROUNDS = 5
-
-# The pairs of atoms, one of residue i and one of i+1, whose four distances fix a peptide unit.
-PEPTIDE_PAIRS = ((C, N), (CA, N), (C, CA), (CA, CA))
 
 
 @dataclass(frozen=True)
@@ -43,30 +40,17 @@ class Scaffold:
         return np.einsum("lij,laj->lai", self.rotation, self.local) + self.origin[:, None]
 
 
-def align(backbone: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Backbones (F, L, 3, 3) laid on a reference (L, 3, 3), in float64."""
-    points = backbone.astype(np.float64).reshape(len(backbone), -1, 3)
-    rotation, translation = kabsch(points, reference.reshape(-1, 3))
-    return (points @ rotation + translation[:, None]).reshape(backbone.shape)
-
-
 def build_scaffold(backbone: np.ndarray, neighbours: int) -> Scaffold:
     """The scaffold of training frames (F, L, 3, 3)."""
-    mean = backbone[0].astype(np.float64)
-    for _ in range(_MEAN_ROUNDS):
-        mean = align(backbone, mean).mean(0)
-    aligned = align(backbone, mean)
+    aligned = align(backbone, mean_backbone(backbone))
     rotation, origin = poses_of(aligned)
     mean_origin = origin.mean(-1)
-    from_origin = np.transpose(aligned, (1, 2, 3, 0)) - origin[:, None]
     anchors = _farthest_points(mean_origin, max(4, len(mean_origin) // _RESIDUES_PER_ANCHOR))
-    distances = [aligned[:, 1:, after] - aligned[:, :-1, before] for before, after in PEPTIDE_PAIRS]
-    lengths = np.linalg.norm(distances, axis=-1)
     return Scaffold(
         rotation=nearest_rotations(rotation.mean(-1)),
         origin=mean_origin,
-        local=np.einsum("ljif,lajf->lai", rotation, from_origin) / len(backbone),
-        peptide=np.stack([lengths.mean(1).T, lengths.std(1).T], axis=-1),
+        local=local_atoms(aligned),
+        peptide=peptide_lengths(aligned),
         anchors=anchors,
         neighbours=_neighbours(mean_origin, anchors, neighbours),
     )

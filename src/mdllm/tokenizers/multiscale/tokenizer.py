@@ -19,9 +19,11 @@ from mdllm.tokenizers.base import Tokenizer
 from mdllm.tokenizers.input_checks import check_backbone, check_codes
 from mdllm.tokenizers.multiscale.codebook import Codebook, chain_codes, spatial_codes
 from mdllm.tokenizers.multiscale.coding import Coder, open_loop_motions
-from mdllm.tokenizers.multiscale.poses import compose, poses_of, relative, rotation_vectors, rotations_from_vectors
-from mdllm.tokenizers.multiscale.restoration import restore_peptides
-from mdllm.tokenizers.multiscale.scaffold import Scaffold, align, build_scaffold
+from mdllm.tokenizers.multiscale.scaffold import Scaffold, build_scaffold
+from mdllm.tokenizers.rigid.poses import compose, poses_of, relative, rotations_from_vectors
+from mdllm.tokenizers.rigid.quantization import spread_per_code
+from mdllm.tokenizers.rigid.reference import align
+from mdllm.tokenizers.rigid.restoration import restore_peptides
 
 # Frames that are encoded or decoded together; results do not depend on it.
 _CHUNK = 256
@@ -29,8 +31,6 @@ _CHUNK = 256
 _FIT_ROUNDS = 3
 # The codebook is learned from so many residues, of frames evenly spread over the training frames.
 _FIT_RESIDUALS = 20_000
-# Codes with fewer training members than this take the spread of all.
-_FEWEST_MEMBERS = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +86,7 @@ class Multiscale(Tokenizer):
             codes, rebuild, motions = coder.encode(rotation, origin)
             by_guess = codes < spatial
         errors = relative((rebuild.rotation, rebuild.origin), (rotation, origin))
-        return cls(coder, _spread_per_code(codes, *errors, settings.codebook_size))
+        return cls(coder, spread_per_code(codes, *errors, settings.codebook_size))
 
     def encode(self, backbone: np.ndarray) -> np.ndarray:
         """Codes (F, L), int32 in [0, K), of backbones (F, L, 3, 3) in nm.
@@ -120,7 +120,7 @@ class Multiscale(Tokenizer):
             pose = rebuild.rotation, rebuild.origin
             if rng is not None:
                 pose = compose(pose, self._draw(codes[chunk], rng))
-            atoms = restore_peptides(*pose, rebuild.trust, scaffold)
+            atoms = restore_peptides(*pose, rebuild.trust, scaffold.local, scaffold.peptide)
             backbone[chunk] = np.transpose(atoms, (3, 0, 1, 2))
         return backbone
 
@@ -164,13 +164,3 @@ class Multiscale(Tokenizer):
         codebook = Codebook(arrays["code_rotation"], arrays["code_origin_nm"], values["spatial_codes"])
         coder = Coder(scaffold, codebook, values["rotation_length_nm"], values["chain_weight"])
         return cls(coder, arrays["code_spread"])
-
-
-def _spread_per_code(codes: np.ndarray, rotation: np.ndarray, origin: np.ndarray, count: int) -> np.ndarray:
-    """Root mean squares (count, 6) of errors (L, 3, 3, F), (L, 3, F) over the members of each code of codes (F, L)."""
-    vectors = rotation_vectors(np.transpose(rotation, (3, 0, 1, 2)))
-    squares = np.concatenate([np.transpose(origin, (2, 0, 1)), vectors], axis=-1).reshape(-1, 6) ** 2
-    members = np.bincount(codes.reshape(-1), minlength=count)
-    totals = [np.bincount(codes.reshape(-1), weights=column, minlength=count) for column in squares.T]
-    own = np.stack(totals, axis=-1) / np.maximum(members, 1)[:, None]
-    return np.sqrt(np.where(members[:, None] >= _FEWEST_MEMBERS, own, squares.mean(0)))

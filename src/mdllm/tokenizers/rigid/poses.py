@@ -1,4 +1,4 @@
-"""Rigid residue frames, and the few operations on them that the multiscale tokenizer needs.
+"""Rigid residue frames, and the few operations on them that tokenizers need.
 
 A *pose* of a residue is the rigid frame of its N, CA, C atoms: origin at CA, x axis towards C, y axis in the plane of
 the three on the side of N. Frames come last, so that each operation runs over a contiguous block: rotations are
@@ -147,3 +147,10 @@ def nearest_rotations(matrices: np.ndarray) -> np.ndarray:
     u, _, vt = np.linalg.svd(matrices)
     u[..., :, -1] *= np.sign(np.linalg.det(u @ vt))[..., None]
     return u @ vt
+
+
+def local_atoms(backbone: np.ndarray) -> np.ndarray:
+    """Mean N, CA, C (L, 3, 3) of backbones (F, L, 3, 3), each in its residue's own frame, nm."""
+    rotation, origin = poses_of(backbone)
+    from_origin = np.transpose(backbone, (1, 2, 3, 0)) - origin[:, None]
+    return np.einsum("ljif,lajf->lai", rotation, from_origin) / len(backbone)

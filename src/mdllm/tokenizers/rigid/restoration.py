@@ -9,9 +9,10 @@ residues stay rigid, so bonds, angles and chirality inside them are exact.
 import numpy as np
 
 from mdllm.core.geometry import CA, C, N
-from mdllm.tokenizers.multiscale.poses import atoms_of, best_rotation, dot, rotate
-from mdllm.tokenizers.multiscale.scaffold import PEPTIDE_PAIRS, Scaffold
+from mdllm.tokenizers.rigid.poses import atoms_of, best_rotation, dot, rotate
 
+# The pairs of atoms, one of residue i and one of i+1, whose four distances fix a peptide unit.
+PEPTIDE_PAIRS = ((C, N), (CA, N), (C, CA), (CA, CA))
 _ROUNDS = 5
 # Share of a distance's error that each of its two atoms takes per round, were their residues equally trusted.
 _STEP = 0.3
@@ -23,19 +24,23 @@ _MOBILITY = 4.0
 _BLOCK = 16
 
 
-def restore_peptides(rotation: np.ndarray, origin: np.ndarray, trust: np.ndarray, scaffold: Scaffold):
-    """Atoms (L, 3, 3, F) of poses (L, 3, 3, F), (L, 3, F) with trust (L, F), after restoration."""
+def restore_peptides(rotation, origin, trust, local: np.ndarray, peptide: np.ndarray) -> np.ndarray:
+    """Atoms (L, 3, 3, F) of poses (L, 3, 3, F), (L, 3, F) with trust (L, F), after restoration.
+
+    Args:
+        local: N, CA, C (L, 3, 3) of each residue in its own frame, nm.
+        peptide: what `peptide_lengths` gives of the training frames; the width is infinite where there is no bond.
+    """
     frames = origin.shape[-1]
     atoms = np.empty((len(origin), 3, 3, frames))
     for start in range(0, frames, _BLOCK):
         block = slice(start, start + _BLOCK)
-        atoms[..., block] = _restore(rotation[..., block], origin[..., block], trust[..., block], scaffold)
+        atoms[..., block] = _restore(rotation[..., block], origin[..., block], trust[..., block], local, peptide)
     return atoms
 
 
-def _restore(rotation, origin, trust, scaffold: Scaffold) -> np.ndarray:
+def _restore(rotation, origin, trust, local, peptide) -> np.ndarray:
     """The same for one block of frames."""
-    local = scaffold.local
     centre = local.mean(1)
     inner = local - centre[:, None]
     mobility = 1.0 / (trust + 1.0 / _MOBILITY)
@@ -44,7 +49,7 @@ def _restore(rotation, origin, trust, scaffold: Scaffold) -> np.ndarray:
     for _ in range(_ROUNDS):
         shift = np.zeros_like(atoms)
         for pair, (before, after) in enumerate(PEPTIDE_PAIRS):
-            mean, width = scaffold.peptide[:, pair].T[..., None]
+            mean, width = peptide[:, pair].T[..., None]
             bond = atoms[1:, after] - atoms[:-1, before]
             length = np.sqrt(dot(bond, bond))
             target = np.clip(length, mean - _TOLERANCE * width, mean + _TOLERANCE * width)
@@ -58,3 +63,10 @@ def _restore(rotation, origin, trust, scaffold: Scaffold) -> np.ndarray:
         turned = best_rotation(correlation)
         atoms = atoms_of(turned, middle - rotate(turned, centre[..., None]), local)
     return atoms
+
+
+def peptide_lengths(backbone: np.ndarray) -> np.ndarray:
+    """Mean and standard deviation (L-1, 4, 2) of PEPTIDE_PAIRS' distances in backbones (F, L, 3, 3), nm."""
+    steps = [backbone[:, 1:, after] - backbone[:, :-1, before] for before, after in PEPTIDE_PAIRS]
+    lengths = np.linalg.norm(steps, axis=-1)
+    return np.stack([lengths.mean(1).T, lengths.std(1).T], axis=-1)
