@@ -14,8 +14,8 @@ from mdllm.core.errors import InputError
 from mdllm.core.geometry import backbone_torsions, rmsd
 from mdllm.tokenizers.base import load_tokenizer
 from mdllm.tokenizers.multiscale.peptide import ideal_residue, ideal_steps
-from mdllm.tokenizers.rigid.poses import best_rotation, torsion_direction
 from mdllm.tokenizers.multiscale.tokenizer import Multiscale
+from mdllm.tokenizers.rigid.poses import best_rotation, torsion_direction
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 import tokenizer as benchmark

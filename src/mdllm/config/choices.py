@@ -219,6 +219,7 @@ TOKENIZERS = Registry(
     "name",
     {
         "multiscale": "mdllm.tokenizers.multiscale.settings:MultiscaleSettings",
+        "chain": "mdllm.tokenizers.chain.settings:ChainSettings",
         "torsion_grid": "mdllm.tokenizers.torsion_grid:TorsionGridSettings",
         "foldtoken4": "mdllm.tokenizers.foldtoken4.settings:FoldToken4Settings",
     },

@@ -8,6 +8,8 @@ import numpy as np
 
 N, CA, C, O = range(4)
 BACKBONE_ATOMS = ("N", "CA", "C", "O")
+# The longest C-N distance that is taken for a bond, of 0.133 nm; residues that are not neighbours keep 0.3 nm apart.
+PEPTIDE_BOND_NM = 0.25
 
 # Engh and Huber, International Tables for Crystallography F (2001), 18.3: C=O 0.1229 nm, CA-C-O 120.5 degree.
 _CO_LENGTH_NM = 0.1229

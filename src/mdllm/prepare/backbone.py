@@ -13,13 +13,12 @@ from MDAnalysis.lib.distances import minimize_vectors
 from MDAnalysis.lib.mdamath import triclinic_vectors
 
 from mdllm.core.errors import InputError
-from mdllm.core.geometry import CA, C, N, with_oxygen
+from mdllm.core.geometry import CA, PEPTIDE_BOND_NM, C, N, with_oxygen
 from mdllm.core.trajectories import ANGSTROM_PER_NM, backbone_universe
 
 _OXYGEN_NAMES = ("O", "OT1", "O1", "OC1", "OXT", "OT2")
 # N-CA 0.146 nm and CA-C 0.153 nm; a thermal or coarsely minimized bond stays well inside this range.
 _BOND_RANGE_NM = (0.11, 0.20)
-_PEPTIDE_BOND_NM = 0.25
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,7 @@ class BackboneAtoms:
 
     def chain_breaks(self, backbone: np.ndarray) -> list[str]:
         """Places where the C-N distance in one frame (L, 4, 3) is no peptide bond: missing residues or a new chain."""
-        gap = np.linalg.norm(backbone[1:, N] - backbone[:-1, C], axis=-1) > _PEPTIDE_BOND_NM
+        gap = np.linalg.norm(backbone[1:, N] - backbone[:-1, C], axis=-1) > PEPTIDE_BOND_NM
         return [f"{self.residues[i].resname} {self.residues[i].resid}" for i in np.flatnonzero(gap)]
 
 

@@ -20,12 +20,12 @@ from pdbfixer.pdbfixer import proteinResidues
 
 from mdllm.config.settings.simulation import StartStructure
 from mdllm.core.errors import InputError
+from mdllm.core.geometry import PEPTIDE_BOND_NM
 from mdllm.simulation.platform import Device, derive_seed
 
 logger = logging.getLogger(__name__)
 _CAPS = ("ACE", "NME")
 _KEPT_IN_MUTATION = ("N", "CA", "C", "O", "OXT", "CB")
-_PEPTIDE_BOND_NM = 0.25  # longest C-N distance that is still taken for a bond
 _THREE_LETTERS = {one: three.upper() for one, three in protein_letters_1to3.items()}
 
 
@@ -129,7 +129,7 @@ def _bonded(residue, following, positions: np.ndarray) -> bool:
     nitrogen = [atom.index for atom in following.atoms() if atom.name == "N"]
     if not carbon or not nitrogen:
         return True
-    return bool(np.linalg.norm(positions[carbon[0]] - positions[nitrogen[0]]) < _PEPTIDE_BOND_NM)
+    return bool(np.linalg.norm(positions[carbon[0]] - positions[nitrogen[0]]) < PEPTIDE_BOND_NM)
 
 
 def _mutate(fixer: PDBFixer, mutations: list[str], path: Path) -> None:

@@ -7,10 +7,7 @@ neighbours. Chains are known to it by number only. Axis: L residues.
 import numpy as np
 
 from mdllm.core.errors import InputError
-from mdllm.core.geometry import C, N
-
-# A peptide bond has 0.133 nm; residues that are not neighbours in the chain keep their C and N 0.3 nm apart.
-_PEPTIDE_BOND_NM = 0.25
+from mdllm.core.geometry import PEPTIDE_BOND_NM, C, N
 
 
 def chain_numbers(backbone: np.ndarray, lengths: list[int] | None, names: list[str] | None = None) -> np.ndarray:
@@ -30,7 +27,7 @@ def chain_numbers(backbone: np.ndarray, lengths: list[int] | None, names: list[s
         raise InputError(f"tokenizer.chains: {lengths} adds up to {sum(lengths)} residues, the frames have {residues}")
     numbers = np.repeat(np.arange(1, len(lengths) + 1), lengths)
     distance = np.linalg.norm(backbone[1:, N] - backbone[:-1, C], axis=-1)
-    gaps = np.flatnonzero((distance > _PEPTIDE_BOND_NM) & (numbers[1:] == numbers[:-1]))
+    gaps = np.flatnonzero((distance > PEPTIDE_BOND_NM) & (numbers[1:] == numbers[:-1]))
     if len(gaps):
         names = names or [f"residue {i} of the selection" for i in range(1, residues + 1)]
         listed = [f"{names[i]} and {names[i + 1]} ({distance[i]:.2f} nm)" for i in gaps[:10]]

@@ -45,7 +45,7 @@ def k_means(points: np.ndarray, count: int, rng: np.random.Generator) -> np.ndar
         centres[k] = points[min(chosen, len(points) - 1)]
         distance = np.minimum(distance, ((points - centres[k]) ** 2).sum(-1))
     for _ in range(_KMEANS_ROUNDS):
-        nearest = _nearest_centre(points, centres)
+        nearest = nearest_centre(points, centres)
         size = np.bincount(nearest, minlength=count)
         for dimension in range(points.shape[1]):
             total = np.bincount(nearest, weights=points[:, dimension], minlength=count)
@@ -53,7 +53,7 @@ def k_means(points: np.ndarray, count: int, rng: np.random.Generator) -> np.ndar
     return centres
 
 
-def _nearest_centre(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
+def nearest_centre(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """Index (M,) of the centre (K, D) nearest to each point (M, D)."""
     half_norm = 0.5 * (centres**2).sum(-1)
     blocks = np.array_split(points, len(points) // 4096 + 1)
