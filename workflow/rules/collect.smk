@@ -1,0 +1,69 @@
+# Needs: the files of config/collections/{collection}.yaml, in the cache, on this machine, or fetched; and, of the
+# collections that it leaves out, proteins.parquet.
+# Makes: results/collections/{collection}/, backbones of many proteins in shards, with sequences, clusters and splits.
+
+from mdllm.config.collections import (
+    collection_names,
+    raw_files as files_of_collection,
+    read_collection,
+    system_sequences,
+)
+
+
+def of_collection(wildcards):
+    """The settings of a collection."""
+    return in_words(read_collection, Path("config"), wildcards.collection)
+
+
+def files_read(wildcards):
+    """Input function: the user's own files of a collection."""
+    return in_words(files_of_collection, Path("config"), wildcards.collection)
+
+
+def collections_left_out(wildcards):
+    """Input function: the proteins of the collections that training must not see."""
+    return [
+        f"results/collections/{name}/proteins.parquet"
+        for name in of_collection(wildcards).leave_out.collections
+    ]
+
+
+def systems_left_out(wildcards):
+    """Params function: the sequences of the systems that training must not see."""
+    if of_collection(wildcards).leave_out.systems:
+        return in_words(system_sequences, Path("config"))
+    return {}
+
+
+rule collect:
+    input:
+        files=files_read,
+        left_out=collections_left_out,
+    output:
+        proteins="results/collections/{collection}/proteins.parquet",
+        segments="results/collections/{collection}/segments.parquet",
+        shards=directory("results/collections/{collection}/shards"),
+        left_out="results/collections/{collection}/left_out.csv",
+        provenance="results/collections/{collection}/provenance.json",
+    log:
+        "logs/collections/{collection}/collect.log",
+    benchmark:
+        "results/benchmarks/collections/{collection}/collect.tsv"
+    wildcard_constraints:
+        collection="[A-Za-z0-9_]+",
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        settings=lambda wildcards: of_collection(wildcards).model_dump(mode="json"),
+        systems=systems_left_out,
+    script:
+        "../scripts/collect.py"
+
+
+for name in collection_names(Path("config")):
+
+    rule:
+        name:
+            f"collect_{name}"
+        input:
+            f"results/collections/{name}/proteins.parquet",
