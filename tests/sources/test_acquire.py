@@ -171,7 +171,7 @@ def test_package_is_taken_from_the_cache_and_checked(tmp_path):
     }
     assert fetch_package(PackageSource.model_validate(content), tmp_path)[1] == [folder / "frames.dcd"]
     content["trajectories"][0]["sha256"] = "0" * 64
-    with pytest.raises(InputError, match=r"frames\.dcd: SHA-256 is .* but the system file says 0000.*delete the file"):
+    with pytest.raises(InputError, match=r"frames\.dcd: SHA-256 is .* but the config file says 0000.*delete the file"):
         fetch_package(PackageSource.model_validate(content), tmp_path)
 
 

@@ -14,6 +14,8 @@ from typing import IO
 from mdllm.core.errors import InputError
 from mdllm.core.records import replacing
 
+_BLOCK = 2**20
+
 
 @cache
 def matches(pattern: str) -> Callable[[str], bool]:
@@ -56,6 +58,7 @@ def unpack(archive: Path, wanted: list[str]) -> dict[str, list[str]]:
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
+        shutil.rmtree(folder, ignore_errors=True)
         raise InputError(f"{archive} is damaged ({error}); delete it to fetch it again") from error
     for pattern, names in found.items():
         if not names:
@@ -75,6 +78,8 @@ def _opened(archive: Path) -> Iterator[Iterator[tuple[str, int, Callable[[], IO[
         with tarfile.open(archive) as packed:
             files = (entry for entry in packed if entry.isfile())
             yield ((entry.name, entry.size, lambda entry=entry: packed.extractfile(entry)) for entry in files)
+            while packed.fileobj.read(_BLOCK):  # to the end, where the checksum of a compressed file is
+                pass
     else:
         raise InputError(f"{archive} is neither a zip nor a tar archive; delete it to fetch it again")
 

@@ -12,6 +12,7 @@ from mdllm.sources.checksums import checked
 
 logger = logging.getLogger(__name__)
 _TIMEOUT_S = 60
+_CHUNK = 2**16
 
 
 def cached_path(url: str, cache: Path) -> Path:
@@ -57,8 +58,13 @@ def _fetch(url: str, path: Path) -> None:
         ask = {"Range": f"bytes={there}-", "If-Range": version.read_text()} if there else {}
         logger.info("fetching %s%s", url, f", from byte {there} on" if there else "")
         try:
-            fetch = HTTPDownloader(progressbar=True, timeout=_TIMEOUT_S, hooks={"response": note_version}, headers=ask)
-            fetch(url, file, None)
+            HTTPDownloader(
+                progressbar=True,
+                chunk_size=_CHUNK,
+                timeout=_TIMEOUT_S,
+                hooks={"response": note_version},
+                headers=ask,
+            )(url, file, None)
         except (requests.RequestException, OSError) as error:
             status = getattr(getattr(error, "response", None), "status_code", None)
             if status == 404:

@@ -93,7 +93,7 @@ def fetch_mdcath(source: MdcathSource, cache: Path) -> tuple[Path, list[Path]]:
         for temperature_k, replica in file.runs(source):
             path = folder / f"{temperature_k}K_{replica}.xtc"
             trajectories.append(path)
-            if path.is_file():
+            if path.is_file() and path.stat().st_mtime >= file.path.stat().st_mtime:
                 continue
             with replacing(path) as temporary, TrajectoryWriter(temporary) as writer:
                 done = 0
