@@ -52,7 +52,9 @@ class Collector:
 
 
 @pytest.fixture
-def collector(tmp_path) -> Collector:
+def collector(tmp_path, monkeypatch) -> Collector:
+    """Sequences are aligned here, whatever is installed: mmseqs2 takes seconds to start."""
+    monkeypatch.setattr("mdllm.collections.similarity.shutil.which", lambda name: None)
     return Collector(tmp_path)
 
 

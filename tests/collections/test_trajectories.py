@@ -3,8 +3,8 @@
 import hashlib
 import logging
 import re
-import warnings
 import tarfile
+import warnings
 import zipfile
 
 import MDAnalysis as mda
