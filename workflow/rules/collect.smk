@@ -2,38 +2,6 @@
 # collections that it leaves out, proteins.parquet.
 # Makes: results/collections/{collection}/, backbones of many proteins in shards, with sequences, clusters and splits.
 
-from mdllm.config.collections import (
-    collection_names,
-    raw_files as files_of_collection,
-    read_collection,
-    system_sequences,
-)
-
-
-def of_collection(wildcards):
-    """The settings of a collection."""
-    return in_words(read_collection, Path("config"), wildcards.collection)
-
-
-def files_read(wildcards):
-    """Input function: the user's own files of a collection."""
-    return in_words(files_of_collection, Path("config"), wildcards.collection)
-
-
-def collections_left_out(wildcards):
-    """Input function: the proteins of the collections that training must not see."""
-    return [
-        f"results/collections/{name}/proteins.parquet"
-        for name in of_collection(wildcards).leave_out.collections
-    ]
-
-
-def systems_left_out(wildcards):
-    """Params function: the sequences of the systems that training must not see."""
-    if of_collection(wildcards).leave_out.systems:
-        return in_words(system_sequences, Path("config"))
-    return {}
-
 
 rule collect:
     input:

@@ -155,3 +155,28 @@ def generated(wildcards):
             wildcards
         )
     return made_by_trainings("rollout", "rollout/codes.npz")(wildcards)
+
+
+def of_collection(wildcards):
+    """The settings of a collection."""
+    return in_words(read_collection, Path("config"), wildcards.collection)
+
+
+def files_read(wildcards):
+    """Input function: the user's own files of a collection."""
+    return in_words(raw_files_of_collection, Path("config"), wildcards.collection)
+
+
+def collections_left_out(wildcards):
+    """Input function: the proteins of the collections that training must not see."""
+    return [
+        f"results/collections/{name}/proteins.parquet"
+        for name in of_collection(wildcards).leave_out.collections
+    ]
+
+
+def systems_left_out(wildcards):
+    """Params function: the sequences of the systems that training must not see."""
+    if of_collection(wildcards).leave_out.systems:
+        return in_words(system_sequences, Path("config"))
+    return {}
