@@ -115,6 +115,20 @@ def test_domains_of_mdcath(collector, models, tmp_path, caplog):
     assert collector.run({**source, "temperatures_k": [450], "prefix": "hot_"}).names() == [f"hot_{DOMAIN}"]
 
 
+def test_pieces_of_a_domain_are_one_protein(collector, models, tmp_path):
+    first, frames = models
+    lines = first.read_text().splitlines(keepends=True)
+    cut = [line[:21] + "B" + line[22:] if line.startswith("ATOM") and int(line[22:26]) > 12 else line for line in lines]
+    pieces = [line for line in cut if not (line.startswith("ATOM") and int(line[22:26]) in (11, 12))]
+    (tmp_path / "pieces.pdb").write_text("".join(pieces))
+    kept = [i for i, line in enumerate(line for line in cut if line.startswith("ATOM")) if line in set(pieces)]
+    path = tmp_path / "h5" / f"mdcath_dataset_{DOMAIN}.h5"
+    write_mdcath(path, DOMAIN, tmp_path / "pieces.pdb", {(320, 0): frames[:, kept]})
+    found = collector.run({"type": "mdcath", "domains": [DOMAIN], "folder": str(path.parent)})
+    assert found.proteins.loc[DOMAIN, "sequence"] == "NLYIQWLKDGSSGRPPPS"
+    assert list(np.flatnonzero(~found.segment(f"{DOMAIN}/0").bonded)) == [9]
+
+
 def test_an_archive_of_trajectories(collector, own, web, tmp_path):
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
         for path in sorted(collector.structures.iterdir()):

@@ -4,6 +4,7 @@ import hashlib
 import io
 import tarfile
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import MDAnalysis as mda
@@ -59,6 +60,14 @@ def test_a_server_that_sends_all_of_it_again_is_believed(tmp_path, web, changed)
     web.put("x.bin", expected)
     assert download(url, tmp_path).read_bytes() == expected
     assert web.asked[1] == "bytes=65536-"
+
+
+def test_jobs_that_want_the_same_file_take_turns(tmp_path, web):
+    url = web.put("x.bin", CONTENT)
+    with ThreadPoolExecutor(4) as jobs:
+        paths = list(jobs.map(lambda _: download(url, tmp_path, SHA), range(4)))
+    assert {path.read_bytes() for path in paths} == {CONTENT}
+    assert web.asked == [None]
 
 
 def test_without_a_checksum_that_of_the_first_use_counts(tmp_path, web):

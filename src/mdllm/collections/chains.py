@@ -1,6 +1,8 @@
 """Which residues of a structure are its chains: resolved amino acids, without caps, ligands, ions and water."""
 
 import logging
+from functools import reduce
+from operator import add
 
 import MDAnalysis as mda
 import numpy as np
@@ -79,6 +81,16 @@ def only_chain(chains: dict[str, BackboneAtoms], place: str) -> BackboneAtoms:
             f"residues; choose one by `selection` (such as chainID {first}), or write `chains: separate`"
         )
     return next(iter(chains.values()))
+
+
+def all_chains(chains: dict[str, BackboneAtoms]) -> BackboneAtoms:
+    """The chains of a file as one, in its order: pieces of a domain, which are not bound to each other."""
+    parts = list(chains.values())
+    return BackboneAtoms(
+        reduce(add, (part.residues for part in parts)),
+        np.concatenate([part.main for part in parts]),
+        np.concatenate([part.oxygen for part in parts]),
+    )
 
 
 def _chain(residue) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from MDAnalysis.lib.mdamath import triclinic_box
 from tqdm import tqdm
 
-from mdllm.collections.chains import find_chains, only_chain
+from mdllm.collections.chains import all_chains, find_chains, only_chain
 from mdllm.collections.proteins import Chunk, Run
 from mdllm.core.errors import InputError
 from mdllm.core.sequences import UNKNOWN, sequence
@@ -80,13 +80,13 @@ def trajectory_run(
 
 
 def mdcath_runs(path: Path, domain: str, wanted: MdcathRuns) -> list[Run]:
-    """The runs of a domain of mdCATH, up to a damaged frame each.
+    """The runs of a domain of mdCATH, which may be several pieces of a chain, up to a damaged frame each.
 
     Raises:
         InputError: a run is not there, or the file is damaged.
     """
     with DomainFile(path, domain) as file:
-        atoms = only_chain(find_chains(file.universe(), None, str(path)), str(path))
+        atoms = all_chains(find_chains(file.universe(), None, str(path)))
         letters, runs = _sequence(atoms, str(path)), file.runs(wanted)
 
     def chunks(temperature_k: int, replica: int) -> Iterator[Chunk]:

@@ -3,8 +3,11 @@
 A file lies at `downloads/HOST/PATH` of the cache, as in its address. What lies there, also by hand, is used as it is.
 """
 
+import fcntl
 import logging
+import os
 from pathlib import Path
+from typing import IO
 from urllib.parse import unquote, urlsplit
 
 from mdllm.core.errors import InputError
@@ -45,7 +48,10 @@ def _fetch(url: str, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial, version = (path.with_name(f"{path.name}.{ending}") for ending in ("part", "etag"))
     with open(partial, "ab") as file:
-        there = file.tell() if version.is_file() else 0
+        _wait_for_others(file)
+        if path.is_file():  # another job has fetched it
+            return
+        there = file.seek(0, os.SEEK_END) if version.is_file() else 0
         file.truncate(there)
 
         def note_version(answer, **_) -> None:
@@ -55,7 +61,8 @@ def _fetch(url: str, path: Path) -> None:
                 if answer.headers.get("ETag", "W/").startswith('"'):
                     version.write_text(answer.headers["ETag"])
 
-        ask = {"Range": f"bytes={there}-", "If-Range": version.read_text()} if there else {}
+        ask = {"Accept-Encoding": "identity"}  # parts are parts of the file, not of what a server makes of it
+        ask |= {"Range": f"bytes={there}-", "If-Range": version.read_text()} if there else {}
         logger.info("fetching %s%s", url, f", from byte {there} on" if there else "")
         try:
             HTTPDownloader(
@@ -68,15 +75,24 @@ def _fetch(url: str, path: Path) -> None:
         except (requests.RequestException, OSError) as error:
             status = getattr(getattr(error, "response", None), "status_code", None)
             if status == 404:
-                partial.unlink()
+                partial.unlink(missing_ok=True)
                 raise InputError(f"{url}: the server has no such file; correct the config file") from error
             kept = f" {file.tell()} bytes are kept, and the next run goes on from there." if version.is_file() else ""
             raise InputError(
                 f"{url} could not be fetched ({_reason(error)}).{kept} Without a network, fetch it on another machine "
                 f"and put it at {path}"
             ) from error
-    partial.rename(path)
-    version.unlink(missing_ok=True)
+        file.flush()
+        partial.rename(path)  # as long as the lock is held: who waits for it must find the file
+        version.unlink(missing_ok=True)
+
+
+def _wait_for_others(file: IO[bytes]) -> None:
+    """Hold a file until it is closed: jobs that want the same download take turns."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+    except OSError as error:
+        logger.warning("%s cannot be locked (%s); let no other job fetch it at the same time", file.name, error)
 
 
 def _reason(error: Exception) -> str:
