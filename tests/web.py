@@ -14,7 +14,7 @@ class Web:
     """Serves `folder` at `address`.
 
     Attributes:
-        asked: the Range of every request, or None.
+        asked: the Range of every request, or None; answered: the status of every answer.
         cut_after: bytes of a body after which the connection breaks; None: never.
         ranges: whether parts are sent; otherwise the whole file, whatever was asked for.
     """
@@ -22,6 +22,7 @@ class Web:
     def __init__(self, folder: Path):
         self.folder, self.address = folder, ""
         self.asked: list[str | None] = []
+        self.answered: list[int] = []
         self.cut_after: int | None = None
         self.ranges = True
 
@@ -50,7 +51,8 @@ def serving(folder: Path) -> Iterator[Web]:
             first = 0
             if web.ranges and self.headers["Range"] and self.headers["If-Range"] == version:
                 first = int(self.headers["Range"].removeprefix("bytes=").removesuffix("-"))
-            self.send_response(206 if first else 200)
+            web.answered.append(206 if first else 200)
+            self.send_response(web.answered[-1])
             self.send_header("ETag", version)
             self.send_header("Content-Length", str(len(content) - first))
             self.end_headers()

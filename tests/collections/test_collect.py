@@ -100,6 +100,12 @@ def test_conformers_keep_the_residues_that_all_have(collector, t4l, caplog):
     assert "t4l: 151 residues are common to its 2 structures; left out: 4 of t4l_a.pdb, 9 of t4l_b.pdb" in caplog.text
 
 
+def test_residues_are_bound_if_they_are_in_every_frame(collector, trp_cage):
+    broken = [moved([line], z=5)[0] if residue(line) > 12 else line for line in trp_cage]
+    collector.put("x.pdb", ["MODEL        1\n", *trp_cage, "ENDMDL\n", "MODEL        2\n", *broken, "ENDMDL\n"])
+    assert list(np.flatnonzero(~collector.run().segment("x/0").bonded)) == [11]
+
+
 def test_a_mutation_keeps_its_residue(collector, t4l, caplog):
     collector.put("t4l_a.pdb", t4l)
     collector.put("t4l_b.pdb", renamed(t4l, 99, "LEU"))
@@ -219,6 +225,7 @@ def test_shards_are_safetensors_and_end_between_proteins(collector, t4l, trp_cag
     found = collector.run(shard_mb=1.5 * size)
     assert list(found.segments["shard"]) == [0, 0, 0, 0, 1, 1, 1, 1]
     tensors = load_file(found.folder / "shards" / "00001.safetensors")
+    assert int.from_bytes((found.folder / "shards" / "00001.safetensors").read_bytes()[:8], "little") % 8 == 0
     assert sorted(tensors) == ["c/0", "c/1", "d/0", "d/1"]
     np.testing.assert_array_equal(tensors["d/1"], found.segment("d/1").backbone)
     assert isinstance(found.segment("d/1").backbone, np.memmap)

@@ -97,7 +97,8 @@ def test_domains_of_mdcath(collector, models, tmp_path, caplog):
     first, frames = models
     long = np.concatenate([frames] * 4)
     long[130:] = 0
-    wrapped = np.mod(frames + 30, 60)  # cut by the box, atom by atom
+    wrapped = np.mod(frames, 60)  # cut by the box, atom by atom
+    assert (np.ptp(wrapped, axis=1) > 50).any()
     runs = {(320, 0): frames, (320, 1): wrapped, (450, 0): long}
     write_mdcath(tmp_path / "h5" / f"mdcath_dataset_{DOMAIN}.h5", DOMAIN, first, runs)
     source = {"type": "mdcath", "domains": [DOMAIN], "folder": str(tmp_path / "h5")}
@@ -113,6 +114,15 @@ def test_domains_of_mdcath(collector, models, tmp_path, caplog):
     np.testing.assert_allclose(found.segment(f"{DOMAIN}/0").backbone, expected, atol=1e-5)
     assert rmsd(found.segment(f"{DOMAIN}/1").backbone, expected).max() < 1e-4
     assert collector.run({**source, "temperatures_k": [450], "prefix": "hot_"}).names() == [f"hot_{DOMAIN}"]
+
+
+def test_a_damaged_frame_of_mdcath_has_its_number(collector, models, tmp_path):
+    first, frames = models
+    frames = np.concatenate([frames] * 4)
+    frames[120] *= 0.5
+    path = write_mdcath(tmp_path / f"mdcath_dataset_{DOMAIN}.h5", DOMAIN, first, {(348, 3): frames})
+    with pytest.raises(InputError, match=rf"{path}, 348 K, replica 3, frame 120 is damaged: N-CA of ASN 1 is 0\.07"):
+        collector.run({"type": "mdcath", "domains": [DOMAIN], "folder": str(tmp_path)})
 
 
 def test_pieces_of_a_domain_are_one_protein(collector, models, tmp_path):

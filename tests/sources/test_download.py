@@ -46,6 +46,7 @@ def test_an_interrupted_download_goes_on(tmp_path, web):
     web.cut_after = None
     assert download(url, tmp_path, SHA).read_bytes() == CONTENT
     assert web.asked == [None, "bytes=65536-"]
+    assert web.answered == [200, 206]
 
 
 @pytest.mark.parametrize("changed", [True, False])

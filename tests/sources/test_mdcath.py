@@ -59,14 +59,15 @@ def test_runs_that_are_not_there(tmp_path, domain):
 @pytest.mark.parametrize("damage", [0.0, 2e7, np.nan])
 def test_a_damaged_tail_is_cut_and_reported(tmp_path, domain, models, damage, caplog):
     first, frames = models
-    frames = np.concatenate([frames] * 4)  # more than one chunk
-    frames[120:] = damage
+    frames = np.concatenate([frames] * 6)  # three chunks
+    frames[120:140] = damage  # what follows is not believed either
     path = write_mdcath(tmp_path / "x.h5", DOMAIN, first, {(320, 0): frames})
     with caplog.at_level(logging.WARNING), DomainFile(path, DOMAIN) as file:
         read = np.concatenate([positions for positions, _ in file.chunks(320, 0)])
     np.testing.assert_array_equal(read, frames[:120])
     assert "320 K, replica 0: frame 120 is damaged" in caplog.text
-    assert "32 of 152 frames are left out" in caplog.text
+    assert "108 of 228 frames are left out" in caplog.text
+    assert len(caplog.records) == 1
 
 
 def test_one_atom_far_away_is_damage_and_one_at_the_origin_is_none(tmp_path, models):
