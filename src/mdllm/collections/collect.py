@@ -81,8 +81,7 @@ def collect(
     )
     nearest = _compare(table, settings, _held_out(systems, evaluations), work_folder)
     table.to_parquet(output / "proteins.parquet", index=False)
-    segments = [segment for row in taken.values() for segment in row["segments"]]
-    pq.write_table(pa.Table.from_pylist(segments, _SEGMENTS), output / "segments.parquet")
+    _write_segments(output / "segments.parquet", taken)
     left = pd.DataFrame(nearest, columns=["protein", "nearest", "identity"])
     left.to_csv(output / "left_out.csv", index=False, float_format="%.3f")
     (output / "shards").mkdir(parents=True, exist_ok=True)
@@ -91,7 +90,7 @@ def collect(
     counts = table["split"].value_counts()
     return {
         "proteins": len(table),
-        "segments": len(segments),
+        "segments": int(table["conformers"].sum()),
         "frames": int(table["frames"].sum()),
         "clusters": int(table["cluster"].nunique()),
         **{name: int(counts.get(name, 0)) for name in (TRAIN, VALIDATION, LEFT_OUT)},
@@ -121,7 +120,19 @@ def _write_shards(
             writer.skip(protein, sequence)
         if (number + 1) % 100 == 0:
             logger.info("%d of %d proteins are read", number + 1, len(todo))
-    return writer.rows, writer.close()
+    shards = writer.close()
+    return writer.rows, shards
+
+
+def _write_segments(path: Path, rows: Mapping[str, dict]) -> None:
+    """The table of segments, a protein at a time: `bonded` is as long as the protein."""
+    with pq.ParquetWriter(path, _SEGMENTS) as writer:
+        for row in rows.values():
+            bonded = np.ones((len(row["segments"]), len(row["sequence"]) - 1), bool)
+            for one, segment in zip(bonded, row["segments"], strict=True):
+                one[segment["breaks"]] = False
+            table = [{**segment, "bonded": one} for segment, one in zip(row["segments"], bonded, strict=True)]
+            writer.write_table(pa.Table.from_pylist(table, _SEGMENTS))
 
 
 def _held_out(systems: Mapping[str, list[str] | None], evaluations: Mapping[str, Path]) -> dict[str, str]:

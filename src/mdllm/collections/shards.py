@@ -80,7 +80,7 @@ class ShardWriter:
                         "replica": run.replica,
                         "source": protein.source,
                         "label": run.label,
-                        "bonded": bonded.tolist(),
+                        "breaks": np.flatnonzero(~bonded).tolist(),
                     }
                 )
         self._new[protein.name] = {"sequence": sequence, "segments": segments}
