@@ -1,10 +1,15 @@
 """Files of config/collections: what is accepted, and what an error says."""
 
+import re
+
 import pytest
 import yaml
+from pydantic import TypeAdapter
 
 from mdllm.config.choices import COLLECTION_SOURCES, implementations
 from mdllm.config.collections import collection_names, raw_files, read_collection
+from mdllm.config.settings.collection import CollectionSettings
+from mdllm.config.settings.system import Source
 from mdllm.core.errors import InputError
 from project import ROOT
 
@@ -35,6 +40,23 @@ def test_the_collections_of_this_repository_are_valid():
     assert small.identity == 0.3
     assert {source.sha256 for source in (small.sources[1], benchmarks.sources[0])} == {small.sources[1].sha256}
     assert raw_files(ROOT / "config", "small") == []
+
+
+def yaml_of(page: str) -> list[str]:
+    """The YAML blocks of a page of docs."""
+    return re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)
+
+
+def test_the_examples_of_the_docs_are_valid():
+    collection, sources = yaml_of("collections.md")
+    settings = CollectionSettings.model_validate(yaml.safe_load(collection))
+    assert settings.sources[0].members == "**/*.pdb"
+    sources = sources.replace("64 hexadecimal digits", 64 * "a")
+    kinds = [
+        TypeAdapter(Source).validate_python(yaml.safe_load(f"source:{text}")["source"]).type
+        for text in sources.split("source:")[1:]
+    ]
+    assert kinds == ["mdcath", "atlas", "url"]
 
 
 def test_every_kind_of_source_can_be_loaded():

@@ -67,6 +67,19 @@ def unpack(archive: Path, wanted: list[str]) -> dict[str, list[str]]:
     return found
 
 
+def unpack_system(archive: Path, topology: str, trajectories: list[str]) -> tuple[Path, list[Path]]:
+    """The topology and the trajectories among the members of an archive.
+
+    Raises:
+        InputError: nothing matches one of the patterns, or several files that of the topology.
+    """
+    members = unpack(archive, [topology, *trajectories])
+    if len(members[topology]) > 1:
+        raise InputError(f"{archive}: several members match the topology {topology}: {', '.join(members[topology])}")
+    folder = unpacked_folder(archive)
+    return folder / members[topology][0], [folder / name for pattern in trajectories for name in members[pattern]]
+
+
 @contextmanager
 def _opened(archive: Path) -> Iterator[Iterator[tuple[str, int, Callable[[], IO[bytes]]]]]:
     """(name, bytes, how to open it) of every file in an archive, in its order."""

@@ -10,8 +10,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from mdllm.config.choices import Requirements, SourceSettings
+from mdllm.sources.archives import unpack_system
 from mdllm.sources.download import download
-from mdllm.sources.url import unpack_system
 
 ATLAS = "https://www.dsimb.inserm.fr/ATLAS/database/ATLAS"
 AtlasId = Annotated[str, Field(pattern=r"^[0-9][A-Za-z0-9]{3}_[A-Za-z0-9]$", description="like 16pk_A")]

@@ -9,12 +9,13 @@ import zipfile
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mdllm.config.choices import Requirements, SourceSettings
 from mdllm.config.section import Section
 from mdllm.core.errors import InputError
 from mdllm.core.records import replacing, sha256
+from mdllm.sources.archives import unpack_system
 from mdllm.sources.checksums import checked
 
 logger = logging.getLogger(__name__)
@@ -40,14 +41,28 @@ class PackagedFile(Section):
 
 
 class PackageSource(SourceSettings):
-    """Files inside a wheel of the Python package index, fetched by version and checked by SHA-256."""
+    """Files inside a wheel of the Python package index, fetched by version and checked by SHA-256.
+
+    The checksum is that of the wheel, or one for each file: the first lets patterns choose the files, the second keeps
+    these alone.
+    """
 
     implementation: ClassVar[str] = "mdllm.sources.package:fetch_package"
     type: Literal["package"]
     package: PackageName
     version: PackageVersion
-    topology: PackagedFile
-    trajectories: list[PackagedFile] = Field(min_length=1)
+    sha256: Sha256 | None = Field(None, description="of the wheel; null: `topology` and `trajectories` have their own")
+    topology: PackagedFile | str = Field(description="with a checksum; of a checked wheel, a path or a glob pattern")
+    trajectories: list[PackagedFile | str] = Field(min_length=1, description="likewise, in order of time")
+
+    @model_validator(mode="after")
+    def _one_checksum(self):
+        for file in (self.topology, *self.trajectories):
+            if isinstance(file, str) and self.sha256 is None:
+                raise ValueError(f"{file} has no checksum; give `sha256` of the wheel, or write {{path, sha256}}")
+            if not isinstance(file, str) and self.sha256 is not None:
+                raise ValueError(f"the sha256 of {file.path} has no effect beside the wheel's; write the path alone")
+        return self
 
     def requirements(self, cache: Path) -> Requirements:
         return {(f"{self.package} {self.version}", self.model_dump_json()): lambda: fetch_package(self, cache)}
@@ -59,6 +74,9 @@ def fetch_package(source: PackageSource, cache: Path) -> tuple[Path, list[Path]]
     Raises:
         InputError: the wheel cannot be fetched, lacks a file, or a file's checksum is wrong.
     """
+    if source.sha256 is not None:
+        wheel = fetch_wheel(source.package, source.version, cache, source.sha256)
+        return unpack_system(wheel, source.topology, source.trajectories)
     folder = Path(cache) / "packages" / f"{source.package}-{source.version}"
     wanted = [source.topology, *source.trajectories]
     if any(_cached(file, folder) is None for file in wanted):

@@ -6,8 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from mdllm.config.choices import Requirements, SourceSettings
-from mdllm.core.errors import InputError
-from mdllm.sources.archives import unpack, unpacked_folder
+from mdllm.sources.archives import unpack_system
 from mdllm.sources.download import download
 from mdllm.sources.package import Sha256
 
@@ -35,16 +34,3 @@ def fetch_url(source: UrlSource, cache: Path) -> tuple[Path, list[Path]]:
         InputError: no network and nothing cached, a wrong checksum, or members that are not there.
     """
     return unpack_system(download(source.url, cache, source.sha256), source.topology, source.trajectories)
-
-
-def unpack_system(archive: Path, topology: str, trajectories: list[str]) -> tuple[Path, list[Path]]:
-    """The topology and the trajectories among the members of an archive.
-
-    Raises:
-        InputError: nothing matches one of the patterns, or several files that of the topology.
-    """
-    members = unpack(archive, [topology, *trajectories])
-    if len(members[topology]) > 1:
-        raise InputError(f"{archive}: several members match the topology {topology}: {', '.join(members[topology])}")
-    folder = unpacked_folder(archive)
-    return folder / members[topology][0], [folder / name for pattern in trajectories for name in members[pattern]]
