@@ -5,8 +5,8 @@ alignment (BLOSUM62, a gap of n residues costs 10 + n) over the length of the sh
 its score is above chance: fewer than one in a thousand pairs of unrelated sequences of these lengths scores as high
 (E of the pair, of Karlin & Altschul, PNAS 87, 2264, 1990). Without that, every 20 residues would be 30 % identical to
 one protein in twelve. mmseqs2 looks only at pairs that share similar words of 5 residues, and may choose another of
-several alignments that score alike: of the 1,493 pairs among the 557 proteins of config/collections/small.yaml, five are
-others. It needs a sixth of the time.
+several alignments that score alike: of the 1,493 pairs among the 557 proteins of config/collections/small.yaml, five
+are others. It needs a sixth of the time.
 """
 
 import logging
