@@ -100,6 +100,25 @@ def test_conformers_keep_the_residues_that_all_have(collector, t4l, caplog):
     assert "t4l: 151 residues are common to its 2 structures; left out: 4 of t4l_a.pdb, 9 of t4l_b.pdb" in caplog.text
 
 
+@pytest.mark.parametrize("missing", [(37, 38), (36, 37)])
+def test_a_residue_stays_on_its_side_of_a_gap(collector, t4l, missing):
+    """S36 P37 S38: without two of them, the third fits on either side of the gap by its letter."""
+    assert T4L[35:38] == "SPS"
+    collector.put("t4l_a.pdb", [line for line in t4l if residue(line) not in missing])
+    collector.put("t4l_b.pdb", [f"{line[:22]}{residue(line) + 100:4d}{line[26:]}" for line in t4l])
+    first, second = collector.run().conformers("t4l")
+    np.testing.assert_array_equal(first.backbone, second.backbone)
+
+
+def test_numbers_that_skip_where_the_chain_goes_on_say_nothing(collector, t4l):
+    skipping = [f"{line[:22]}{residue(line) + 7 * (residue(line) > 90):4d}{line[26:]}" for line in t4l]
+    collector.put("t4l_a.pdb", skipping)
+    collector.put("t4l_b.pdb", [line for line in t4l if residue(line) > 4])
+    first, second = collector.run().conformers("t4l")
+    assert first.backbone.shape == (1, 160, 4, 3)
+    np.testing.assert_array_equal(first.backbone, second.backbone)
+
+
 def test_residues_are_bound_if_they_are_in_every_frame(collector, trp_cage):
     broken = [moved([line], z=5)[0] if residue(line) > 12 else line for line in trp_cage]
     collector.put("x.pdb", ["MODEL        1\n", *trp_cage, "ENDMDL\n", "MODEL        2\n", *broken, "ENDMDL\n"])

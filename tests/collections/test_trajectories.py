@@ -13,9 +13,12 @@ import pytest
 from MDAnalysis.lib.formats.libmdaxdr import XTCFile
 
 from mdcath import NTL9, first_model, read_positions, write_mdcath
+from mdllm.collections.members import of_url
+from mdllm.collections.proteins import common_residues
 from mdllm.config.collections import read_collection
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import rmsd
+from mdllm.sources.download import cached_path
 from mdllm.sources.package import fetch_wheel
 from project import ROOT
 
@@ -148,6 +151,8 @@ def test_an_archive_of_trajectories(collector, own, web, tmp_path):
     found = collector.run({"type": "url", "url": url, **source})
     assert list(found.segments["label"]) == ["set/trp_300K_1.xtc", "set/trp_350K_2.xtc", "set/trp_350K_2.xtc"]
     assert list(found.segments["source"].unique()) == [f"url {url}"]
+    checksum = hashlib.sha256((tmp_path / "x.zip").read_bytes()).hexdigest()
+    assert collector.counts["fetched_sha256"] == {f"url {url}": checksum}
 
 
 def test_chains_of_atlas(collector, own, web, tmp_path, monkeypatch):
@@ -160,6 +165,8 @@ def test_chains_of_atlas(collector, own, web, tmp_path, monkeypatch):
     found = collector.run({"type": "atlas", "ids": ["1l2y_A"], "replicas": [1, 3]})
     assert list(found.segments["replica"]) == ["1", "3"]
     assert set(found.segments["temperature_k"]) == {300.0}
+    checksum = hashlib.sha256((tmp_path / "x.zip").read_bytes()).hexdigest()
+    assert collector.counts["fetched_sha256"] == {"atlas 1l2y_A": checksum}
     assert found.segment("1l2y_A/1").backbone.shape == (38, 20, 4, 3)
 
 
@@ -189,6 +196,28 @@ def test_some_pairs_of_unbound_and_bound(collector, shared):
     assert set(found.proteins["conformers"]) == {2}
     apart = {name: _apart(*found.conformers(name)) for name in found.names()}
     assert np.median(list(apart.values())) == pytest.approx(0.08, abs=0.03)
+
+
+@pytest.mark.slow
+def test_all_pairs_from_an_archive_that_was_put_by_hand(shared, tmp_path):
+    """The archive of config/collections/small.yaml, made of the same files, where its message says."""
+    source = read_collection(ROOT / "config", "small").sources[0]
+    place = cached_path(source.url, tmp_path)
+    place.parent.mkdir(parents=True)
+    with tarfile.open(shared / "pairs" / "unbound_bound.tar.gz") as given, tarfile.open(place, "w:gz") as archive:
+        for entry in filter(tarfile.TarInfo.isfile, given):
+            content = given.extractfile(entry)
+            entry.name = f"BM5-clean/structures-matched/{entry.name.rsplit('/', 1)[1]}"
+            archive.addfile(entry, content)
+    apart = []
+    for protein in of_url(source, tmp_path):
+        runs = protein.open()
+        _, kept = common_residues(protein.name, runs)
+        ca = [next(run.chunks())[1][:, rows, 1] for run, rows in zip(runs, kept, strict=True)]
+        apart.append(float(rmsd(ca[0], ca[1][0])[0]))
+    assert len(apart) == 460
+    assert np.median(apart) == pytest.approx(0.107, abs=0.0005)
+    assert sum(value > 0.3 for value in apart) == 48
 
 
 def _apart(first, second) -> float:

@@ -6,7 +6,7 @@ import pytest
 from mdllm.config.collections import system_sequences
 from mdllm.config.plan import Plan
 from mdllm.core.errors import InputError
-from mdllm.core.sequences import letter, sequence
+from mdllm.core.sequences import aligned_pairs, letter, sequence
 from mdllm.prepare.run import check_sequence
 from project import ROOT
 
@@ -34,6 +34,12 @@ def test_every_molecule_is_listed_and_no_potential():
 def test_modified_residues_and_protonation_states_have_the_letter_of_their_parent():
     assert [letter(name) for name in ("MSE", "SEP", "HSP", "CYX", "HIE", "ALA")] == list("MSHCHA")
     assert [letter(name) for name in ("HOH", "B3L", "SEC", "UNK", "ACE")] == list("XXXXX")
+
+
+def test_residues_that_are_missing_match_any_and_have_no_index():
+    assert aligned_pairs("ABCDEFGHIK", "ABC??FGHIK") == [(0, 0), (1, 1), (2, 2), *((i, i - 2) for i in range(5, 10))]
+    assert aligned_pairs("AB?CD", "AB?CD") == [(i, i) for i in range(4)]
+    assert aligned_pairs("MNIFEMLRIDEG", "IFEMLRIDEG") == [(i + 2, i) for i in range(10)]
 
 
 @pytest.fixture

@@ -8,11 +8,12 @@ import MDAnalysis as mda
 import numpy as np
 
 from mdllm.core.errors import InputError
-from mdllm.core.sequences import UNKNOWN, letter
+from mdllm.core.sequences import MISSING, UNKNOWN, letter
 from mdllm.prepare.backbone import BackboneAtoms, bond_lengths, no_bond, peptide_bonds
 
 logger = logging.getLogger(__name__)
 _BACKBONE = {"N", "CA", "C"}
+_LONGEST_GAP = 200
 
 
 def find_chains(universe: mda.Universe, selection: str | None, place: str) -> dict[str, BackboneAtoms]:
@@ -91,6 +92,17 @@ def all_chains(chains: dict[str, BackboneAtoms]) -> BackboneAtoms:
         np.concatenate([part.main for part in parts]),
         np.concatenate([part.oxygen for part in parts]),
     )
+
+
+def with_missing(letters: str, atoms: BackboneAtoms, backbone: np.ndarray) -> str:
+    """The letters (L) of a chain, with ? for each residue that its numbers skip where it is broken.
+
+    An alignment of two sequences alone may put a residue at the edge of a gap on the wrong side of it, if both sides
+    have the same letter. Numbers that skip where the chain goes on, as those of antibodies do, say nothing.
+    """
+    skipped = np.diff(atoms.residues.resids) - 1
+    missing = np.where(peptide_bonds(backbone) | (skipped < 0) | (skipped > _LONGEST_GAP), 0, skipped)
+    return "".join(code + MISSING * int(count) for code, count in zip(letters, [*missing, 0], strict=True))
 
 
 def _chain(residue) -> str:

@@ -96,6 +96,7 @@ def collect(
         **{name: int(counts.get(name, 0)) for name in (TRAIN, VALIDATION, LEFT_OUT)},
         "too_short_or_long": len(rows) - len(taken),
         "compared_by": method(),
+        "fetched_sha256": {protein.source: protein.checksum for protein in proteins if protein.checksum},
     }
 
 

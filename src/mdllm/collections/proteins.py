@@ -23,6 +23,8 @@ class Run:
     Attributes:
         label: its file, as its source calls it, or a group of one; not where the cache lies.
         sequence: one letter per residue; X for one that is no amino acid known.
+        gapped: the same with ? for each residue that the file's numbers say is missing where the chain is broken, by
+            which conformers are aligned; None: as `sequence`.
         chunks: opens it and yields (segment, backbone (F, L, 4, 3) in nm, float32), in order.
         interval_ps: time between frames; None where frames do not follow each other in time.
         temperature_k: None where nobody knows.
@@ -35,6 +37,7 @@ class Run:
     interval_ps: float | None = None
     temperature_k: float | None = None
     replica: str | None = None
+    gapped: str | None = None
 
 
 @dataclass(frozen=True)
@@ -44,12 +47,14 @@ class Protein:
     Attributes:
         place: its first file, for messages.
         open: its runs, with their sequences; frames are read later.
+        checksum: SHA-256 of the fetched file that the source is; None for the user's own files.
     """
 
     name: str
     source: str
     place: str
     open: Callable[[], list[Run]]
+    checksum: str | None = None
 
 
 def check_names(proteins: list[Protein]) -> None:
@@ -98,7 +103,7 @@ def common_residues(name: str, runs: list[Run]) -> tuple[str, list[np.ndarray]]:
 
 
 def _pairs(name: str, first: Run, run: Run) -> list[tuple[int, int]]:
-    pairs = aligned_pairs(first.sequence, run.sequence)
+    pairs = aligned_pairs(first.gapped or first.sequence, run.gapped or run.sequence)
     same = sum(first.sequence[i] == run.sequence[j] for i, j in pairs)
     if same < _LEAST_IDENTITY * len(pairs) or len(pairs) < min(len(first.sequence), len(run.sequence)) / 2:
         raise InputError(

@@ -33,12 +33,17 @@ class AtlasSource(SourceSettings):
         return {(f"ATLAS {self.id}", self.model_dump_json()): lambda: fetch_atlas(self, cache)}
 
 
+def atlas_url(name: str, frames: Frames, server: str = ATLAS) -> str:
+    """Address of the archive of a chain."""
+    return f"{server}/{name}/{name}_{frames}.zip"
+
+
 def fetch_atlas(source: AtlasSource, cache: Path, server: str = ATLAS) -> tuple[Path, list[Path]]:
     """Topology and trajectories of a chain, from `cache` or from ATLAS.
 
     Raises:
         InputError: no network and nothing cached, no such chain, or a damaged archive.
     """
-    archive = download(f"{server}/{source.id}/{source.id}_{source.frames}.zip", cache)
+    archive = download(atlas_url(source.id, source.frames, server), cache)
     trajectories = [f"**/{source.id}*_R{number}_fit.xtc" for number in source.replicas]
     return unpack_system(archive, f"**/{source.id}.pdb", trajectories)

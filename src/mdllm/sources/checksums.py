@@ -19,9 +19,9 @@ def unchanged(path: Path) -> Path:
     Raises:
         InputError: it is not.
     """
-    record, found = path.with_name(f"{path.name}.sha256"), sha256(path)
+    record, found = _record(path), sha256(path)
     if record.is_file():
-        known = record.read_text().partition(" ")[0]
+        known = recorded(path)
         if known != found:
             raise InputError(
                 f"{path} is not what it was when it was first used: its SHA-256 is {found}, and {record} says {known}. "
@@ -33,6 +33,16 @@ def unchanged(path: Path) -> Path:
     else:
         logger.warning("%s cannot be written to, so that a later change of %s is not noticed", path.parent, path.name)
     return path
+
+
+def recorded(path: Path) -> str:
+    """The SHA-256 of a file of the cache as it was when it was first used; of now where nothing could be recorded."""
+    record = _record(path)
+    return record.read_text().partition(" ")[0] if record.is_file() else sha256(path)
+
+
+def _record(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
 
 
 def checked(path: Path, expected: str | None) -> Path:
