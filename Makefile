@@ -72,6 +72,7 @@ bench: venv
 	$(BIN)/python benchmarks/workflow.py
 	$(BIN)/python benchmarks/kinetics.py
 	$(BIN)/python benchmarks/dry_run.py
+	$(BIN)/python benchmarks/collect.py
 
 bench-gpu: venv
 	$(BIN)/python benchmarks/llm.py

@@ -13,6 +13,7 @@ from mdllm.config.reading import read_yaml
 from mdllm.core.errors import InputError
 from mdllm.sources.package import PackageSource, fetch_package
 from prepared import Prepared, prepare_trp_cage
+from web import serving
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -78,6 +79,24 @@ def structures(tmp_path_factory) -> Path:
             (folder / packed.stem).write_bytes(stream.read())
     shutil.copy(ROOT / "config" / "structures" / "alanine_dipeptide.pdb", folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Data that lies beside the checkout where mdllm is developed, and is no part of it."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("needs shared/data, which is not beside this checkout")
+    return folder
+
+
+@pytest.fixture
+def web(tmp_path, monkeypatch):
+    """A web server on this machine."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    (tmp_path / "served").mkdir()
+    with serving(tmp_path / "served") as server:
+        yield server
 
 
 class SmallDisk:

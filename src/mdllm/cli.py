@@ -42,6 +42,7 @@ def choices() -> None:
         "discretizers": choices.DISCRETIZERS,
         "models": choices.MODELS,
         "sources": choices.SOURCES,
+        "sources of collections": choices.COLLECTION_SOURCES,
         "collective variables": choices.VARIABLES,
     }
     rows = [(kind, "  ".join(registry.classes)) for kind, registry in kinds.items()]

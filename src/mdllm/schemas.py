@@ -9,6 +9,7 @@ from pathlib import Path
 import jsonschema
 
 from mdllm.config.reading import read_yaml
+from mdllm.config.settings.collection import CollectionSettings
 from mdllm.config.settings.stages import RunSettings, StageSettings
 from mdllm.config.settings.system import SystemSettings
 from mdllm.core.errors import InputError
@@ -19,6 +20,7 @@ _SCHEMAS = {
     "config": (RunSettings, "*.yaml"),
     "preset": (StageSettings, "presets/*.yaml"),
     "system": (SystemSettings, "systems/*.yaml"),
+    "collection": (CollectionSettings, "collections/*.yaml"),
     "summary": (Summary, None),
 }
 

@@ -8,9 +8,10 @@ from pydantic import TypeAdapter
 from mdllm.config.settings.system import CollectiveVariable, Reference
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import rmsd_of_present
+from mdllm.core.sequences import sequence
 from mdllm.core.trajectories import ANGSTROM_PER_NM, backbone_universe
 from mdllm.observables.collective_variables import CollectiveVariables
-from mdllm.observables.references import load_references, sequence
+from mdllm.observables.references import load_references
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +107,7 @@ def test_another_protein_is_refused_with_both_sequences(structures, system):
     topology = system("3dmv.pdb")
     with pytest.raises(InputError, match=r"references\.key: the sequence of .*1s2h\.pdb does not align") as error:
         load(structures, "1s2h.pdb", topology)
-    assert sequence(topology.residues) in str(error.value)
+    assert sequence(topology.residues.resnames) in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -125,6 +126,6 @@ def test_what_cannot_be_read_is_named(structures, system, options, message):
 
 def test_names_of_protonation_states_are_residues(system):
     topology = system("1l2y.pdb")
-    assert sequence(topology.residues) == "NLYIQWLKDGGPSSGRPPPS"
+    assert sequence(topology.residues.resnames) == "NLYIQWLKDGGPSSGRPPPS"
     topology.residues.resnames = np.array(["HSD", "CYX", "ASH", "UNK", *topology.residues.resnames[4:]])
-    assert sequence(topology.residues).startswith("HCDXQW")
+    assert sequence(topology.residues.resnames).startswith("HCDXQW")

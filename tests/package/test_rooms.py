@@ -15,6 +15,7 @@ ROOMS = (
     "sources",
     "simulation",
     "prepare",
+    "collections",
     "tokenizers",
     "language",
     "models",

@@ -133,6 +133,19 @@ def test_a_wheel_without_the_file(tmp_path, index):
         fetch_package(of_package(("numbers/frames.dcd", b"one"), SAME_NAME[1]), tmp_path)
 
 
+def test_patterns_choose_files_of_a_checked_wheel(tmp_path, index):
+    wheel(index, **{"numbers/a/top.pdb": b"top", "numbers/b/2.dcd": b"two", "numbers/b/1.dcd": b"one"})
+    checksum = sha256(index / "numbers-1.0-py3-none-any.whl")
+    content = {"type": "package", "package": "numbers", "version": "1.0", "topology": "numbers/*/*.pdb"}
+    content |= {"trajectories": ["numbers/b/*.dcd"]}
+    source = PackageSource.model_validate({**content, "sha256": checksum})
+    assert [path.read_bytes() for path in files_of(source, tmp_path)] == [b"top", b"one", b"two"]
+    with pytest.raises(ValidationError, match=r"numbers/\*/\*\.pdb has no checksum; give `sha256` of the wheel"):
+        PackageSource.model_validate(content)
+    with pytest.raises(ValidationError, match=r"the sha256 of numbers/one/frames\.dcd has no effect"):
+        of_package(*SAME_NAME, sha256=checksum)
+
+
 @pytest.mark.parametrize("name", ["--index-url=http://x", "../numbers", "a b", "numbers @ file:///x", "numbers[x]", ""])
 def test_what_is_no_name_of_a_package_is_refused(name):
     with pytest.raises(ValidationError, match=r"(?s)package\b.*should match pattern"):
@@ -171,7 +184,7 @@ def test_package_is_taken_from_the_cache_and_checked(tmp_path):
     }
     assert fetch_package(PackageSource.model_validate(content), tmp_path)[1] == [folder / "frames.dcd"]
     content["trajectories"][0]["sha256"] = "0" * 64
-    with pytest.raises(InputError, match=r"frames\.dcd: SHA-256 is .* but the system file says 0000.*delete the file"):
+    with pytest.raises(InputError, match=r"frames\.dcd: SHA-256 is .* but the config file says 0000.*delete the file"):
         fetch_package(PackageSource.model_validate(content), tmp_path)
 
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from mdllm.config.choices import DISCRETIZERS, MODELS, SOURCES, TOKENIZERS, VARIABLES
+from mdllm.config.choices import COLLECTION_SOURCES, DISCRETIZERS, MODELS, SOURCES, TOKENIZERS, VARIABLES
 from project import ROOT
 
 SOURCE = ROOT / "src"
@@ -38,6 +38,8 @@ def pins(env: str) -> dict[str, str]:
 # What a script loads by the name that a config file gives.
 LOADED_BY = {
     "acquire": [SOURCES],
+    "preflight": [SOURCES],
+    "collect": [COLLECTION_SOURCES],
     "prepare": [VARIABLES],
     "tokenize": [TOKENIZERS, DISCRETIZERS],
     "fidelity": [TOKENIZERS, VARIABLES],

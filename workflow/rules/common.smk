@@ -9,6 +9,14 @@ KINETIC_TABLES = (
 )
 
 
+def in_words(ask, *arguments):
+    """What a function of the library answers; what the user can mend ends the workflow with its message alone."""
+    try:
+        return ask(*arguments)
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+
+
 def of_system(wildcards):
     """The system of a job."""
     return plan.systems[wildcards.system]
@@ -59,13 +67,9 @@ def one_of(names):
 def read_by(stage):
     """Params function: the config slice that `stage` reads; a change of it re-runs the stage."""
 
-    def settings(wildcards):
-        try:
-            return of_system(wildcards).stage(wildcards.variant, stage)
-        except InputError as error:
-            raise WorkflowError(str(error)) from None
-
-    return settings
+    return lambda wildcards: in_words(
+        of_system(wildcards).stage, wildcards.variant, stage
+    )
 
 
 @cache
@@ -127,10 +131,7 @@ def reference_files(wildcards):
 
 def raw_files(wildcards):
     """Input function: the user's raw files, or nothing where a package holds them."""
-    try:
-        return of_system(wildcards).raw_files()
-    except InputError as error:
-        raise WorkflowError(str(error)) from None
+    return in_words(of_system(wildcards).raw_files)
 
 
 def series(path):
@@ -154,3 +155,28 @@ def generated(wildcards):
             wildcards
         )
     return made_by_trainings("rollout", "rollout/codes.npz")(wildcards)
+
+
+def of_collection(wildcards):
+    """The settings of a collection."""
+    return in_words(read_collection, Path("config"), wildcards.collection)
+
+
+def files_read(wildcards):
+    """Input function: the user's own files of a collection."""
+    return in_words(raw_files_of_collection, Path("config"), wildcards.collection)
+
+
+def collections_left_out(wildcards):
+    """Input function: the proteins of the collections that training must not see."""
+    return [
+        f"results/collections/{name}/proteins.parquet"
+        for name in of_collection(wildcards).leave_out.collections
+    ]
+
+
+def systems_left_out(wildcards):
+    """Params function: the sequences of the systems that training must not see."""
+    if of_collection(wildcards).leave_out.systems:
+        return in_words(system_sequences, Path("config"))
+    return {}

@@ -25,6 +25,12 @@ if SOURCE.is_dir():
         )
     )
 
+from mdllm.config.collections import (
+    collection_names,
+    raw_files as raw_files_of_collection,
+    read_collection,
+    system_sequences,
+)
 from mdllm.config.plan import Plan
 from mdllm.core.errors import InputError
 from mdllm.config.choices import implementations

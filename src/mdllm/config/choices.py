@@ -125,6 +125,21 @@ class SourceSettings(Choice):
         return []
 
 
+class CollectionSourceSettings(Choice):
+    """Where proteins of a collection come from; its implementation is a function (settings, cache) to a list of
+    `mdllm.collections.proteins.Protein`, which fetches and finds all files and reads none of their frames."""
+
+    prefix: str = Field("", pattern=r"^[A-Za-z0-9_.-]*$", description="put before the names of its proteins")
+
+    def raw_files(self) -> list[str]:
+        """The user's own files, on which the result depends; none where they are fetched.
+
+        Raises:
+            InputError: there are none.
+        """
+        return []
+
+
 class VariableSettings(Choice):
     """A collective variable; its implementation is a function (settings, `mdllm.observables.binding.Binding`) to
     (label or None, function of coordinates (F, A, 3) in nm to values (F,)).
@@ -254,9 +269,24 @@ SOURCES = Registry(
     {
         "files": "mdllm.sources.files:FilesSource",
         "package": "mdllm.sources.package:PackageSource",
+        "url": "mdllm.sources.url:UrlSource",
+        "mdcath": "mdllm.sources.mdcath:MdcathSource",
+        "atlas": "mdllm.sources.atlas:AtlasSource",
         "simulation": "mdllm.config.settings.simulation:SimulationSource",
         "potential": "mdllm.simulation.potentials.settings:PotentialSource",
         "shared": "mdllm.config.settings.simulation:SharedSource",
+    },
+)
+COLLECTION_SOURCES = Registry(
+    "mdllm.collection_sources",
+    CollectionSourceSettings,
+    "type",
+    {
+        "files": "mdllm.collections.settings:FilesOfProteins",
+        "package": "mdllm.collections.settings:PackageOfProteins",
+        "url": "mdllm.collections.settings:UrlOfProteins",
+        "mdcath": "mdllm.collections.settings:MdcathDomains",
+        "atlas": "mdllm.collections.settings:AtlasChains",
     },
 )
 VARIABLES = Registry(
@@ -288,6 +318,8 @@ def implementations(settings: Mapping[str, Any]) -> list[str]:
             found |= {settings_class.implementation.partition(":")[0] for settings_class in chosen}
         elif isinstance(value, Mapping):
             found |= set(implementations(value))
+        elif key == "sources":
+            found |= {COLLECTION_SOURCES.classes[source["type"]].implementation.partition(":")[0] for source in value}
     return sorted(found)
 
 

@@ -201,6 +201,7 @@ class System:
         return {
             "residues": self.settings.selection if self.decoded else None,
             "atoms": None if self.decoded else self.settings.atoms,
+            "sequence": self.settings.chain_sequences(),
             "frame_interval_ps": self.settings.frame_interval_ps,
             "stride": next(iter(self.variants.values())).settings.prepare.stride,
             "observables": self.settings.with_only(used).model_dump(mode="json"),

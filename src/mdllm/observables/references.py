@@ -14,19 +14,16 @@ from pathlib import Path
 
 import MDAnalysis as mda
 import numpy as np
-from Bio.Align import PairwiseAligner
-from MDAnalysis.lib.util import convert_aa_code
 
 from mdllm.config.settings.system import Reference
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import BACKBONE_ATOMS
+from mdllm.core.sequences import aligned_pairs, sequence
 from mdllm.core.trajectories import ANGSTROM_PER_NM
 
 logger = logging.getLogger(__name__)
 
 _LEAST_IDENTITY = 0.7
-# Names that force fields give to protonation states, which convert_aa_code does not know.
-_ALIASES = {"HSP": "HIS", "HIP": "HIS", "CYX": "CYS", "CYM": "CYS", "ASH": "ASP", "GLH": "GLU", "LYN": "LYS"}
 
 
 @dataclass(frozen=True)
@@ -80,29 +77,10 @@ def _load(key: str, reference: Reference, universe: mda.Universe) -> ReferenceEn
     return ReferenceEnsemble(coordinates, identity, len(pairs), reference.state, reference.label or key)
 
 
-def sequence(residues: mda.ResidueGroup) -> str:
-    """One letter per residue; X for a residue that is no standard amino acid."""
-    letters = []
-    for name in residues.resnames:
-        try:
-            letters.append(convert_aa_code(_ALIASES.get(name, name)))
-        except ValueError:
-            letters.append("X")
-    return "".join(letters)
-
-
 def _align(system: mda.ResidueGroup, reference: mda.ResidueGroup, place: str, file: str):
     """Pairs (index in system, index in reference) of the best global alignment, and its identity."""
-    # Free end gaps: tags and missing ends cost nothing. Mismatches are cheaper than two gaps: mutations stay aligned.
-    aligner = PairwiseAligner(mode="global", match_score=2, mismatch_score=-1, open_gap_score=-5, extend_gap_score=-0.5)
-    aligner.end_gap_score = 0
-    ours, theirs = sequence(system), sequence(reference)
-    blocks = aligner.align(ours, theirs)[0].aligned
-    pairs = [
-        (i, j)
-        for (first, last), (other, _) in zip(*blocks, strict=True)
-        for i, j in zip(range(first, last), range(other, other + last - first), strict=True)
-    ]
+    ours, theirs = sequence(system.resnames), sequence(reference.resnames)
+    pairs = aligned_pairs(ours, theirs)
     identity = float(np.mean([ours[i] == theirs[j] for i, j in pairs])) if pairs else 0.0
     if identity < _LEAST_IDENTITY or len(pairs) < min(len(ours), len(theirs)) / 2:
         raise InputError(

@@ -45,10 +45,19 @@ class BackboneAtoms:
                 f"selection '{selection}' matches no atom of {topology}; its residues are "
                 f"{', '.join(sorted(set(universe.residues.resnames)))}"
             )
-        tables = [_by_name(residue) for residue in atoms.residues]
+        return cls.of(atoms.residues, topology)
+
+    @classmethod
+    def of(cls, residues: mda.ResidueGroup, topology: str) -> "BackboneAtoms":
+        """Find the backbone of `residues`.
+
+        Raises:
+            InputError: a residue lacks N, CA or C; residues are named.
+        """
+        tables = [_by_name(residue) for residue in residues]
         lacking = [
             f"{residue.resname} {residue.resid} ({', '.join(n for n in ('N', 'CA', 'C') if n not in table)})"
-            for residue, table in zip(atoms.residues, tables, strict=True)
+            for residue, table in zip(residues, tables, strict=True)
             if not {"N", "CA", "C"} <= set(table)
         ]
         if lacking:
@@ -58,7 +67,7 @@ class BackboneAtoms:
             )
         main = np.array([[table[name] for name in ("N", "CA", "C")] for table in tables])
         oxygen = np.array([next((table[name] for name in _OXYGEN_NAMES if name in table), -1) for table in tables])
-        return cls(atoms.residues, main, oxygen)
+        return cls(residues, main, oxygen)
 
     @property
     def missing_oxygens(self) -> list[str]:
@@ -85,9 +94,8 @@ class BackboneAtoms:
                 the trajectory are then in another order than those of the topology.
         """
         self.check_finite(backbone[None], [place])
-        for first, second, bond in ((N, CA, "N-CA"), (CA, C, "CA-C")):
-            length = np.linalg.norm(backbone[:, first] - backbone[:, second], axis=-1)
-            wrong = np.flatnonzero((length < _BOND_RANGE_NM[0]) | (length > _BOND_RANGE_NM[1]))
+        for bond, length in bond_lengths(backbone).items():
+            wrong = np.flatnonzero(no_bond(length))
             if len(wrong):
                 residue = self.residues[wrong[0]]
                 raise InputError(
@@ -117,8 +125,26 @@ class BackboneAtoms:
 
     def chain_breaks(self, backbone: np.ndarray) -> list[str]:
         """Places where the C-N distance in one frame (L, 4, 3) is no peptide bond: missing residues or a new chain."""
-        gap = np.linalg.norm(backbone[1:, N] - backbone[:-1, C], axis=-1) > PEPTIDE_BOND_NM
-        return [f"{self.residues[i].resname} {self.residues[i].resid}" for i in np.flatnonzero(gap)]
+        gaps = np.flatnonzero(~peptide_bonds(backbone))
+        return [f"{self.residues[i].resname} {self.residues[i].resid}" for i in gaps]
+
+
+def bond_lengths(backbone: np.ndarray) -> dict[str, np.ndarray]:
+    """Lengths (..., L) in nm of the bonds N-CA and CA-C of backbones (..., L, 4, 3), by their names."""
+    return {
+        "N-CA": np.linalg.norm(backbone[..., CA, :] - backbone[..., N, :], axis=-1),
+        "CA-C": np.linalg.norm(backbone[..., C, :] - backbone[..., CA, :], axis=-1),
+    }
+
+
+def no_bond(length: np.ndarray) -> np.ndarray:
+    """Whether lengths in nm are none that N-CA or CA-C can have."""
+    return ~((length >= _BOND_RANGE_NM[0]) & (length <= _BOND_RANGE_NM[1]))
+
+
+def peptide_bonds(backbone: np.ndarray) -> np.ndarray:
+    """Whether residues of backbones (..., L, 4, 3) in nm are bound to the next: (..., L - 1)."""
+    return np.linalg.norm(backbone[..., 1:, N, :] - backbone[..., :-1, C, :], axis=-1) <= PEPTIDE_BOND_NM
 
 
 def whole(points: np.ndarray, dimensions: np.ndarray) -> np.ndarray:

@@ -3,10 +3,13 @@
 import logging
 from pathlib import Path
 
+import MDAnalysis as mda
 import numpy as np
 from tqdm import tqdm
 
 from mdllm.config.settings.system import OUTSIDE, Observables
+from mdllm.core.errors import InputError
+from mdllm.core.sequences import letter
 from mdllm.core.trajectories import TrajectoryWriter, write_topology
 from mdllm.observables.bound import bind
 from mdllm.prepare.backbone import BackboneAtoms
@@ -22,6 +25,7 @@ def prepare(
     *,
     residues: str | None,
     atoms: str | None,
+    sequence: list[str] | None = None,
     frame_interval_ps: float | None,
     stride: int,
     observables: Observables,
@@ -33,6 +37,7 @@ def prepare(
         sources: what `mdllm.sources.acquire.acquire` returned.
         residues: MDAnalysis selection of the residues whose backbones are kept, N, CA, C, O of each; or None.
         atoms: where `residues` is None, MDAnalysis selection of the atoms that are kept.
+        sequence: one letter per residue that is kept, for each chain; None: not checked.
         frame_interval_ps: time between raw frames; None: as the trajectories say.
         stride: keep every n-th raw frame.
         observables: collective variables, states and references that decide the state of a frame, and variables that
@@ -50,6 +55,8 @@ def prepare(
     topology = Path(sources["topology"]["path"])
     kept = _kept(topology, residues, atoms)
     universe = kept.universe()
+    if sequence is not None:
+        check_sequence(universe.residues, "".join(sequence), str(topology))
     bound = bind(universe, observables)
     counts = dict.fromkeys([*observables.states, OUTSIDE], 0)
     total = sum(file["frames"] for file in sources["trajectories"])
@@ -73,6 +80,27 @@ def prepare(
     if empty:
         logger.warning("no frame is in state %s: its region is either unvisited or wrong", ", ".join(empty))
     return {"frames": table.rows, "segments": segments, "frames_per_state": counts, **kept.counts()}
+
+
+def check_sequence(residues: mda.ResidueGroup, expected: str, topology: str) -> None:
+    """Compare those of `residues` that have a CA, which caps have not, with the `sequence` of a system file.
+
+    Raises:
+        InputError: names the first residue that differs, or says how many there are.
+    """
+    found = [(letter(residue.resname), residue) for residue in residues if "CA" in residue.atoms.names]
+    for number, ((code, residue), wanted) in enumerate(zip(found, expected, strict=False)):
+        if code != wanted:
+            raise InputError(
+                f"{topology}: residue {residue.resname} {residue.resid} is {code}, and `sequence` has {wanted} as its "
+                f"letter {number + 1}; the sequence of the frames is {''.join(code for code, _ in found)}: correct "
+                "`sequence`, the selection, or the files"
+            )
+    if len(found) != len(expected):
+        raise InputError(
+            f"{topology}: {len(found)} residues are kept, and `sequence` has {len(expected)} letters; the sequence of "
+            f"the frames is {''.join(code for code, _ in found)}: correct `sequence`, the selection, or the files"
+        )
 
 
 def _kept(topology: Path, residues: str | None, atoms: str | None) -> AtomsOfInterest:

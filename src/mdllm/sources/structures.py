@@ -7,7 +7,6 @@ file that `sha256sum --check` reads.
 
 import http.client
 import logging
-import os
 import shutil
 import urllib.error
 import urllib.request
@@ -19,7 +18,8 @@ from Bio.PDB.PDBExceptions import PDBConstructionWarning
 from Bio.PDB.PDBIO import PDBIOException
 
 from mdllm.core.errors import InputError
-from mdllm.core.records import replacing, sha256
+from mdllm.core.records import replacing
+from mdllm.sources.checksums import unchanged
 
 logger = logging.getLogger(__name__)
 RCSB = "https://files.rcsb.org/download"
@@ -43,11 +43,11 @@ def fetch_structure(pdb_id: str, cache: Path, server: str = RCSB) -> Path:
         for name in (pdb_id.lower(), pdb_id.upper()):
             path = folder / (name + suffix)
             if path.is_file():
-                return _unchanged(_with_atoms(path))
+                return unchanged(_with_atoms(path))
     for suffix in _FORMATS:
         path = folder / (pdb_id.lower() + suffix)
         if _download(f"{server}/{pdb_id.upper()}{suffix}", path):
-            return _unchanged(_with_atoms(path))
+            return unchanged(_with_atoms(path))
     raise InputError(f"{server} has no entry {pdb_id.upper()}; correct the PDB id")
 
 
@@ -97,23 +97,6 @@ def _by_hand(address: str, path: Path, reason: str) -> str:
         f"{address} could not be fetched ({reason}). Without a network, fetch it on another machine and put it at "
         f"{path} (or, in mmCIF format, at {path.with_suffix('.cif')})"
     )
-
-
-def _unchanged(path: Path) -> Path:
-    record, found = path.with_name(f"{path.name}.sha256"), sha256(path)
-    if record.is_file():
-        known = record.read_text().partition(" ")[0]
-        if known != found:
-            raise InputError(
-                f"{path} is not what it was when it was first used: its SHA-256 is {found}, and {record} says {known}. "
-                "Delete both files to fetch the entry again, or the latter alone if the change is meant"
-            )
-    elif os.access(path.parent, os.W_OK):
-        with replacing(record) as partial:
-            partial.write_text(f"{found}  {path.name}\n")
-    else:
-        logger.warning("%s cannot be written to, so that a later change of %s is not noticed", path.parent, path.name)
-    return path
 
 
 def _with_atoms(path: Path) -> Path:

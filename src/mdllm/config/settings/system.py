@@ -13,6 +13,7 @@ Source = SOURCES.union()
 CollectiveVariable = VARIABLES.union()
 Region = dict[str, tuple[float, float]]
 TRAINING_START = "training_start"
+Sequence = Annotated[str, Field(pattern=r"^[ACDEFGHIKLMNPQRSTVWYX]+$", description="one letter per residue")]
 OUTSIDE = "none"  # the label of frames outside all states
 
 
@@ -115,6 +116,11 @@ class SystemSettings(Observables):
     )
     selection: str = Field("protein", description="MDAnalysis selection of the residues whose backbones are coded")
     atoms: str = Field("not name H*", description="MDAnalysis selection of the atoms kept where a frame is one code")
+    sequence: Sequence | list[Sequence] | None = Field(
+        None,
+        description="of the residues that are kept, a list where there are several chains; checked against the frames, "
+        "and what collections leave out (config/collections)",
+    )
     training_set: TrainingSet | None = Field(None, description="needed where residues are coded")
     plane: tuple[Name, Name] | None = Field(
         None, description="the two CVs of figures a and b; needed where residues are coded"
@@ -124,6 +130,10 @@ class SystemSettings(Observables):
     variants: dict[Name, dict] = Field(
         default={}, description="named overrides of stage sections and of `training_set`"
     )
+
+    def chain_sequences(self) -> list[str] | None:
+        """The sequence of each chain; None where the file has none."""
+        return [self.sequence] if isinstance(self.sequence, str) else self.sequence
 
     @model_validator(mode="after")
     def _choices_exist(self):

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from mdllm.core.geometry import PEPTIDE_BOND_NM, C, N
+from mdllm.prepare.backbone import peptide_bonds
 from mdllm.tokenizers.base import Tokenizer
 from mdllm.tokenizers.chain.codebook import Codebook, jumps, shipped_steps
 from mdllm.tokenizers.chain.coding import Coder
@@ -54,7 +54,7 @@ class Chain(Tokenizer):
         check_backbone(backbone)
         reference = mean_backbone(backbone)
         aligned = align(backbone, reference)
-        gap = np.median(np.linalg.norm(aligned[:, 1:, N] - aligned[:, :-1, C], axis=-1), axis=0) > PEPTIDE_BOND_NM
+        gap = ~peptide_bonds(aligned).all(axis=0)
         peptide = peptide_lengths(aligned)
         peptide[gap, :, 1] = np.inf
         coder = Coder(
