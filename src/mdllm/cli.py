@@ -99,6 +99,18 @@ def improbable(
 
 
 @app.command()
+def codebook(
+    collection: Annotated[Path, typer.Argument(help="results/collections/NAME")],
+    output: Annotated[Path, typer.Option(help="file to write")] = Path("steps.safetensors"),
+) -> None:
+    """Make the codebooks of the tokenizer `chain` anew, from the training proteins of a collection."""
+    from mdllm.collections.reader import Collection
+    from mdllm.tokenizers.chain.codebook import make_codebooks
+
+    typer.echo(f"{output}: codebooks of {make_codebooks(Collection(collection), output)} steps")
+
+
+@app.command()
 def check_foldtoken4(
     checkout: Annotated[str, typer.Option(help="folder of the clone of A4Bio/FoldToken_open")],
     weights: Annotated[str, typer.Option(help="the checkpoint from Zenodo record 13901445")],

@@ -2,15 +2,18 @@
 
 A step hangs on psi of the residue before, omega, and phi of the residue, and a little on bond angles. It knows nothing
 of the protein around it, so that a code means the same wherever it stands. Codebooks of several sizes come with mdllm
-in `steps.safetensors`; `mdllm codebook` makes them.
+in `steps.safetensors`, and `steps.json` says how they were made; `mdllm codebook` makes them anew.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
+from mdllm.collections.reader import Collection
+from mdllm.core.records import sha256, write_json
+from mdllm.tokenizers.chain.settings import SIZES
 from mdllm.tokenizers.rigid.poses import poses_of, relative, rotation_vectors, rotations_from_vectors
 from mdllm.tokenizers.rigid.quantization import features, k_means, nearest_centre, poses_of_features
 
@@ -24,7 +27,9 @@ _SAMPLES = 20_000
 _LARGEST_TURN = np.pi / 3
 _LARGEST_SHIFT_NM = 0.6
 _JUMP_SEED = 0
-_SHIPPED = Path(__file__).with_name("steps.safetensors")
+SHIPPED = Path(__file__).with_name("steps.safetensors")
+# Frames of one trajectory that are looked at, evenly spread.
+_FRAMES = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +59,7 @@ class Codebook:
 
 def shipped_steps(size: int) -> Codebook:
     """The codebook of `size` steps that comes with mdllm."""
-    return Codebook.of_vectors(load_file(_SHIPPED)[str(size)])
+    return Codebook.of_vectors(load_file(SHIPPED)[str(size)])
 
 
 def steps_of(backbone: np.ndarray) -> Codebook:
@@ -87,3 +92,30 @@ def jumps(size: int) -> Codebook:
     shift, turn = _LARGEST_SHIFT_NM * scale * direction[0], _LARGEST_TURN * scale * direction[1]
     points = features(rotations_from_vectors(turn), shift, ROTATION_LENGTH_NM)
     return Codebook(*poses_of_features(k_means(points, size, rng), ROTATION_LENGTH_NM))
+
+
+def make_codebooks(collection: Collection, output: Path, seed: int = 0) -> int:
+    """Write codebooks of all SIZES, of the steps in the training split, and `output`.json, the record of them.
+
+    Returns:
+        number of steps that were looked at.
+    """
+    turns, shifts = [], []
+    for segment in collection.segments_of("train"):
+        frames = np.linspace(0, len(segment.backbone) - 1, min(_FRAMES, len(segment.backbone))).round().astype(int)
+        steps = steps_of(np.asarray(segment.backbone[frames])[:, :, :3])
+        bonded = np.tile(segment.bonded, len(frames))
+        turns.append(steps.rotation[bonded])
+        shifts.append(steps.origin[bonded])
+    steps = Codebook(np.concatenate(turns), np.concatenate(shifts))
+    rng = np.random.default_rng(seed)
+    save_file({str(size): fit_steps(steps, size, rng).vectors() for size in SIZES}, output)
+    record = {
+        "collection": collection.folder.name,
+        "proteins": len(collection.names("train")),
+        "steps": len(steps),
+        "seed": seed,
+        "sha256": {name: sha256(collection.folder / name) for name in ("proteins.parquet", "segments.parquet")},
+    }
+    write_json(output.with_suffix(".json"), record)
+    return len(steps)

@@ -6,7 +6,7 @@ from pydantic import Field, PositiveInt, field_validator
 
 from mdllm.config.choices import TokenizerSettings
 
-SIZES = (64, 128, 256, 512, 1024)
+SIZES = (64, 128, 256, 512, 1024)  # of the codebooks that come with mdllm
 
 
 class ChainSettings(TokenizerSettings):
