@@ -6,12 +6,14 @@ in `steps.safetensors`, and `steps.json` says how they were made; `mdllm codeboo
 """
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from mdllm.collections.reader import Collection
+from mdllm.core.errors import InputError
 from mdllm.core.records import sha256, write_json
 from mdllm.tokenizers.chain.settings import SIZES
 from mdllm.tokenizers.rigid.poses import poses_of, relative, rotation_vectors, rotations_from_vectors
@@ -20,12 +22,13 @@ from mdllm.tokenizers.rigid.quantization import features, k_means, nearest_centr
 # A turn by t radian counts like a shift by t times this. The next residues sit at the end of a lever, so that a turn
 # does more harm than it does to the residue's own atoms.
 ROTATION_LENGTH_NM = 0.35
-# Steps are thinned to about one in a cell of this width, or nine codes in ten would be helix and strand.
+# Steps are thinned to about one in a cell of this width, or most codes would be helix and strand.
 _CELL_NM = 0.05
 _SAMPLES = 20_000
-# Jumps over a gap in the chain: turns and shifts about the guess, each of a size between nothing and the largest.
+# Jumps over a gap in the chain, away from the guess: turns of all sizes alike, shifts mostly small, chains that moved.
+_JUMPS = 5000
 _LARGEST_TURN = np.pi / 3
-_LARGEST_SHIFT_NM = 0.6
+_LARGEST_SHIFT_NM = 3.0
 _JUMP_SEED = 0
 SHIPPED = Path(__file__).with_name("steps.safetensors")
 # Frames of one trajectory that are looked at, evenly spread.
@@ -83,13 +86,14 @@ def fit_steps(steps: Codebook, size: int, rng: np.random.Generator) -> Codebook:
     return Codebook(steps.rotation[chosen], steps.origin[chosen])
 
 
+@cache
 def jumps(size: int) -> Codebook:
     """Codes for the first residue after a gap: small motions away from a guess, and fewer large ones."""
     rng = np.random.default_rng(_JUMP_SEED)
-    direction = rng.standard_normal((2, _SAMPLES, 3))
+    direction = rng.standard_normal((2, _JUMPS, 3))
     direction /= np.linalg.norm(direction, axis=-1, keepdims=True)
-    scale = rng.random((_SAMPLES, 1))
-    shift, turn = _LARGEST_SHIFT_NM * scale * direction[0], _LARGEST_TURN * scale * direction[1]
+    scale = rng.random((_JUMPS, 1))
+    shift, turn = _LARGEST_SHIFT_NM * scale**3 * direction[0], _LARGEST_TURN * scale * direction[1]
     points = features(rotations_from_vectors(turn), shift, ROTATION_LENGTH_NM)
     return Codebook(*poses_of_features(k_means(points, size, rng), ROTATION_LENGTH_NM))
 
@@ -99,6 +103,9 @@ def make_codebooks(collection: Collection, output: Path, seed: int = 0) -> int:
 
     Returns:
         number of steps that were looked at.
+
+    Raises:
+        InputError: fewer steps than codes.
     """
     turns, shifts = [], []
     for segment in collection.segments_of("train"):
@@ -108,6 +115,11 @@ def make_codebooks(collection: Collection, output: Path, seed: int = 0) -> int:
         turns.append(steps.rotation[bonded])
         shifts.append(steps.origin[bonded])
     steps = Codebook(np.concatenate(turns), np.concatenate(shifts))
+    if len(steps) < max(SIZES):
+        raise InputError(
+            f"{collection.folder} has {len(steps)} steps in its training split, too few for {max(SIZES)} codes; "
+            "take a collection of more proteins"
+        )
     rng = np.random.default_rng(seed)
     save_file({str(size): fit_steps(steps, size, rng).vectors() for size in SIZES}, output)
     record = {
