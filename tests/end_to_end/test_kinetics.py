@@ -154,6 +154,7 @@ def test_the_users_trajectories_of_a_protein_as_fip35(tmp_path, cache, trp_cage_
     for number, half in enumerate(np.array_split(np.arange(universe.trajectory.n_frames), 2)):
         universe.atoms.write(data / f"{number}.dcd", frames=universe.trajectory[half])
     system = small_kinetics("fip35")
+    del system["sequence"]
     system["frame_interval_ps"] = 200.0
     system["collective_variables"] = {
         "turn": {"type": "distance", "a": "resid 11 and name CA", "b": "resid 15 and name CA"}

@@ -24,6 +24,7 @@ def make_project(tmp_path_factory, structures):
     (cache / "structures").mkdir()
     shutil.copy(structures / "2jof.pdb", cache / "structures")
     system = yaml.safe_load((ROOT / "config" / "systems" / "trp_cage.yaml").read_text())
+    del system["sequence"]  # 2JOF is another one
     system["source"] = {
         "type": "simulation",
         "structure": {"pdb": "2JOF"},
