@@ -13,12 +13,15 @@ from mdllm.tokenizers.chain.settings import SIZES
 
 
 def test_codes_are_steps_of_the_training_proteins_and_the_record_says_which(collector, structures, tmp_path):
-    collector.structures.joinpath("excited.pdb").write_text((structures / "2lcb.pdb").read_text())
+    lines = (structures / "2lcb.pdb").read_text().splitlines(keepends=True)
+    with_a_gap = [line for line in lines if not (line.startswith("ATOM") and 50 <= int(line[22:26]) < 60)]
+    collector.structures.joinpath("excited.pdb").write_text("".join(with_a_gap))
     collector.structures.joinpath("cage.pdb").write_text((structures / "1l2y.pdb").read_text())
     collection = collector.run(systems={"trp_cage": ["NLYIQWLKDGGPSSGRPPPS"]})
     assert collection.names("train") == ["excited"]
     (segment,) = collection.segments_of("train")
     output = tmp_path / "steps.safetensors"
+    assert not segment.bonded.all()
     count = make_codebooks(collection, output, seed=1)
     assert count == len(segment.backbone) * int(segment.bonded.sum())
     books = load_file(output)

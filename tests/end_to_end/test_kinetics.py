@@ -76,6 +76,13 @@ def test_a_lag_longer_than_the_trajectories_is_refused_before_any_training(tmp_p
     assert not (project.folder / "results" / "four_state" / "markov" / "model").exists()
 
 
+def test_the_code_of_a_training_holds_that_of_its_trainer_and_a_rollout_does_not(four_state):
+    results = four_state.folder / "results" / "four_state" / "nanogpt"
+    trained, rolled = (read_json(results / name / "provenance.json")["code_of"] for name in ("model", "rollout"))
+    assert "mdllm.models.training.scheduled_sampling" in trained
+    assert "mdllm.models.training.scheduled_sampling" not in rolled
+
+
 def test_variants_share_what_no_override_touches(four_state):
     results = four_state.folder / "results" / "four_state"
     assert (results / "nanogpt" / "tokens" / "codes.npz").is_file()

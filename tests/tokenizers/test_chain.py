@@ -14,7 +14,7 @@ from mdllm.config.choices import TOKENIZERS
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import backbone_torsions, rmsd
 from mdllm.tokenizers.base import load_tokenizer
-from mdllm.tokenizers.chain.codebook import Codebook, fit_steps, shipped_steps, steps_of
+from mdllm.tokenizers.chain.codebook import Codebook, fit_steps, jumps, shipped_steps, steps_of
 from mdllm.tokenizers.chain.settings import SIZES, ChainSettings
 from mdllm.tokenizers.chain.tokenizer import Chain
 from mdllm.tokenizers.multiscale.peptide import ideal_residue, ideal_steps
@@ -156,6 +156,8 @@ def test_draws_spread_about_the_centre(adk):
     spread = np.sqrt(((drawn[:, :, 1] - centre[:, :, 1]) ** 2).sum(-1).mean())
     expected = np.sqrt((tokenizer.spread[codes[0], :3] ** 2).sum(-1).mean())
     assert 0.4 * expected < spread < 1.1 * expected
+    bonds = np.linalg.norm(drawn[:, 1:, 0] - drawn[:, :-1, 2], axis=-1)
+    assert np.percentile(bonds, [1, 99]) == pytest.approx([0.1335, 0.1335], abs=0.02)
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +178,7 @@ def test_a_gap_is_jumped(with_a_gap):
     assert error(tokenizer, chain)[0] < 0.05
     codes = tokenizer.encode(moved)
     still = int(np.linalg.norm(tokenizer.coder.jumps.vectors(), axis=1).argmin())
+    assert tokenizer.encode(chain)[0, 80] == still
     assert codes[0, 80] != still
     codes[0, 80] = still
     assert rmsd(tokenizer.decode(codes), moved)[0] > 0.12
@@ -189,6 +192,27 @@ def test_no_bond_is_made_over_a_gap(with_a_gap):
     widths = [np.linalg.norm(x[80, 0] - x[79, 2]) for x in (placed, tokenizer.decode(codes)[0], chain[0])]
     assert abs(widths[0] - widths[2]) > 0.1
     assert widths[1] == pytest.approx(widths[0], abs=0.02)
+
+
+def test_jumps_are_dense_where_they_are_small_and_reach_far(with_a_gap):
+    shifts = np.linalg.norm(jumps(512).vectors()[:, :3], axis=1)
+    assert (shifts < 0.5).sum() > 40
+    assert shifts.max() > 2.5
+    chain, _ = with_a_gap
+    far = chain.copy()
+    far[:, 80:] += [1.5, -1.0, 1.2]
+    assert error(fit(chain), far)[0] < 0.15
+
+
+def test_a_crowded_region_takes_few_codes(adk):
+    """A third of AdK's steps are those of helices."""
+    turn, shift = ideal_steps(*(np.radians([angle]) for angle in (-42.0, 180.0, -63.0)))
+    helix = Codebook(turn, shift).points()
+    steps = steps_of(adk[::10])
+    book = fit_steps(steps, 64, np.random.default_rng(0))
+    shares = [(np.linalg.norm(x.points() - helix, axis=1) < 0.15).mean() for x in (steps, book)]
+    assert shares[0] > 0.3
+    assert shares[1] < 0.5 * shares[0]
 
 
 def test_a_codebook_is_made_of_real_steps(adk):

@@ -25,7 +25,7 @@ ROTATION_LENGTH_NM = 0.35
 # Steps are thinned to about one in a cell of this width, or most codes would be helix and strand.
 _CELL_NM = 0.05
 _SAMPLES = 20_000
-# Jumps over a gap in the chain, away from the guess: turns of all sizes alike, shifts mostly small, chains that moved.
+# Jumps over a gap in the chain, away from the guess: turns of all sizes, shifts dense where they are small.
 _JUMPS = 5000
 _LARGEST_TURN = np.pi / 3
 _LARGEST_SHIFT_NM = 3.0
@@ -88,7 +88,7 @@ def fit_steps(steps: Codebook, size: int, rng: np.random.Generator) -> Codebook:
 
 @cache
 def jumps(size: int) -> Codebook:
-    """Codes for the first residue after a gap: small motions away from a guess, and fewer large ones."""
+    """Codes for the first residue after a gap: motions away from a guess, the small ones dense."""
     rng = np.random.default_rng(_JUMP_SEED)
     direction = rng.standard_normal((2, _JUMPS, 3))
     direction /= np.linalg.norm(direction, axis=-1, keepdims=True)
