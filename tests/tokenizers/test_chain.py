@@ -204,15 +204,16 @@ def test_jumps_are_dense_where_they_are_small_and_reach_far(with_a_gap):
     assert error(fit(chain), far)[0] < 0.15
 
 
-def test_a_crowded_region_takes_few_codes(adk):
+def test_a_crowded_region_takes_few_codes(adk, monkeypatch):
     """A third of AdK's steps are those of helices."""
     turn, shift = ideal_steps(*(np.radians([angle]) for angle in (-42.0, 180.0, -63.0)))
     helix = Codebook(turn, shift).points()
     steps = steps_of(adk[::10])
-    book = fit_steps(steps, 64, np.random.default_rng(0))
+    monkeypatch.setattr("mdllm.tokenizers.chain.codebook._SAMPLES", 200)  # of 2130
+    book = fit_steps(steps, 150, np.random.default_rng(0))
     shares = [(np.linalg.norm(x.points() - helix, axis=1) < 0.15).mean() for x in (steps, book)]
     assert shares[0] > 0.3
-    assert shares[1] < 0.5 * shares[0]
+    assert shares[1] < 0.7 * shares[0]
 
 
 def test_a_codebook_is_made_of_real_steps(adk):
