@@ -7,8 +7,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from mdcath import first_model, read_positions
 from mdllm.config.reading import read_yaml
 from mdllm.core.errors import InputError
 from mdllm.sources.package import PackageSource, fetch_package
@@ -97,6 +99,13 @@ def web(tmp_path, monkeypatch):
     (tmp_path / "served").mkdir()
     with serving(tmp_path / "served") as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def models(structures, tmp_path_factory) -> tuple[Path, np.ndarray]:
+    """Trp-cage in place of a domain of mdCATH: a PDB file, and 38 frames (F, A, 3) in angstrom."""
+    first = first_model(structures / "1l2y.pdb", tmp_path_factory.mktemp("first") / "first.pdb")
+    return first, read_positions(structures / "1l2y.pdb")
 
 
 class SmallDisk:

@@ -1,5 +1,6 @@
 """Small files in the layout of mdCATH."""
 
+import warnings
 from pathlib import Path
 
 import h5py
@@ -31,6 +32,8 @@ def read_positions(*files: Path) -> np.ndarray:
 
 def first_model(structure: Path, path: Path) -> Path:
     """Write the first model of a structure as a PDB file of its own."""
-    atoms = mda.Universe(str(structure)).atoms
-    atoms.write(str(path), bonds=None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        atoms = mda.Universe(str(structure)).atoms
+        atoms.write(str(path), bonds=None)
     return path

@@ -4,7 +4,6 @@ import hashlib
 import logging
 import re
 import tarfile
-import warnings
 import zipfile
 
 import MDAnalysis as mda
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 from MDAnalysis.lib.formats.libmdaxdr import XTCFile
 
-from mdcath import NTL9, first_model, read_positions, write_mdcath
+from mdcath import NTL9, read_positions, write_mdcath
 from mdllm.collections.members import of_url
 from mdllm.collections.proteins import common_residues
 from mdllm.config.collections import read_collection
@@ -24,15 +23,6 @@ from project import ROOT
 
 DOMAIN = "1l2yA00"
 RUN = r"^(?P<protein>[^_.]+)(_(?P<temperature_k>\d+)K_(?P<replica>\d))?\."
-
-
-@pytest.fixture(scope="module")
-def models(structures, tmp_path_factory):
-    """Trp-cage: a PDB file and 38 frames (F, A, 3) in angstrom."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        first = first_model(structures / "1l2y.pdb", tmp_path_factory.mktemp("first") / "first.pdb")
-    return first, read_positions(structures / "1l2y.pdb")
 
 
 def write_xtc(path, frames: np.ndarray, times_ps: np.ndarray) -> None:

@@ -1,27 +1,17 @@
 """Systems of mdCATH: runs become trajectories, damaged tails are cut, and what is asked for must be there."""
 
 import logging
-import warnings
 
 import MDAnalysis as mda
 import numpy as np
 import pytest
 
-from mdcath import NTL9, first_model, read_positions, write_mdcath
+from mdcath import NTL9, read_positions, write_mdcath
 from mdllm.core.errors import InputError
 from mdllm.sources.acquire import acquire
 from mdllm.sources.mdcath import DomainFile, MdcathSource, fetch_mdcath
 
 DOMAIN = "1l2yA00"
-
-
-@pytest.fixture(scope="module")
-def models(structures, tmp_path_factory):
-    """Trp-cage in place of a domain: a PDB file and 38 frames."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        first = first_model(structures / "1l2y.pdb", tmp_path_factory.mktemp("first") / "first.pdb")
-    return first, read_positions(structures / "1l2y.pdb")
 
 
 @pytest.fixture
