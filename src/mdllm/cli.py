@@ -111,6 +111,23 @@ def codebook(
 
 
 @app.command()
+def propose(
+    starts: Annotated[Path, typer.Argument(help="results/SYSTEM/frames, or a structure file of one chain")],
+    output: Annotated[Path, typer.Option(help="folder to make")],
+    base: Annotated[str, typer.Option(help="a base that comes with mdllm, or a folder results/bases/NAME")] = "small",
+    count: Annotated[int, typer.Option(help="proposals, and as many of the null", min=1)] = 400,
+    moves: Annotated[int, typer.Option(help="spans that are redrawn, one after the other", min=1)] = 1,
+    seed: Annotated[int, typer.Option(help="root of every random draw", min=0)] = 0,
+) -> None:
+    """Propose other structures of a protein, from what a base knows of all proteins: no MD, nothing said of where."""
+    from mdllm.bases.files import propose
+    from mdllm.bases.settings import ProposalSettings
+
+    made = propose(starts, base, ProposalSettings(moves=moves), count, seed, output)
+    typer.echo(f"{output}: {made['proposals']} proposals from {made['start_structures']} structures, and their null")
+
+
+@app.command()
 def check_foldtoken4(
     checkout: Annotated[str, typer.Option(help="folder of the clone of A4Bio/FoldToken_open")],
     weights: Annotated[str, typer.Option(help="the checkpoint from Zenodo record 13901445")],

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import jsonschema
 
+from mdllm.bases.settings import BaseSettings
 from mdllm.config.reading import read_yaml
 from mdllm.config.settings.collection import CollectionSettings
 from mdllm.config.settings.stages import RunSettings, StageSettings
@@ -21,6 +22,7 @@ _SCHEMAS = {
     "preset": (StageSettings, "presets/*.yaml"),
     "system": (SystemSettings, "systems/*.yaml"),
     "collection": (CollectionSettings, "collections/*.yaml"),
+    "base": (BaseSettings, "bases/*.yaml"),
     "summary": (Summary, None),
 }
 

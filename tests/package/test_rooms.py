@@ -19,6 +19,7 @@ ROOMS = (
     "tokenizers",
     "language",
     "models",
+    "bases",
     "analysis",
     "report",
     "figures",

@@ -162,6 +162,11 @@ def of_collection(wildcards):
     return in_words(read_collection, Path("config"), wildcards.collection)
 
 
+def of_base(wildcards):
+    """The settings of a base."""
+    return in_words(read_base, Path("config"), wildcards.base)
+
+
 def files_read(wildcards):
     """Input function: the user's own files of a collection."""
     return in_words(raw_files_of_collection, Path("config"), wildcards.collection)

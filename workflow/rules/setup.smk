@@ -25,6 +25,7 @@ if SOURCE.is_dir():
         )
     )
 
+from mdllm.bases.config import base_names, read_base
 from mdllm.config.collections import (
     collection_names,
     raw_files as raw_files_of_collection,

@@ -1,0 +1,75 @@
+"""What a file of config/bases may hold: the collection, the network, and how it is trained."""
+
+from typing import Annotated
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+
+from mdllm.config.section import Name, Section, Share
+from mdllm.tokenizers.chain.settings import CodebookSize
+
+
+class NetworkSettings(Section):
+    width: PositiveInt = 256
+    blocks: PositiveInt = Field(3, description="residual blocks")
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.15
+
+
+class BaseTrainingSettings(Section):
+    steps: PositiveInt = Field(4000, description="optimizer updates")
+    batch_size: PositiveInt = Field(32, description="windows of an update; several GPUs share them")
+    window: PositiveInt = Field(96, description="residues of a window")
+    rows: PositiveInt = Field(24, description="residues of a window that the loss counts, those of hidden spans first")
+    spans: PositiveInt = Field(4, description="hidden spans of a window at most")
+    shortest_span: PositiveInt = Field(3, description="residues")
+    longest_span: PositiveInt = Field(16, description="residues")
+    learning_rate: PositiveFloat = 1.5e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 0.05
+    warmup_steps: NonNegativeInt = 200
+    augmentation: Share = Field(
+        1.0,
+        description="share of the windows in which residue types are masked, codes exchanged for similar ones, and "
+        "neighbours and anchors moved a little",
+    )
+    evaluate_every: PositiveInt = Field(500, description="updates between two validations and checkpoints")
+    validation_windows: PositiveInt = Field(256, description="windows of validation proteins, always the same")
+
+    @model_validator(mode="after")
+    def _spans_fit(self):
+        if not self.shortest_span <= self.longest_span < self.window:
+            raise ValueError(
+                f"shortest_span {self.shortest_span}, longest_span {self.longest_span} and window {self.window} must "
+                "grow in this order"
+            )
+        return self
+
+
+class BaseSettings(Section):
+    """A model over the proteins of a collection."""
+
+    description: str
+    collection: Name = Field(description="name of a file in config/collections, without .yaml")
+    frames: PositiveInt = Field(20, description="frames of a protein at most, evenly spread over its runs")
+    codebook_size: CodebookSize = 512
+    network: NetworkSettings = NetworkSettings()
+    training: BaseTrainingSettings = BaseTrainingSettings()
+    seed: NonNegativeInt = Field(0, description="root of every random draw")
+
+
+class ProposalSettings(Section):
+    """How spans are redrawn. Chosen on held-out proteins of the collection (benchmarks/loops.py)."""
+
+    moves: PositiveInt = Field(1, description="spans that are redrawn, one after the other")
+    shortest_span: PositiveInt = Field(4, description="residues")
+    longest_span: PositiveInt = Field(12, description="residues")
+    drawings: PositiveInt = Field(16, description="drawings of a span that compete")
+    temperature: PositiveFloat = Field(1.0, description="of the draws")
+    sharpness: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="power of a drawing's own probability by which it competes; 0: drawings are equal"
+    )
+    group: PositiveInt = Field(8, description="proposals that redraw the same spans of different starts")
+
+    @model_validator(mode="after")
+    def _spans_fit(self):
+        if self.shortest_span > self.longest_span:
+            raise ValueError(f"shortest_span {self.shortest_span} is above longest_span {self.longest_span}")
+        return self
