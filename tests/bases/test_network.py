@@ -38,7 +38,8 @@ def test_at_the_anchor_the_code_that_leads_there_is_best(network):
     steps = shipped_steps(CODES)
     for code in (0, 17, 63):
         rows, values = network._at_anchor(view(steps.origin[code], steps.rotation[code], 0))
-        assert rows.tolist() == [0] and values[0].argmax() == code
+        assert rows.tolist() == [0]
+        assert values[0].argmax() == code
         assert values[0, code].item() == pytest.approx(0.0, abs=1e-4)
     assert not len(network._at_anchor(view(steps.origin[0], steps.rotation[0], 0, anchored=False))[0])
     assert not len(network._at_anchor(view(steps.origin[0], steps.rotation[0], 3))[0])

@@ -10,7 +10,7 @@ from mdllm.bases.files import propose
 from mdllm.bases.poses import of_backbone
 from mdllm.bases.propose import Proposer
 from mdllm.bases.settings import ProposalSettings
-from mdllm.bases.spans import clashes, of_residue_types, redraw
+from mdllm.bases.spans import clashes, of_base, of_frequencies, of_residue_types, redraw
 from mdllm.core.errors import InputError
 from mdllm.core.trajectories import ANGSTROM_PER_NM
 from mdllm.tokenizers.chain.codebook import Codebook
@@ -34,7 +34,7 @@ def proposer(trained, cage) -> Proposer:
 def redrawn(proposer, cage, span=range(8, 14), seed=0, temperature=1.0, sharpness=0.0, knowledge=None, drawings=16):
     codes = torch.from_numpy(proposer.chain.encode(cage)).long()
     uniforms = torch.from_numpy(np.random.default_rng(seed).random((len(cage), drawings, len(span) + 2)))
-    knowledge = knowledge or proposer.base.log_probabilities
+    knowledge = knowledge or of_base(proposer.base)
     poses = of_backbone(cage)
     made = redraw(proposer.base, knowledge, proposer.molecule, poses, codes, span, temperature, sharpness, uniforms)
     return poses, made
@@ -53,7 +53,8 @@ def test_only_the_span_moves_and_its_chain_is_whole(proposer, cage):
     bond = np.linalg.norm(atoms[:, 1:, 0] - atoms[:, :-1, 2], axis=-1)
     assert (np.abs(bond - 0.133) < 0.03).all()
     assert not clashes(made.poses, proposer.molecule, span)[made.changed].any()
-    assert (made.log_likelihood[~made.changed] == 0).all() and (made.log_likelihood[made.changed] < 0).all()
+    assert (made.log_likelihood[~made.changed] == 0).all()
+    assert (made.log_likelihood[made.changed] < 0).all()
 
 
 def test_where_every_drawing_clashes_the_span_stays(proposer, cage, monkeypatch):
@@ -65,7 +66,8 @@ def test_where_every_drawing_clashes_the_span_stays(proposer, cage, monkeypatch)
 
 def test_a_span_at_the_end_of_the_chain_moves_freely(proposer, cage):
     _, made = redrawn(proposer, cage, range(15, 20))
-    assert made.changed.any() and made.poses.origin.isfinite().all()
+    assert made.changed.any()
+    assert made.poses.origin.isfinite().all()
 
 
 def test_a_gap_after_the_span_is_no_place_to_close_at(trained, cage):
@@ -100,14 +102,24 @@ def test_the_null_draws_by_the_type_of_the_residue_alone(proposer, cage):
     seen = []
     knowledge = of_residue_types(base)
 
-    def watch(view):
-        seen.append((view.residue_types[:, 4].unique().tolist(), knowledge(view).argmax(1).unique().tolist()))
-        return knowledge(view).nan_to_num(neginf=-1e9)
+    def watch(view, residue):
+        seen.append((view.residue_types[:, 4].unique().tolist(), knowledge(view, residue).argmax(1).unique().tolist()))
+        return knowledge(view, residue).nan_to_num(neginf=-1e9)
 
     redrawn(proposer, cage, range(8, 12), knowledge=watch)
     letters = ["ACDEFGHIKLMNPQRSTVWYX".index(SEQUENCE[i]) for i in range(8, 13)]
     assert [types for types, _ in seen] == [[letter] for letter in letters]
     assert all(codes == [5] for _, codes in seen)
+
+
+def test_the_null_of_frequencies_draws_what_a_residue_has_in_the_frames(proposer, cage):
+    codes = proposer.chain.encode(cage)
+    knowledge = of_frequencies(codes, 64)
+    _, made = redrawn(proposer, cage, range(8, 12), knowledge=knowledge)
+    assert made.changed.any()
+    probabilities = knowledge(type("Rows", (), {"anchored": torch.zeros(3)}), 9).exp()
+    assert probabilities.shape == (3, 64)
+    np.testing.assert_allclose(probabilities[0], np.bincount(codes[:, 9], minlength=64) / len(codes))
 
 
 def test_groups_do_not_depend_on_each_other_and_the_null_redraws_the_same_spans(proposer):
@@ -123,7 +135,8 @@ def test_groups_do_not_depend_on_each_other_and_the_null_redraws_the_same_spans(
 def test_several_moves_go_on_from_each_other(trained, cage):
     settings = ProposalSettings(moves=3, group=4, drawings=8, longest_span=6)
     made = Proposer(trained[2], cage, SEQUENCE, settings).group(0, 0)
-    assert len(made.first) == 3 and made.changed.max() >= 2
+    assert len(made.first) == 3
+    assert made.changed.max() >= 2
     untouched = [r for r in range(20) if not any(a <= r <= b for a, b in zip(made.first, made.last, strict=True))]
     np.testing.assert_allclose(made.backbone[:, untouched, 1], cage[made.start][:, untouched, 1], atol=1e-6)
 
@@ -144,7 +157,8 @@ def test_proposals_of_a_structure_file(trained, structures, tmp_path):
     settings = ProposalSettings(group=4, drawings=8)
     output = tmp_path / "proposals"
     record = propose(structures / "1l2y.pdb", str(trained[0]), settings, 10, 1, output)
-    assert record["proposals"] == 12 and record["start_structures"] == 38
+    assert record["proposals"] == 12
+    assert record["start_structures"] == 38
     table = pd.read_csv(output / "proposals.csv")
     assert table.groupby("source").size().to_dict() == {"model": 12, "residue_types": 12}
     for source in ("model", "residue_types"):

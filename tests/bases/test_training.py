@@ -6,12 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors.numpy import load_file
 
 from mdllm.bases.base import Base, find_base, load_base
 from mdllm.bases.baselines import TypeStatistics, _smoothed
 from mdllm.bases.examples import Collate, Windows
 from mdllm.bases.proteins import Protein, Proteins, residue_types_of, write_proteins
 from mdllm.bases.train import train_base
+from mdllm.bases.views import Views
 from mdllm.collections.reader import Collection
 from mdllm.core.errors import InputError
 from mdllm.tokenizers.chain.codebook import shipped_steps
@@ -50,7 +52,8 @@ def test_proteins_are_kept_as_codes_and_poses(proteins, collection):
 
 def test_a_window_is_the_same_whenever_it_is_asked_for(proteins):
     first, again, other = (windows(proteins, seed=seed)[7] for seed in (0, 0, 1))
-    assert np.array_equal(first.built_codes, again.built_codes) and np.array_equal(first.rows, again.rows)
+    assert np.array_equal(first.built_codes, again.built_codes)
+    assert np.array_equal(first.rows, again.rows)
     assert not np.array_equal(first.rows, other.rows)
     with pytest.raises(IndexError):
         windows(proteins)[40]
@@ -58,10 +61,13 @@ def test_a_window_is_the_same_whenever_it_is_asked_for(proteins):
 
 def test_judged_windows_count_hidden_residues_alone_and_are_left_as_they_are(proteins):
     for window in windows(proteins, judged=True):
-        assert len(window.rows) and not window.seen[window.rows].any() and not window.disturbed
+        assert len(window.rows)
+        assert not window.seen[window.rows].any()
+        assert not window.disturbed
         assert (window.codes_before[~window.seen] == HIDDEN).all()
     learned = list(windows(proteins))
-    assert any(window.seen[window.rows].any() for window in learned) and all(w.disturbed for w in learned)
+    assert any(window.seen[window.rows].any() for window in learned)
+    assert all(w.disturbed for w in learned)
     assert any(window.seen.all() for window in windows(proteins, count=100))
     assert not any(window.disturbed for window in windows(proteins, augmentation=0.0))
     assert all(len(window.rows) <= 12 and len(np.unique(window.rows)) == len(window.rows) for window in learned)
@@ -72,8 +78,10 @@ def test_first_residues_of_stretches_are_no_steps(proteins, monkeypatch):
     monkeypatch.setattr(Proteins, "__getitem__", lambda self, number: gap)
     for window in windows(proteins, judged=True, window=160):
         starts = np.flatnonzero(np.isin(window.built.origin[:, 0], gap.rebuilt.origin[:, [0, 50, 51], 0]))
-        assert len(starts) >= 2 and not set(starts) & set(window.rows)
-        assert (window.built_codes[starts] == HIDDEN).all() and (window.codes_before[starts] == HIDDEN).all()
+        assert len(starts) >= 2
+        assert not set(starts) & set(window.rows)
+        assert (window.built_codes[starts] == HIDDEN).all()
+        assert (window.codes_before[starts] == HIDDEN).all()
 
 
 def test_a_batch_holds_the_rows_of_its_windows_with_their_codes(proteins):
@@ -87,7 +95,8 @@ def test_a_batch_holds_the_rows_of_its_windows_with_their_codes(proteins):
     for name in ("residue_types", "codes_around", "codes_left", "anchor", "anchor_distance"):
         torch.testing.assert_close(batch[name][rows], alone[name], atol=1e-4, rtol=0)
     disturbed = Collate(shipped_steps(HIDDEN))([windows(proteins)[number] for number in range(5)])
-    assert (disturbed["residue_types"] == 20).any() and not (batch["residue_types"] == 20).any()
+    assert (disturbed["residue_types"] == 20).any()
+    assert not (batch["residue_types"] == 20).any()
     assert disturbed["labels"].shape == disturbed["anchored"].shape
     at_anchor = (disturbed["anchor_distance"] == 0) & disturbed["anchored"]
     assert at_anchor.any()
@@ -119,7 +128,8 @@ def test_statistics_count_each_protein_as_one_frame(proteins):
 def test_a_base_learns_more_than_residue_types_and_comes_back_from_its_file(trained, collection, tmp_path):
     folder, record, base = trained
     assert record["validation_loss"] < record["baseline_residue_types"]
-    assert record["steps"] == STEPS and record["training_proteins"] == record["validation_proteins"] == 1
+    assert record["steps"] == STEPS
+    assert record["training_proteins"] == record["validation_proteins"] == 1
     assert json.loads((folder / "base.json").read_text()) == record
     log = pd.read_csv(folder / "training_log.csv")
     assert log["validation_loss"].min() == pytest.approx(record["validation_loss"])
@@ -128,8 +138,6 @@ def test_a_base_learns_more_than_residue_types_and_comes_back_from_its_file(trai
     judged = Windows(Proteins(tmp_path, "validation"), settings().training, HIDDEN, 16, 1, True)
     batch = Collate(base.steps)([judged[number] for number in range(16)])
     labels = batch.pop("labels")
-    from mdllm.bases.views import Views
-
     found = -base.log_probabilities(Views(**batch)).gather(1, labels[:, None]).mean().item()
     assert found == pytest.approx(record["validation_loss"], abs=0.01)
     assert record["validation_codes"] == len(labels)
@@ -155,7 +163,7 @@ def test_an_interrupted_training_ends_with_the_same_weights(trained, collection,
 
 def test_what_is_no_base(trained, tmp_path, collection):
     folder = trained[0]
-    with pytest.raises(InputError, match="holds no base.safetensors; a base is made by: snakemake base_NAME"):
+    with pytest.raises(InputError, match=r"holds no base\.safetensors; a base is made by: snakemake base_NAME"):
         load_base(tmp_path)
     for name in ("base.safetensors", "base.json"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
@@ -181,8 +189,7 @@ def test_settings_that_do_not_fit_are_refused():
 
 
 def test_the_base_is_half_precision_numbers(trained):
-    from safetensors.numpy import load_file
-
     arrays = load_file(trained[0] / "base.safetensors")
     assert {str(value.dtype) for name, value in arrays.items() if name != "steps"} == {"float16"}
-    assert isinstance(trained[2], Base) and trained[2].hidden == HIDDEN
+    assert isinstance(trained[2], Base)
+    assert trained[2].hidden == HIDDEN

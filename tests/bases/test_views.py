@@ -50,7 +50,8 @@ def same(a: Views, b: Views) -> bool:
 def test_the_anchor_is_the_first_seen_residue_in_its_place(frame):
     poses, codes, types = frame
     view = view_of(20, poses, moved(poses, 5), codes, types, hide=range(20, 26))
-    assert view.anchored.item() and view.anchor_distance.item() == 6
+    assert view.anchored.item()
+    assert view.anchor_distance.item() == 6
     last, anchor = poses[0, 19], poses[0, 26]
     place = last.rotation.T @ (anchor.origin - last.origin)
     np.testing.assert_allclose(view.anchor[0, :3], place, atol=1e-5)

@@ -17,9 +17,9 @@ rule base:
         "results/benchmarks/bases/{base}/base.tsv"
     wildcard_constraints:
         base="[A-Za-z0-9_]+",
-    threads: 2
     conda:
         "../../envs/llm.yaml"
+    threads: 2
     params:
         settings=lambda wildcards: of_base(wildcards).model_dump(mode="json"),
     script:

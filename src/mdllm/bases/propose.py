@@ -16,7 +16,7 @@ from mdllm.bases.base import Base
 from mdllm.bases.poses import of_backbone, to_arrays
 from mdllm.bases.proteins import residue_types_of
 from mdllm.bases.settings import ProposalSettings
-from mdllm.bases.spans import Knowledge, Molecule, redraw
+from mdllm.bases.spans import Knowledge, Molecule, of_base, redraw
 from mdllm.core.errors import InputError
 from mdllm.tokenizers.chain.settings import ChainSettings
 from mdllm.tokenizers.chain.tokenizer import Chain
@@ -102,7 +102,7 @@ class Proposer:
             uniforms = torch.from_numpy(rng.random((settings.group, settings.drawings, len(span) + 2)))
             made = redraw(
                 self.base,
-                knowledge or self.base.log_probabilities,
+                knowledge or of_base(self.base),
                 self.molecule,
                 poses,
                 torch.from_numpy(codes).long(),

@@ -11,12 +11,14 @@ Axes: B structures, M drawings of each, L residues, K codes.
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import torch
 
 from mdllm.bases.base import Base
 from mdllm.bases.closure import close
 from mdllm.bases.poses import Poses
 from mdllm.bases.views import BETA_CARBON_NM, TYPES_AROUND, Views, views
+from mdllm.language.frequencies import ResidueFrequencies
 
 # A closed chain misses its end by less.
 _MISS_NM = 0.02
@@ -27,15 +29,26 @@ _APART, _CLASH_NM = 3, 0.25
 
 
 class Knowledge(Protocol):
-    """What a span is drawn from: log-probabilities (B, K) of the codes of the views."""
+    """What a span is drawn from: log-probabilities (B, K) of the codes of a residue, of which there are B views."""
 
-    def __call__(self, view: Views) -> torch.Tensor: ...
+    def __call__(self, view: Views, residue: int) -> torch.Tensor: ...
+
+
+def of_base(base: Base) -> Knowledge:
+    """What the base's network says."""
+    return lambda view, residue: base.log_probabilities(view)
 
 
 def of_residue_types(base: Base) -> Knowledge:
-    """Statistics of the residue type alone in the base's collection: the null of a base."""
+    """A null: statistics of the residue's type alone in the base's collection."""
     table = torch.from_numpy(base.statistics.single).log()
-    return lambda view: table[view.residue_types[:, TYPES_AROUND]]
+    return lambda view, residue: table[view.residue_types[:, TYPES_AROUND]]
+
+
+def of_frequencies(codes: np.ndarray, size: int) -> Knowledge:
+    """A null: how often each residue has each of the `size` codes in frames (F, L)."""
+    counts = torch.from_numpy(ResidueFrequencies.fit(codes, size, smoothing=0.0).probabilities).log()
+    return lambda view, residue: counts[residue].expand(len(view.anchored), -1)
 
 
 @dataclass(frozen=True)
@@ -110,7 +123,7 @@ def redraw(
     rotation, origin = (torch.from_numpy(part) for part in (base.steps.rotation, base.steps.origin))
     for number, residue in enumerate(range(span.start, span.stop + held_end)):
         row = torch.full((len(old),), residue)
-        log_p = knowledge(views(row, built, new_codes, flat, known, seen, types, base.hidden))
+        log_p = knowledge(views(row, built, new_codes, flat, known, seen, types, base.hidden), residue)
         tempered = (log_p / temperature).softmax(-1)
         cumulative = tempered.cumsum(-1)
         target = draws[:, number, None] * cumulative[:, -1:]
