@@ -1,5 +1,6 @@
 # make demo   the whole workflow on Trp-cage, both directions, then a table of the results
 # make demo-kinetics   nano-GPT, LSTM and Markov model on a model potential and on alanine dipeptide
+# make base   the base that comes with mdllm, anew, from its collection; less than half an hour
 # make picture   the picture of the README, from the results of the demo
 # make test   all tests
 # make test-fast   those that take no more than seconds, and run no workflow
@@ -14,7 +15,7 @@ BIN := .venv/bin
 SLURM_TESTS ?= slurm
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: venv demo picture demo-kinetics test test-fast lint schemas bench bench-gpu bench-slurm test-slurm slurm-events
+.PHONY: venv demo base picture demo-kinetics test test-fast lint schemas bench bench-gpu bench-slurm test-slurm slurm-events
 
 venv: .venv/complete
 
@@ -29,6 +30,11 @@ venv: .venv/complete
 demo: venv
 	$(BIN)/snakemake --profile profiles/local --config only=trp_cage
 	$(BIN)/mdllm report results/trp_cage
+
+base: venv
+	$(BIN)/snakemake --profile profiles/local base_small
+	mkdir -p src/mdllm/bases/shipped/small
+	cp $(addprefix results/bases/small/,base.safetensors base.json provenance.json) src/mdllm/bases/shipped/small/
 
 picture:
 	$(BIN)/python docs/picture.py results/trp_cage/main/figures/plane.png docs/images/demo.png
@@ -73,6 +79,7 @@ bench: venv
 	$(BIN)/python benchmarks/kinetics.py
 	$(BIN)/python benchmarks/dry_run.py
 	$(BIN)/python benchmarks/collect.py
+	$(BIN)/python benchmarks/proposals.py
 
 bench-gpu: venv
 	$(BIN)/python benchmarks/llm.py

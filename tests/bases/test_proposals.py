@@ -73,7 +73,8 @@ def test_a_span_at_the_end_of_the_chain_moves_freely(proposer, cage):
 def test_a_gap_after_the_span_is_no_place_to_close_at(trained, cage):
     broken = cage.copy()
     broken[:, 14:] += np.array([0.0, 0.0, 3.0])
-    proposer = Proposer(trained[2], broken, SEQUENCE, ProposalSettings())
+    assert Proposer(trained[2], broken, SEQUENCE, ProposalSettings()).stretches == [(1, 13), (15, 19)]
+    proposer = Proposer(trained[2], broken, SEQUENCE, ProposalSettings(free_ends=True))
     assert proposer.stretches == [(1, 14), (15, 20)]
     before, made = redrawn(proposer, broken, range(9, 14))
     torch.testing.assert_close(made.poses.origin[:, 14:], before.origin[:, 14:])
@@ -149,7 +150,7 @@ def test_a_base_of_another_language_or_a_wrong_sequence_is_refused(trained, cage
         Proposer(foreign, cage, SEQUENCE, ProposalSettings())
     with pytest.raises(InputError, match="a sequence of 3 residues for structures of 20"):
         Proposer(base, cage, "NLY", ProposalSettings())
-    with pytest.raises(InputError, match="no stretch of chain is longer than shortest_span 30"):
+    with pytest.raises(InputError, match="no stretch of chain has 30 residues that may move"):
         Proposer(base, cage, SEQUENCE, ProposalSettings(shortest_span=30, longest_span=40))
 
 

@@ -72,11 +72,12 @@ class Proposer:
             torch.from_numpy(self.chain.local),
             torch.from_numpy(np.isin(np.arange(residues), stretches)),
         )
-        # The first residue of a stretch holds its place.
-        ends = [*stretches[1:], residues]
+        # The first residue of a stretch holds its place; so does the last one, unless ends are free.
+        held = 0 if settings.free_ends else 1
+        ends = [end - held for end in (*stretches[1:], residues)]
         self.stretches = [(first + 1, end) for first, end in zip(stretches, ends, strict=True)]
         if all(end - first < settings.shortest_span for first, end in self.stretches):
-            raise InputError(f"no stretch of chain is longer than shortest_span {settings.shortest_span}")
+            raise InputError(f"no stretch of chain has {settings.shortest_span} residues that may move (shortest_span)")
 
     def spans(self, rng: np.random.Generator) -> list[range]:
         """Random spans, one for each move: length first, then the place, among all where it fits."""

@@ -61,6 +61,7 @@ class ProposalSettings(Section):
     moves: PositiveInt = Field(1, description="spans that are redrawn, one after the other")
     shortest_span: PositiveInt = Field(4, description="residues")
     longest_span: PositiveInt = Field(12, description="residues")
+    free_ends: bool = Field(False, description="whether ends of a chain, which nothing closes, are redrawn as well")
     drawings: PositiveInt = Field(16, description="drawings of a span that compete")
     temperature: PositiveFloat = Field(1.0, description="of the draws")
     sharpness: Annotated[float, Field(ge=0)] = Field(
