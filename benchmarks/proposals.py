@@ -1,105 +1,154 @@
-"""Trp-cage from one of its states: how many proposals of a base are in the other, and how many of its nulls?
+"""From one state of a protein alone: how many proposals of a base are in the other, and how many of its nulls?
 
-``OMP_NUM_THREADS=1 python benchmarks/proposals.py [BASE] [PROPOSALS]``. The starts are the training frames of
-config/systems/trp_cage.yaml, of state A or of state B; spans stand anywhere. A proposal counts if it lies in the region
-of the other state (the sign of phi11) and is as close to true frames as these are to each other: the 95th percentile of
-the distance of a true frame to its nearest true frame more than NEIGHBOURHOOD frames away, over the residues whose
-torsions differ between the states, with one on either side, and over all residues. Settings are those of
-`mdllm propose`, chosen by benchmarks/loops.py on other proteins. Intervals are over groups, which redraw the same span.
-Prints a table and writes records/proposals.json.
+``OMP_NUM_THREADS=1 python benchmarks/proposals.py [BASE] [PROPOSALS]``. Trp-cage starts from the training frames of
+config/systems/trp_cage.yaml, of state A or of B; T4 lysozyme from one structure of either state, 3DMV or the first
+model of 2LC9 (an L99A and a triple mutant). Spans stand anywhere. A proposal is in the other state if it lies in the
+region of the state (config/systems) and is as close to true structures as these are to each other: the 95th percentile
+of the distance of a true frame to its nearest true frame more than NEIGHBOURHOOD frames away, over the residues whose
+torsions differ between the states, with one on either side, and over all residues. Settings are those of `mdllm
+propose`, chosen by benchmarks/loops.py on other proteins. Intervals are over groups, which redraw the same span. Prints
+a table and writes records/proposals.json.
 """
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
-from record import write_record
-from tokenizer import TRAINING_A, TRAINING_B, read_trp_cage
+from record import ROOT, write_record
+from tokenizer import TRAINING_A, TRAINING_B, read_t4_lysozyme, read_trp_cage
 
 from mdllm.analysis.bootstrap import interval_of_mean
 from mdllm.bases.base import find_base, load_base
 from mdllm.bases.propose import Proposer
 from mdllm.bases.settings import ProposalSettings
 from mdllm.bases.spans import of_frequencies, of_residue_types
+from mdllm.config.reading import read_yaml
 from mdllm.core.geometry import backbone_torsions, pairwise_rmsd
 
-SEQUENCE = "NLYIQWLKDGGPSSGRPPPS"
-PHI_11 = 10
 NEIGHBOURHOOD = 50
 THINNED = 5  # of the true frames that proposals are compared with
-DIFFERENT_RAD = 0.7
-SEEDS = 5
+DIFFERENT_RAD = 0.45
 LOOSE_NM = 0.08
+SEED = 0
 
 
-def mean_torsions(backbone: np.ndarray) -> np.ndarray:
-    """Circular means (2, L) of phi and psi."""
-    return np.array([np.angle(np.exp(1j * torsion).mean(0)) for torsion in backbone_torsions(backbone)[:2]])
+@dataclass(frozen=True)
+class Case:
+    """Starts (F, L, 3, 3) in one state, true structures (T, L, 3, 3) of another, and their times (T,) in frames."""
+
+    name: str
+    starts: np.ndarray
+    sequence: str
+    inside: Callable[[np.ndarray], np.ndarray]
+    true: np.ndarray
+    times: np.ndarray
 
 
-def differing_residues(one: np.ndarray, other: np.ndarray) -> slice:
-    """From one before the first to one after the last residue whose mean phi or psi differs."""
-    change = np.abs(np.angle(np.exp(1j * (mean_torsions(one) - mean_torsions(other)))))
-    residues = np.flatnonzero(np.nanmax(change, axis=0) > DIFFERENT_RAD)
-    return slice(max(residues[0] - 1, 0), residues[-1] + 2)
+def cases() -> Iterator[Case]:
+    trp_cage = read_trp_cage()
+
+    def sign(backbone: np.ndarray) -> np.ndarray:
+        return np.sign(backbone_torsions(backbone)[0][:, 10])
+
+    sequence = read_yaml(ROOT / "config" / "systems" / "trp_cage.yaml")["sequence"]
+    for name, training, side in (("Trp-cage, A to B", TRAINING_A, -1), ("Trp-cage, B to A", TRAINING_B, 1)):
+        frames = np.flatnonzero(sign(trp_cage) == side)[::THINNED]
+        yield Case(name, trp_cage[training], sequence, lambda x, side=side: sign(x) == side, trp_cage[frames], frames)
+
+    numbers, native, _, excited = read_t4_lysozyme()
+    system = read_yaml(ROOT / "config" / "systems" / "t4l_l99a.yaml")
+    sequence = "".join(system["sequence"].split())
+    letters = "".join(sequence[number - 1] for number in numbers)
+    at = {number: index for index, number in enumerate(numbers.tolist())}
+
+    def in_state(state: str) -> Callable[[np.ndarray], np.ndarray]:
+        region = system["states"][state]
+
+        def inside(backbone: np.ndarray) -> np.ndarray:
+            distance = np.linalg.norm(backbone[:, at[113], 1] - backbone[:, at[117], 1], axis=-1)
+            psi = backbone_torsions(backbone)[1][:, at[114]]
+            (near, far), (low, high) = region["distance_113_117"], region["psi114"]
+            return (near <= distance) & (distance < far) & (low <= psi) & (psi < high)
+
+        return inside
+
+    for name, starts, true, state in (
+        ("T4 lysozyme, native to excited", native, excited, "excited"),
+        ("T4 lysozyme, excited to native", excited[:1], native, "native"),
+    ):
+        yield Case(name, starts, letters, in_state(state), true, np.arange(len(true)) * 2 * NEIGHBOURHOOD)
 
 
-def distances(frames: np.ndarray, true: np.ndarray, part: slice) -> np.ndarray:
+def differing_residues(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The residues whose mean phi or psi differs, with one on either side."""
+    means = [[np.exp(1j * t).mean(0) for t in backbone_torsions(backbone)[:2]] for backbone in (one, other)]
+    change = np.nanmax(np.abs(np.angle(np.array(means[0]) * np.conj(means[1]))), axis=0)
+    residues = np.flatnonzero(change > DIFFERENT_RAD)
+    around = np.unique(residues[:, None] + np.arange(-1, 2))
+    return around[(around >= 0) & (around < len(change))]
+
+
+def distances(frames: np.ndarray, true: np.ndarray, part) -> np.ndarray:
     """RMSD (F, T) in nm over some residues."""
     return pairwise_rmsd(*(x[:, part].reshape(len(x), -1, 3).astype(float) for x in (frames, true)))
 
 
-def closeness(true: np.ndarray, frames: np.ndarray, part: slice) -> float:
-    """95th percentile of the distance of true frames to their nearest ones elsewhere in time, `frames` (T,)."""
-    found = distances(true, true, part)
-    found[np.abs(frames[:, None] - frames) <= NEIGHBOURHOOD] = np.inf
-    return float(np.quantile(found.min(1), 0.95))
+def closeness(case: Case, part) -> float:
+    """95th percentile of the distance of true structures to their nearest ones elsewhere in time; NaN for one alone."""
+    found = distances(case.true, case.true, part)
+    found[np.abs(case.times[:, None] - case.times) <= NEIGHBOURHOOD] = np.inf
+    return float(np.quantile(found.min(1), 0.95)) if len(case.true) > 1 else np.nan
 
 
-def main(name: str = "small", count: str = "800") -> None:
+def judged(backbone: np.ndarray, case: Case, parts: tuple, limits: tuple[float, float], groups: int) -> dict:
+    """What the proposals (P, L, 3, 3) of so many groups of one size are worth."""
+    inside = case.inside(backbone)
+    near = [distances(backbone, case.true, part).min(1) for part in parts]
+    found = inside & (near[0] < limits[0]) & (near[1] < limits[1])
+    loose = inside & (near[0] < LOOSE_NM)
+    left = distances(backbone, case.starts[::THINNED], slice(None)).min(1)
+    cluster = np.repeat(np.arange(groups), len(backbone) // groups)
+    interval = interval_of_mean(loose.astype(float), cluster, 0.95, 2000, np.random.default_rng(0))
+    return {
+        "proposals": len(backbone),
+        "in_region": round(float(inside.mean()), 4),
+        "found": round(float(found.mean()), 5) if np.isfinite(limits).all() else None,
+        "region_and_within_0.08_nm": round(interval.value, 5),
+        "low": round(interval.low, 5),
+        "high": round(interval.high, 5),
+        "groups": groups,
+        "groups_that_reach_it": len(np.unique(cluster[loose])),
+        "nearest_nm": round(float(near[0].min()), 3),
+        "to_starts_median_nm": round(float(np.median(left)), 3),
+        "within_0.3_nm_of_starts": round(float((left < 0.3).mean()), 3),
+    }
+
+
+def main(name: str = "small", count: str = "1600") -> None:
     base, settings = load_base(find_base(name)), ProposalSettings()
-    trp_cage = read_trp_cage()
-    phi = backbone_torsions(trp_cage)[0][:, PHI_11]
-    results = {"base": name, "settings": settings.model_dump(mode="json"), "directions": {}}
-    for direction, training, sign in (("A to B", TRAINING_A, -1), ("B to A", TRAINING_B, 1)):
-        starts = trp_cage[training].astype(float)
-        frames = np.flatnonzero(np.sign(phi) == sign)[::THINNED]
-        true = trp_cage[frames]
-        part, everything = differing_residues(starts, true), slice(None)
-        limits = closeness(true, frames, part), closeness(true, frames, everything)
-        proposer = Proposer(base, starts, SEQUENCE, settings)
+    groups = -(-int(count) // settings.group)
+    results = {"base": name, "settings": settings.model_dump(mode="json"), "cases": {}}
+    for case in cases():
+        residues = differing_residues(case.starts, case.true)
+        parts = residues, slice(None)
+        limits = tuple(closeness(case, part) for part in parts)
+        proposer = Proposer(base, case.starts.astype(float), case.sequence, settings)
+        codes = proposer.chain.encode(case.starts[::THINNED].astype(float))
         nulls = {
             "residue types": of_residue_types(base),
-            "code frequencies": of_frequencies(proposer.chain.encode(starts[::4]), base.hidden),
+            "code frequencies": of_frequencies(codes, base.hidden),
         }
         rows = {}
         for source, knowledge in {"base": None, **nulls}.items():
-            started, groups = time.process_time(), -(-int(count) // settings.group)
-            made = [proposer.group(number, number % SEEDS, knowledge) for number in range(groups)]
-            backbone = np.concatenate([group.backbone for group in made])
-            inside = np.sign(backbone_torsions(backbone)[0][:, PHI_11]) == sign
-            near = [distances(backbone, true, residues).min(1) for residues in (part, everything)]
-            found = inside & (near[0] < limits[0]) & (near[1] < limits[1])
-            loose = inside & (near[0] < LOOSE_NM)
-            left = distances(backbone, starts[::THINNED], everything).min(1)
-            cluster = np.repeat(np.arange(groups), settings.group)
-            interval = interval_of_mean(loose.astype(float), cluster, 0.95, 2000, np.random.default_rng(0))
-            rows[source] = {
-                "proposals": len(backbone),
-                "in_region": round(float(inside.mean()), 4),
-                "found": round(float(found.mean()), 5),
-                f"region_and_within_{LOOSE_NM}_nm": round(interval.value, 5),
-                "low": round(interval.low, 5),
-                "high": round(interval.high, 5),
-                "groups_that_reach_it": len(np.unique(cluster[loose])),
-                "groups": groups,
-                "to_training_median_nm": round(float(np.median(left)), 3),
-                "to_training_within_0.3_nm": round(float((left < 0.3).mean()), 3),
-                "processor_s": round(time.process_time() - started, 1),
-            }
-            print(direction, f"{source:16s}", rows[source], flush=True)
-        results["directions"][direction] = {
-            "residues": [part.start + 1, part.stop],
+            started = time.process_time()
+            made = np.concatenate([proposer.group(number, SEED, knowledge).backbone for number in range(groups)])
+            rows[source] = judged(made, case, parts, limits, groups)
+            rows[source]["processor_s"] = round(time.process_time() - started, 1)
+            print(case.name, f"{source:16s}", rows[source], flush=True)
+        results["cases"][case.name] = {
+            "residues": (residues + 1).tolist(),
             "limit_nm": round(limits[0], 4),
             "limit_all_residues_nm": round(limits[1], 4),
             "sources": rows,
