@@ -1,6 +1,7 @@
 """Prepare: frames, times, segments and states, in one pass over the raw files."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from MDAnalysis.analysis.dihedrals import Ramachandran
-from MDAnalysisTests.datafiles import DCD, PSF
+from MDAnalysisTests.datafiles import DCD, DCD2, PSF
 
 from mdllm.config.settings.system import Observables
 from mdllm.core.errors import InputError
@@ -61,9 +62,9 @@ def test_frames_and_states_equal_an_independent_reading(tmp_path, trp_cage_files
 
 
 def test_several_files_are_segments_and_numbered_through(tmp_path):
-    _, frames = run(tmp_path, PSF, DCD, DCD, observables=ADK, interval=2.0, stride=10)
-    assert frames["frame"].tolist() == list(range(0, 196, 10))
-    assert frames["time_ps"].tolist() == [2.0 * number for number in range(0, 196, 10)]
+    _, frames = run(tmp_path, PSF, DCD, DCD2, observables=ADK, interval=2.0, stride=10)
+    assert frames["frame"].tolist() == list(range(0, 200, 10))
+    assert frames["time_ps"].tolist() == [2.0 * number for number in range(0, 200, 10)]
     assert frames["segment"].tolist() == [0] * 10 + [1] * 10
 
 
@@ -134,9 +135,8 @@ def test_memory_stays_flat(tmp_path, trp_cage_files):
     def peak(name, files):
         command = [sys.executable, "-W", "ignore", "-c", code, str(tmp_path / name), str(trp_cage_files[0])]
         path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
-        result = subprocess.run(
-            [*command, *[str(trp_cage_files[1])] * files], env={"PYTHONPATH": path}, capture_output=True, text=True
-        )
+        copies = [shutil.copy(trp_cage_files[1], tmp_path / f"{name}_{number}.dcd") for number in range(files)]
+        result = subprocess.run([*command, *map(str, copies)], env={"PYTHONPATH": path}, capture_output=True, text=True)
         assert result.returncode == 0, result.stderr
         return int(result.stdout.split()[-1])
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import MDAnalysis as mda
 import numpy as np
 import pytest
-from MDAnalysisTests.datafiles import DCD, GRO, PSF, TRR, XTC
+from MDAnalysisTests.datafiles import DCD, DCD2, GRO, PSF, TRR, XTC
 from pydantic import ValidationError
 
 from mdllm.core.errors import InputError
@@ -28,8 +28,8 @@ def truncated(source, target, share=0.55):
 
 
 def test_files_are_described_in_order_with_checksums(tmp_path):
-    described = acquire(files(PSF, DCD, DCD), tmp_path)
-    assert [t["frames"] for t in described["trajectories"]] == [98, 98]
+    described = acquire(files(PSF, DCD, DCD2), tmp_path)
+    assert [t["frames"] for t in described["trajectories"]] == [98, 102]
     assert described["topology"]["sha256"] == sha256(PSF)
     assert described["trajectories"][0]["atoms"] == 3341
 

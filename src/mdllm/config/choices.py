@@ -116,6 +116,14 @@ class SourceSettings(Choice):
 
     simulated: ClassVar[Literal["molecule", "potential"] | None] = None
 
+    def formats(self) -> tuple[str | None, str | None]:
+        """Formats of topology and trajectories by their names in MDAnalysis; None: by the endings."""
+        return None, None
+
+    def sorted_by_name(self) -> bool:
+        """Whether the order of the trajectories is that of their names, and not one that the user gave."""
+        return False
+
     def raw_files(self) -> list[str]:
         """Files that must exist before frames can be read, the topology first; none where they are fetched or made.
 

@@ -42,7 +42,7 @@ def check_system(settings: SystemSettings, system: System, path: str) -> None:
         if idle := sorted(settings.references.keys() - used):
             raise InputError(f"{path}: references.{idle[0]} has no effect: no variable is an RMSD to it; remove it")
     if system.is_potential:
-        for key in ("atoms", "frame_interval_ps", "sequence"):
+        for key in ("atoms", "frame_interval_ps", "sequence", "skip_damaged"):
             if key in given:
                 raise InputError(f"{path}: {key} has no effect on a model potential; remove it")
 

@@ -203,6 +203,7 @@ class System:
             "atoms": None if self.decoded else self.settings.atoms,
             "sequence": self.settings.chain_sequences(),
             "frame_interval_ps": self.settings.frame_interval_ps,
+            "skip_damaged": self.settings.skip_damaged,
             "stride": next(iter(self.variants.values())).settings.prepare.stride,
             "observables": self.settings.with_only(used).model_dump(mode="json"),
         }

@@ -1,11 +1,14 @@
 """What a config file may say of each collective variable."""
 
-from typing import ClassVar, Literal
+import re
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from mdllm.config.choices import VariableSettings
 from mdllm.config.section import Name
+
+ResidueNumber = Annotated[str, Field(pattern=r"^-?[0-9]+[A-Za-z]?$")]
 
 
 class DistanceCV(VariableSettings):
@@ -49,8 +52,13 @@ class TorsionCV(VariableSettings):
     unit: ClassVar[str] = "rad"
     periodic: ClassVar[bool] = True
     type: Literal["phi", "psi"]
-    residue: int = Field(description="residue number in the topology")
+    residue: int | ResidueNumber = Field(description="residue number in the topology, with an insertion code as 52A")
     segment: str | None = Field(None, description="segment or chain, where residue numbers repeat")
+
+    def number(self) -> tuple[int, str]:
+        """Residue number and insertion code."""
+        number, code = re.fullmatch(r"(-?[0-9]+)([A-Za-z]?)", str(self.residue)).groups()
+        return int(number), code
 
 
 class RmsdCV(VariableSettings):

@@ -11,11 +11,11 @@ from mdllm.config.settings.system import OUTSIDE, Observables
 from mdllm.core.errors import InputError
 from mdllm.core.sequences import letter
 from mdllm.core.trajectories import TrajectoryWriter, write_topology
+from mdllm.molecules.backbone import BackboneAtoms
+from mdllm.molecules.reading import frames_of
+from mdllm.molecules.selected import SelectedAtoms
 from mdllm.observables.bound import bind
-from mdllm.prepare.backbone import BackboneAtoms
-from mdllm.prepare.frames import AtomsOfInterest, FrameTable, raw_chunks
-from mdllm.prepare.selected import SelectedAtoms
-from mdllm.sources.raw import open_raw
+from mdllm.prepare.frames import AtomsOfInterest, FrameTable, Tally, open_listed, raw_chunks
 
 logger = logging.getLogger(__name__)
 
@@ -26,10 +26,11 @@ def prepare(
     residues: str | None,
     atoms: str | None,
     sequence: list[str] | None = None,
-    frame_interval_ps: float | None,
+    frame_interval_ps: float | str | None,
     stride: int,
     observables: Observables,
     output: Path,
+    skip_damaged: bool = False,
 ) -> dict:
     """Write `topology.pdb`, `trajectory.xtc` and `frames.parquet` into `output`.
 
@@ -38,35 +39,37 @@ def prepare(
         residues: MDAnalysis selection of the residues whose backbones are kept, N, CA, C, O of each; or None.
         atoms: where `residues` is None, MDAnalysis selection of the atoms that are kept.
         sequence: one letter per residue that is kept, for each chain; None: not checked.
-        frame_interval_ps: time between raw frames; None: as the trajectories say.
+        frame_interval_ps: time between raw frames; None: as the trajectories say; "unknown": nobody knows it.
         stride: keep every n-th raw frame.
         observables: collective variables, states and references that decide the state of a frame, and variables that
             frames are coded by. They see no atoms but those that are kept.
+        skip_damaged: leave damaged frames out; else they are errors.
 
     The table has a row per kept frame: `frame` (number over all raw files, from 0), `time_ps`, `segment` (contiguous
-    stretches: a new file, or a gap in time within one, starts a new segment), `state`, and the collective variables.
+    stretches: a new file, or a gap in time within one,
+    or a damaged frame that is left out, starts a new segment), `state`, and the collective variables.
 
     Returns:
         counts for the provenance record.
 
     Raises:
-        InputError: names file, frame and residue or atom; see `mdllm.prepare.backbone` and `mdllm.prepare.selected`.
+        InputError: names file, frame and residue or atom; see `mdllm.molecules` and `mdllm.prepare.frames`.
     """
     topology = Path(sources["topology"]["path"])
-    kept = _kept(topology, residues, atoms)
+    kept = _kept(sources, residues, atoms, skip_damaged)
     universe = kept.universe()
     if sequence is not None:
         check_sequence(universe.residues, "".join(sequence), str(topology))
     bound = bind(universe, observables)
     counts = dict.fromkeys([*observables.states, OUTSIDE], 0)
     total = sum(file["frames"] for file in sources["trajectories"])
-    segments = 0
+    segments, tally = 0, Tally()
     with (
         TrajectoryWriter(output / "trajectory.xtc") as writer,
         FrameTable(output / "frames.parquet") as table,
         tqdm(total=total, desc="prepare", unit="frame", mininterval=1) as progress,
     ):
-        for chunk in raw_chunks(sources, kept, stride, frame_interval_ps, progress):
+        for chunk in raw_chunks(sources, kept, stride, frame_interval_ps, progress, skip_damaged, tally):
             if not table.rows:
                 write_topology(output / "topology.pdb", universe, chunk["coordinates"][0])
             coordinates = chunk.pop("coordinates")
@@ -79,7 +82,10 @@ def prepare(
     empty = [state for state in observables.states if not counts[state]]
     if empty:
         logger.warning("no frame is in state %s: its region is either unvisited or wrong", ", ".join(empty))
-    return {"frames": table.rows, "segments": segments, "frames_per_state": counts, **kept.counts()}
+    if not table.rows:
+        raise InputError(f"no frame is left of the {total} raw frames ({', '.join(tally.described())})")
+    about = {"frames": table.rows, "segments": segments, "frames_per_state": counts}
+    return {**about, **kept.counts(), **tally.counts()}
 
 
 def check_sequence(residues: mda.ResidueGroup, expected: str, topology: str) -> None:
@@ -103,14 +109,39 @@ def check_sequence(residues: mda.ResidueGroup, expected: str, topology: str) -> 
         )
 
 
-def _kept(topology: Path, residues: str | None, atoms: str | None) -> AtomsOfInterest:
-    raw = open_raw(topology)
-    if residues is None:
-        selected = SelectedAtoms(raw, atoms, str(topology))
-        logger.info("%s: %d atoms", topology, len(selected.atoms))
-        return selected
-    backbone = BackboneAtoms.select(raw, residues, str(topology))
-    logger.info("%s: %d residues", topology, len(backbone.residues))
-    if backbone.missing_oxygens:
-        logger.info("carbonyl O placed by ideal geometry: %s", ", ".join(backbone.missing_oxygens))
-    return backbone
+def _kept(sources: dict, residues: str | None, atoms: str | None, skip_damaged: bool) -> AtomsOfInterest:
+    """What is kept, by the first frame that is not damaged."""
+    topology = sources["topology"]["path"]
+    for source in sources["trajectories"]:
+        raw = open_listed(sources["topology"], source)
+        for ts in frames_of(raw, Path(source["path"])):
+            if not ts.has_positions:
+                continue
+            if residues is None:
+                kept = SelectedAtoms(raw, atoms, topology)
+            else:
+                kept = BackboneAtoms.select(raw, residues, topology)
+            boxed = ts.dimensions is not None and bool(np.all(ts.dimensions[:3] > 0))
+            damage = kept.check_first(boxed)
+            if not damage:
+                _describe(kept, topology)
+                return kept
+            if not skip_damaged:
+                raise InputError(damage[0].at(f"{source['path']}, frame {ts.frame}"))
+    raise InputError(f"{topology}: no frame of the trajectories has positions that could be those of its atoms")
+
+
+def _describe(kept: AtomsOfInterest, topology: str) -> None:
+    """Say in the log what is kept, and what had to be made up for it."""
+    if isinstance(kept, SelectedAtoms):
+        logger.info("%s: %d atoms", topology, len(kept.atoms))
+        return
+    logger.info("%s: %d residues", topology, len(kept.residues))
+    chains = kept.chains()
+    say = logger.info if chains.named or len(set(chains.letters)) == 1 else logger.warning
+    made_up = "" if chains.named else " the file does not name or repeats, made of what is bonded"
+    say("%s: chains%s: %s", topology, made_up, "; ".join(chains.described(kept.residues)))
+    if breaks := kept.breaks():
+        logger.warning("%s: breaks within a chain, over which no torsion is taken: %s", topology, "; ".join(breaks))
+    if kept.missing_oxygens:
+        logger.info("carbonyl O placed by ideal geometry: %s", ", ".join(kept.missing_oxygens))

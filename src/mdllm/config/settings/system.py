@@ -1,6 +1,6 @@
 """What a system file may hold: where the frames come from, and what is known of the molecule."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, model_validator
 
@@ -111,9 +111,10 @@ class SystemSettings(Observables):
 
     description: str
     source: Source
-    frame_interval_ps: PositiveFloat | None = Field(
-        None, description="time between raw frames; null: as the trajectory says"
+    frame_interval_ps: PositiveFloat | Literal["unknown"] | None = Field(
+        None, description="time between raw frames; null: as the trajectory says; unknown: axes count frames"
     )
+    skip_damaged: bool = Field(False, description="leave damaged raw frames out; else they are errors")
     selection: str = Field("protein", description="MDAnalysis selection of the residues whose backbones are coded")
     atoms: str = Field("not name H*", description="MDAnalysis selection of the atoms kept where a frame is one code")
     sequence: Sequence | list[Sequence] | None = Field(
