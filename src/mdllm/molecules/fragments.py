@@ -58,7 +58,7 @@ class Fragments:
             points = points + self._shifts(steps, dimensions)
             self.made_whole += 1
         if len(self._chains) + len(self._others) > 1 and (cut or not self._keep_whole):
-            points = self._beside(points, dimensions)
+            points = self._beside(points, dimensions, as_they_stand=not cut)
         return points
 
     def _shifts(self, steps: np.ndarray, dimensions: np.ndarray) -> np.ndarray:
@@ -70,14 +70,14 @@ class Fragments:
             above = above[above]
         return total
 
-    def _beside(self, points: np.ndarray, dimensions: np.ndarray) -> np.ndarray:
+    def _beside(self, points: np.ndarray, dimensions: np.ndarray, as_they_stand: bool) -> np.ndarray:
         points, before = points.copy(), points
         placed = self._probes[0]
         for number, (chain, probes) in enumerate(zip(self._chains[1:], self._probes[1:], strict=True), start=1):
             link = self._links[number]
             step = None if link is None else self._step(points, link, dimensions)
             if step is None or step[1] > _TOUCH:
-                link = self._nearest(points, placed, probes, dimensions)
+                link = self._nearest(points, placed, probes, [None, dimensions] if as_they_stand else [dimensions])
                 step = self._step(points, link, dimensions)
             self._links[number] = link
             points[chain] += step[0]
@@ -99,9 +99,9 @@ class Fragments:
         return nearest - step, float(np.linalg.norm(nearest))
 
     @staticmethod
-    def _nearest(points: np.ndarray, placed: np.ndarray, probes: np.ndarray, dimensions: np.ndarray) -> tuple[int, int]:
-        """The nearest pair of atoms: as they stand if these touch, else over all images."""
-        for box in (None, dimensions):
+    def _nearest(points: np.ndarray, placed: np.ndarray, probes: np.ndarray, boxes: list) -> tuple[int, int]:
+        """The nearest pair of atoms: in the first of several boxes in which they touch (None: as they stand)."""
+        for box in boxes:
             away = distance_array(points[placed], points[probes], box=box)
             first, second = np.unravel_index(away.argmin(), away.shape)
             if away[first, second] <= _TOUCH:

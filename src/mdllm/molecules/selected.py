@@ -11,7 +11,7 @@ from mdllm.molecules.damage import CUT, Damage
 from mdllm.molecules.fragments import Fragments
 
 # ångström, where the topology names no bonds: what is nearer is bonded
-_BOND, _BOND_OF_HYDROGEN = 2.1, 1.3
+_BOND, _BOND_OF_HYDROGEN = 2.1, 1.45
 _BEADS, _NEIGHBOURS = ("CA", "BB", "P"), 5.0  # of residues that follow each other in a chain
 _ACROSS_BOX_NM, _FARTHEST_NM = 0.8, 1e5
 
@@ -20,7 +20,7 @@ class SelectedAtoms:
     """The atoms of a MDAnalysis selection; the universe has the first frame.
 
     Bonds are those of the topology, or, where it has none within the residues, what lies within a bond's length in the
-    first frame. All atoms of the residues are followed across the box, also those that are not kept.
+    first frame. Atoms of the residues that lie between kept ones are followed across the box, too.
 
     Raises:
         InputError: the selection is invalid or empty.
@@ -36,7 +36,8 @@ class SelectedAtoms:
         followed = self.atoms.residues.atoms
         self._path = np.concatenate([self.atoms.ix, np.setdiff1d(followed.ix, self.atoms.ix)])
         path = universe.atoms[self._path]
-        bonds = _bonds(path)
+        bonds, alive = _between_kept(_bonds(path), len(path), len(self.atoms))
+        self._path, path = self._path[alive], path[alive]
         self.fragments = Fragments(bonds, path.resindices)
         self._kept_bonds = bonds[(bonds < len(self.atoms)).all(axis=1)]
         self.frame = self.cut(universe.atoms.positions, universe.dimensions)
@@ -122,6 +123,22 @@ def _bonds(atoms: mda.AtomGroup) -> np.ndarray:
     if bare.any():  # no bonds in the topology, or those of ligands only
         return np.concatenate([listed, near])
     return np.concatenate([listed, near[residue_size[near].max(axis=1) == 1]])
+
+
+def _between_kept(bonds: np.ndarray, count: int, kept: int) -> tuple[np.ndarray, np.ndarray]:
+    """Bonds without those of dangling atoms that are not among the first `kept`, and the atoms that are left.
+
+    Returns:
+        bonds (B, 2) by the new rows, and the old rows.
+    """
+    alive = np.ones(count, bool)
+    while True:
+        bonds = bonds[alive[bonds].all(axis=1)]
+        dangling = alive & (np.bincount(bonds.ravel(), minlength=count) <= 1)
+        dangling[:kept] = False
+        if not dangling.any():
+            return (np.cumsum(alive) - 1)[bonds], np.flatnonzero(alive)
+        alive &= ~dangling
 
 
 def _near(atoms: mda.AtomGroup) -> np.ndarray:
