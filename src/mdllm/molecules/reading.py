@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import MDAnalysis as mda
+from MDAnalysis.coordinates.DCD import DCDReader
+from MDAnalysis.lib.formats.libdcd import DCDFile
 
 from mdllm.core.errors import InputError
 
@@ -46,7 +48,7 @@ def open_raw(
     if trajectory is None:
         return universe
     try:
-        universe.load_new(str(trajectory), format=format)
+        universe.load_new(str(trajectory), format=format or _without_times(Path(trajectory)))
     except Exception as error:
         reason = _unreadable(
             Path(trajectory),
@@ -62,14 +64,48 @@ def open_raw(
     return universe
 
 
-def frames_of(universe: mda.Universe, path: Path, first: int = 0) -> Iterator:
-    """The frames of an open trajectory from `first` on.
+class _NoStepsBetween:
+    """A DCD file in whose header 1 step lies between frames, in place of 0."""
+
+    def __init__(self, file: DCDFile):
+        self._file = file
+
+    def __getattr__(self, name: str):
+        return getattr(self._file, name)
+
+    def __len__(self) -> int:
+        return len(self._file)
+
+    @property
+    def header(self) -> dict:
+        return self._file.header | {"nsavc": 1}
+
+
+class UntimedDCDReader(DCDReader):
+    """Reads DCD files with 0 steps between frames, by which MDAnalysis divides."""
+
+    def _frame_to_ts(self, frame, ts):
+        if not isinstance(self._file, _NoStepsBetween):
+            self._file = _NoStepsBetween(self._file)
+        return super()._frame_to_ts(frame, ts)
+
+
+def _without_times(trajectory: Path) -> type | None:
+    """A reader for a file whose times divide by zero; None: that of its format."""
+    if trajectory.suffix.lower() != ".dcd":
+        return None
+    with DCDFile(str(trajectory)) as file:
+        return UntimedDCDReader if file.header["nsavc"] == 0 else None
+
+
+def frames_of(universe: mda.Universe, path: Path, first: int = 0, stop: int | None = None) -> Iterator:
+    """The frames of an open trajectory from `first` to before `stop`, its end if None.
 
     Raises:
         InputError: names the frame that the reader cannot make out.
     """
     trajectory = universe.trajectory
-    for number in range(first, len(trajectory)):
+    for number in range(first, len(trajectory) if stop is None else stop):
         try:
             frame = trajectory.next() if number > first and trajectory.frame == number - 1 else trajectory[number]
         except Exception as error:

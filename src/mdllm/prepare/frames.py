@@ -181,36 +181,36 @@ def _read(
 ) -> Iterator[_Frames]:
     """The frames of a file; where its reader may end the process, in one of its own, begun anew where it ended."""
     if not may_abort(path, opened):
-        yield from _chunks(opened, path, atoms, stride, offset, 0, _CHUNK)
+        yield from _chunks(opened, path, atoms, stride, offset, 0, frames, _CHUNK)
         return
-    first, size = 0, _CHUNK
+    first, stop, size = 0, frames, _CHUNK
     while first < frames:
         try:
-            for part in in_child(path, partial(_chunks, opened, path, atoms, stride, offset, first, size)):
+            for part in in_child(path, partial(_chunks, opened, path, atoms, stride, offset, first, stop, size)):
                 yield part
                 first += part.read
-            return
+            if first < stop:  # the file has changed
+                return
+            stop, size = frames, _CHUNK
         except ReaderAborted as error:
-            if size > 1:  # once more, frame by frame, to find the one
-                size = 1
+            if size > 1:  # half as many, until the frame is found
+                size //= 2
+                stop = min(first + size, frames)
                 continue
             if not skip_damaged:
                 raise ReaderAborted(path, error.signal, f"in frame {first}") from None
             logger.warning("%s, frame %d: the reader broke down; left out", path, first)
-            nothing = np.empty(0, np.int64)
-            yield _Frames(
-                nothing, nothing.astype(float), np.empty((0, *atoms.frame.shape), np.float32), nothing.astype(bool), 1,
-                reader_aborted=True,
-            )  # fmt: skip
-            first, size = first + 1, _CHUNK
+            none, points = np.empty(0), np.empty((0, *atoms.frame.shape), np.float32)
+            yield _Frames(none.astype(int), none, points, none.astype(bool), read=1, reader_aborted=True)
+            first, stop, size = first + 1, frames, _CHUNK
 
 
-def _chunks(opened, path: Path, atoms: AtomsOfInterest, stride: int, offset: int, first: int, size: int):
+def _chunks(opened, path: Path, atoms: AtomsOfInterest, stride: int, offset: int, first: int, stop: int, size: int):
     """`_Frames` of `size` frames each, of which those in the stride are kept that have positions."""
     universe = opened()
-    rows, read, lost, last = [], 0, 0, len(universe.trajectory) - 1
+    rows, read, lost, last = [], 0, 0, min(stop, len(universe.trajectory)) - 1
     whole, moved = atoms.fragments.made_whole, atoms.fragments.moved
-    for ts in frames_of(universe, path, first):
+    for ts in frames_of(universe, path, first, last + 1):
         read += 1
         if (offset + ts.frame) % stride == 0:
             if ts.has_positions:

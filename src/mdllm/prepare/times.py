@@ -23,12 +23,10 @@ def placeholder(reader) -> str | None:
     A DCD file has a time step and how many of them lie between frames; writers that know neither put 1 or 0. Formats
     without times (PDB, XYZ) get 1 ps a frame of MDAnalysis.
     """
-    header = getattr(getattr(reader, "_file", None), "header", None)
-    if reader.format == "DCD" and header is not None:
-        step, every = float(header["delta"]), int(header["nsavc"])
-        if every == 0 or step == 0:
-            return f"its header has {every} steps of {step * _AKMA_PS:.4g} ps between frames"
-        if every == 1 and math.isclose(step, 1.0, rel_tol=1e-6):
+    if reader.format == "DCD":
+        if reader.dt == 0:
+            return "its header has no time or no steps between frames"
+        if math.isclose(reader.dt, _AKMA_PS, rel_tol=1e-5):
             return "its header has the time step 1 and 1 step between frames, which writers put that know neither"
         return None
     if len(reader) < 2:
