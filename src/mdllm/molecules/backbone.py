@@ -65,7 +65,7 @@ class BackboneAtoms:
                 f"selection '{selection}' matches no atom of {topology}; its residues are "
                 f"{', '.join(sorted(set(universe.residues.resnames)))}"
             )
-        found = cls.of(_one_in_each_place(atoms.residues, topology), topology)
+        found = cls.of(one_in_each_place(atoms.residues, topology), topology)
         found._warn_of_left_out(selection, topology)
         return found
 
@@ -214,7 +214,7 @@ def atoms_by_name(residue) -> dict[str, int]:
     return table
 
 
-def _one_in_each_place(residues: mda.ResidueGroup, topology: str) -> mda.ResidueGroup:
+def one_in_each_place(residues: mda.ResidueGroup, topology: str) -> mda.ResidueGroup:
     """Of alternate residues in one place (microheterogeneity) the first, with a warning that names them."""
     if not hasattr(residues.atoms, "altLocs"):
         return residues

@@ -60,10 +60,11 @@ class Chains:
 def _names(keys: list[tuple[str, str, int]]) -> tuple[dict, dict]:
     """A letter and a segment for each key (segment, chain, fragment): as given where one letter is free for it."""
     letters, segments = {}, {}
-    wanted = {key: chain if len(chain) == 1 else segment for key in keys for segment, chain in [key[:2]]}
     for key in keys:
-        if wanted[key] in LETTERS and len(wanted[key]) == 1 and wanted[key] not in letters.values():
-            letters[key] = wanted[key]
+        segment, chain, fragment = key
+        wanted = chain if len(chain) == 1 else segment
+        if fragment < 0 and len(wanted) == 1 and wanted in LETTERS and wanted not in letters.values():
+            letters[key] = wanted
     for number, key in enumerate(keys):
         free = [letter for letter in LETTERS if letter not in letters.values()]
         letters.setdefault(key, free[0] if free else LETTERS[number % len(LETTERS)])

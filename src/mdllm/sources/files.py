@@ -2,7 +2,6 @@
 
 import glob
 import os
-import re
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -10,6 +9,7 @@ from pydantic import Field
 
 from mdllm.config.choices import SourceSettings
 from mdllm.core.errors import InputError
+from mdllm.molecules.reading import expanded
 from mdllm.sources.archives import by_numbers
 
 Format = Field(None, description="name of a format of MDAnalysis (XTC, PDB ...); null: by the ending")
@@ -68,20 +68,6 @@ def find_files(source: FilesSource, cache: Path | None = None) -> tuple[Path, li
             beside = "" if other == path else f" (as {other})"
             raise InputError(f"source.trajectories: {path} is given twice{beside}; its frames would count twice")
     return topology, trajectories
-
-
-def expanded(path: str, key: str) -> str:
-    """A path with ~ and $NAME replaced.
-
-    Raises:
-        InputError: the environment has no such variable.
-    """
-    if os.path.exists(path):
-        return path
-    result = os.path.expanduser(os.path.expandvars(path))
-    if unknown := re.search(r"\$(\w+|\{\w+\})", result):
-        raise InputError(f"{key}: {path}: {unknown[0]} is not set in the environment, and no such file exists")
-    return result
 
 
 def _not_there(path: Path) -> str:
