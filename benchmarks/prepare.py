@@ -1,8 +1,8 @@
 """Time and memory of `prepare`, beside those of an earlier commit. Writes records/prepare.json.
 
 ``python benchmarks/prepare.py [COMMIT [FRAMES [TURNS]]]``: frames of 3,341 atoms (AdK, the test files of MDAnalysis) as
-DCD and as XTC in a box. Both commits take turns, in processes of their own; what counts is processor time, that of child
-processes included.
+DCD and as XTC in a box. Both commits take turns, in processes of their own; what counts is processor time, that of
+child processes included. Memory is that of the larger process.
 """
 
 import json
@@ -20,6 +20,7 @@ from record import ROOT, write_record
 
 BEFORE = "05e9baa"  # before every frame was checked
 FRAMES, TURNS = 10_000, 3
+_MEASURED = ("processor_s", "wall_s", "memory_mb")
 _RUN = """
 import json, resource, sys, time
 from pathlib import Path
@@ -39,7 +40,7 @@ prepare(
 wall = time.time() - started
 after = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
 used = sum(b.ru_utime + b.ru_stime - a.ru_utime - a.ru_stime for a, b in zip(before, after))
-print(json.dumps([used, wall, sum(b.ru_maxrss for b in after) / 1024]))
+print(json.dumps([used, wall, max(b.ru_maxrss for b in after) / 1024]))
 """
 
 
@@ -74,16 +75,12 @@ def main(commit: str = BEFORE, frames: int = FRAMES, turns: int = TURNS) -> None
                     measured[kind][name].append(json.loads(run.stdout.splitlines()[-1]))
     results = {"frames": frames, "atoms": 3341, "compared_with": commit}
     for kind, by_name in measured.items():
-        best = {name: np.min(values, axis=0).round(2).tolist() for name, values in by_name.items()}
+        best = {name: np.min(values, axis=0) for name, values in by_name.items()}
         results[kind] = {
-            name: dict(zip(("processor_s", "wall_s", "memory_mb"), values)) for name, values in best.items()
+            name: dict(zip(_MEASURED, values.round(2).tolist(), strict=True)) for name, values in best.items()
         }
-        results[kind] |= {
-            "ratio": {
-                key: round(best["now"][i] / best["before"][i], 3)
-                for i, key in enumerate(("processor_s", "wall_s", "memory_mb"))
-            }
-        }
+        ratio = (best["now"] / best["before"]).round(3).tolist()
+        results[kind]["ratio"] = dict(zip(_MEASURED, ratio, strict=True))
     write_record("prepare", results)
 
 

@@ -145,7 +145,7 @@ def test_a_reference_cut_by_its_box_is_whole(tmp_path):
 
 def test_a_damaged_reference_is_named(adk, tmp_path):
     broken = adk.copy()
-    broken.select_atoms("resid 50 and name CA").positions += 1
+    broken.select_atoms("resid 50 and name CA").positions += 2
     broken.atoms.write(str(tmp_path / "broken.pdb"))
     with pytest.raises(InputError, match=r"references\.key: model 0 .* is damaged: N-CA of \w+ 50 is 0\.\d+ nm"):
         load(tmp_path / "broken.pdb", system_of(adk))

@@ -34,7 +34,7 @@ def test_molecules_cut_by_the_box_are_made_whole():
     atoms = select(universe)
     wrapped_somewhere = False
     for ts in universe.trajectory:
-        raw = ts.positions[atoms.main].reshape(-1, 3) / 10
+        raw = ts.positions[atoms.atoms[:, :3]].reshape(-1, 3) / 10
         wrapped_somewhere |= bool((np.linalg.norm(np.diff(raw, axis=0), axis=1) > 0.5).any())
         backbone = atoms.cut(ts.positions, ts.dimensions)
         steps = np.linalg.norm(np.diff(backbone[:, :3].reshape(-1, 3), axis=0), axis=1)
@@ -56,8 +56,8 @@ def test_first_alternate_location_is_taken(structures):
     universe = mda.Universe(str(structures / "3dmv.pdb"))
     atoms = select(universe)
     assert (universe.atoms.altLocs == "B").any()
-    assert len(atoms.residues) == len(np.unique(atoms.main[:, 1]))
-    assert set(universe.atoms[atoms.main.ravel()].altLocs) <= {"", "A"}
+    assert len(atoms.residues) == len(np.unique(atoms.atoms[:, :3][:, 1]))
+    assert set(universe.atoms[atoms.atoms[:, :3].ravel()].altLocs) <= {"", "A"}
 
 
 def test_placed_oxygens_lie_where_real_ones_are(trp_cage):

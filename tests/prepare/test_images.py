@@ -42,7 +42,7 @@ def test_a_complex_that_is_whole_in_its_box_stays_as_it_is(complex_of_two):
     size = np.ptp(points, axis=0) + 6
     atoms = BackboneAtoms.select(mda.Universe(folder / "dimer.pdb"), "protein", "dimer.pdb")
     last = np.flatnonzero(np.diff(atoms.residues.segindices))[0]
-    step = np.linalg.norm(points[atoms.main[last, 2]] - points[atoms.main[last + 1, 0]])
+    step = np.linalg.norm(points[atoms.atoms[last, 2]] - points[atoms.atoms[last + 1, 0]])
     assert step > size.min() / 2
     write_xtc(folder / "t.xtc", np.stack([points] * 3), [*size, 90, 90, 90])
     counts, frames = prepared(folder / "out", folder / "dimer.pdb", folder / "t.xtc", observables=ACROSS)

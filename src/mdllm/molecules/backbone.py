@@ -15,7 +15,7 @@ from MDAnalysis.core.selection import ProteinSelection
 from MDAnalysis.lib.distances import minimize_vectors
 
 from mdllm.core.errors import InputError
-from mdllm.core.geometry import PEPTIDE_BOND_NM, C, N, with_oxygen
+from mdllm.core.geometry import CA, PEPTIDE_BOND_NM, C, N, O, with_oxygen
 from mdllm.core.trajectories import ANGSTROM_PER_NM, backbone_universe
 from mdllm.molecules.chains import Chains, chain_ids, icodes, ranges, residue_name
 from mdllm.molecules.damage import CUT, Damage, damaged_backbones
@@ -27,23 +27,22 @@ _PROTEIN = ProteinSelection.prot_res  # what `protein` selects
 _OXYGEN_NAMES = ("O", "OT1", "O1", "OC1", "OXT", "OT2")
 _MAIN = ("N", "CA", "C")
 _CLOSED_NM = 0.17  # C and N that are nearer are bonded
-_LONGEST_OXYGEN_BOND = 5.0  # ångström; a C=O that is longer crosses the box
 
 
 @dataclass(frozen=True)
 class BackboneAtoms:
-    """Atom indices of N, CA, C (L, 3) and of O (L,), -1 where the topology has none, of the selected residues.
+    """The backbone of L residues in a raw topology.
 
     Attributes:
+        lacks_oxygen: (L,) whether the topology has no O, so that it is placed.
         bonded: (L - 1,) whether a residue is bound to the next in the first frame.
-        path: indices of the atoms whose bonds are followed across the box: those of `main`, then those of residues
-            between selected ones.
+        path: indices of the atoms whose bonds are followed across the box: N, CA, C, O of each residue, then those of
+            residues between selected ones.
         frame: the first frame (L, 4, 3) in nm, whole.
     """
 
     residues: mda.ResidueGroup
-    main: np.ndarray
-    oxygen: np.ndarray
+    lacks_oxygen: np.ndarray
     bonded: np.ndarray
     path: np.ndarray
     fragments: Fragments
@@ -90,42 +89,37 @@ class BackboneAtoms:
                 f"{len(lacking)} selected residues of {topology} lack backbone atoms: {'; '.join(lacking[:10])}. "
                 "Leave caps and ligands out by `selection`, or rebuild the missing atoms"
             )
-        main = np.array([[table[name] for name in _MAIN] for table in tables])
-        oxygen = np.array([next((table[name] for name in _OXYGEN_NAMES if name in table), -1) for table in tables])
-        order, path = _with_residues_between(residues, main)
         positions, dimensions = residues.universe.atoms.positions, residues.universe.dimensions
-        # rows of `path` in the order of the chain: N, CA, C of each residue
-        chain = positions[path[order]].astype(np.float64)
-        bound = peptide_bonds_across_box(chain, dimensions)
-        inner = np.stack([order[:, [0, 1]], order[:, [1, 2]]], axis=1).reshape(-1, 2)
-        bonds = np.concatenate([inner, np.stack([order[:-1, 2], order[1:, 0]], axis=1)[bound]])
+        oxygen = [next((table[name] for name in _OXYGEN_NAMES if name in table), -1) for table in tables]
+        lacks_oxygen = np.array(oxygen) < 0
+        # in place of an O that is not there its C, until the O is placed
+        atoms = np.array(
+            [[*(t[name] for name in _MAIN), t["C"] if o < 0 else o] for t, o in zip(tables, oxygen, strict=True)]
+        )
+        order, path = _with_residues_between(residues, atoms)
+        bound = peptide_bonds_across_box(positions[path[order]], dimensions)
+        inner = [order[:, [one, other]] for one, other in ((N, CA), (CA, C), (C, O))]
+        bonds = np.concatenate([*inner, np.stack([order[:-1, C], order[1:, N]], axis=1)[bound]])
         numbers = np.empty(len(path), int)
         numbers[order] = np.arange(len(order))[:, None]
-        bonded = peptide_bonds_across_box(positions[main].astype(np.float64), dimensions)
+        bonded = peptide_bonds_across_box(positions[atoms], dimensions)
         fragments = Fragments(bonds, numbers, keep_whole)
-        found = cls(residues, main, oxygen, bonded, path, fragments, np.empty(0))
-        object.__setattr__(found, "frame", found.cut(positions, dimensions))
+        frame = _cut(positions, dimensions, path, fragments, lacks_oxygen)
         fragments.made_whole = fragments.moved = 0
-        return found
+        return cls(residues, lacks_oxygen, bonded, path, fragments, frame)
 
     @property
     def missing_oxygens(self) -> list[str]:
-        return [residue_name(r) for r, index in zip(self.residues, self.oxygen, strict=True) if index < 0]
+        return [residue_name(residue) for residue in self.residues[self.lacks_oxygen]]
 
     def cut(self, positions: np.ndarray, dimensions: np.ndarray | None) -> np.ndarray:
         """Backbone (L, 4, 3) in nm from raw positions (A, 3) in ångström, made whole across periodic boundaries."""
-        raw = positions[self.path].astype(np.float64)
-        main = self.fragments.together(raw, dimensions)[: self.main.size].reshape(-1, 3, 3)
-        has_oxygen = self.oxygen >= 0
-        bond = positions[self.oxygen].astype(np.float64) - raw[: self.main.size].reshape(-1, 3, 3)[:, C]
-        if dimensions is not None and np.all(dimensions[:3] > 0):
-            crosses = np.abs(bond).max(axis=1) > _LONGEST_OXYGEN_BOND
-            if crosses.any():
-                bond[crosses] = minimize_vectors(bond[crosses], dimensions)
-        backbone = np.concatenate([main, (main[:, C] + bond)[:, None]], axis=1) / ANGSTROM_PER_NM
-        if not has_oxygen.all():
-            backbone[~has_oxygen] = with_oxygen(backbone[None, :, :3])[0, ~has_oxygen]
-        return backbone.astype(np.float32)
+        return _cut(positions, dimensions, self.path, self.fragments, self.lacks_oxygen)
+
+    @property
+    def atoms(self) -> np.ndarray:
+        """Indices (L, 4) of N, CA, C, O; of C where there is no O."""
+        return self.path[: 4 * len(self.residues)].reshape(-1, 4)
 
     def damaged(self, backbone: np.ndarray, boxed: np.ndarray) -> list[Damage]:
         """What is wrong with frames (F, L, 4, 3) in nm, of which those in `boxed` (F,) have a periodic box.
@@ -133,15 +127,15 @@ class BackboneAtoms:
         Raises:
             InputError: residues are bonded that were not in the first frame.
         """
-        with np.errstate(invalid="ignore", over="ignore"):
-            to_next = np.linalg.norm(backbone[:, 1:, N] - backbone[:, :-1, C], axis=-1)[:, ~self.bonded]
+        apart = np.flatnonzero(~self.bonded)
+        to_next = np.linalg.norm(backbone[:, apart + 1, N] - backbone[:, apart, C], axis=-1)
         closed = np.argwhere(to_next < _CLOSED_NM)
         if len(closed):
-            before = np.flatnonzero(~self.bonded)[closed[0][1]]
+            before = apart[closed[0][1]]
             names = " and ".join(map(residue_name, self.residues[before : before + 2]))
-            apart = np.linalg.norm(self.frame[before + 1, N] - self.frame[before, C])
+            distance = np.linalg.norm(self.frame[before + 1, N] - self.frame[before, C])
             raise InputError(
-                f"{names} are {apart:.2f} nm apart in the first frame, and bonded later. In the first frame {CUT}"
+                f"{names} are {distance:.2f} nm apart in the first frame, and bonded later. In the first frame {CUT}"
             )
         return damaged_backbones(backbone, boxed, self.residues, self.bonded)
 
@@ -197,8 +191,8 @@ class BackboneAtoms:
 
 
 def peptide_bonds_across_box(main: np.ndarray, dimensions: np.ndarray | None) -> np.ndarray:
-    """Whether residues (L, 3, 3) in ångström are bound to the next in any image: (L - 1,)."""
-    steps = main[1:, N] - main[:-1, C]
+    """Whether residues (L, >=3, 3) in ångström are bound to the next in any image: (L - 1,)."""
+    steps = (main[1:, N] - main[:-1, C]).astype(np.float64)
     if dimensions is not None and np.all(dimensions[:3] > 0) and len(steps) and np.isfinite(steps).all():
         steps = minimize_vectors(steps, dimensions)
     return np.linalg.norm(steps, axis=-1) <= PEPTIDE_BOND_NM * ANGSTROM_PER_NM
@@ -232,22 +226,36 @@ def one_in_each_place(residues: mda.ResidueGroup, topology: str) -> mda.ResidueG
     return residues[sorted(taken)]
 
 
-def _with_residues_between(residues: mda.ResidueGroup, main: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows (M, 3) of N, CA, C in the order of the chain, and atom indices: `main`, then those of residues between.
+def _cut(
+    positions: np.ndarray,
+    dimensions: np.ndarray | None,
+    path: np.ndarray,
+    fragments: Fragments,
+    lacks_oxygen: np.ndarray,
+) -> np.ndarray:
+    points = fragments.together(positions[path], dimensions)[: 4 * len(lacks_oxygen)]
+    backbone = (points / ANGSTROM_PER_NM).astype(np.float32, copy=False).reshape(-1, 4, 3)
+    if lacks_oxygen.any():
+        backbone[lacks_oxygen] = with_oxygen(backbone[None, :, :3])[0, lacks_oxygen]
+    return backbone
+
+
+def _with_residues_between(residues: mda.ResidueGroup, atoms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows (M, 4) of N, CA, C, O in the order of the chain, and indices: `atoms`, then those of residues between.
 
     Residues that a selection leaves out in the middle of a chain tell in which image the next one is.
     """
-    universe, rows = residues.universe, np.arange(main.size).reshape(-1, 3)
-    order, path = [rows[:1]], [main.ravel()]
-    next_row = main.size
+    universe, rows = residues.universe, np.arange(atoms.size).reshape(-1, 4)
+    order, path = [rows[:1]], [atoms.ravel()]
+    next_row = atoms.size
     for number in range(1, len(residues)):
         before, after = residues[number - 1], residues[number]
         between = range(before.ix + 1, after.ix) if before.segindex == after.segindex else ()
         tables = [atoms_by_name(universe.residues[index]) for index in between]
         if tables and all(set(_MAIN) <= set(table) for table in tables):
-            path.append(np.array([table[name] for table in tables for name in _MAIN]))
-            order.append(np.arange(next_row, next_row + 3 * len(tables)).reshape(-1, 3))
-            next_row += 3 * len(tables)
+            path.append(np.array([table[name] for table in tables for name in (*_MAIN, "C")]))
+            order.append(np.arange(next_row, next_row + 4 * len(tables)).reshape(-1, 4))
+            next_row += 4 * len(tables)
         order.append(rows[number : number + 1])
     return np.concatenate(order), np.concatenate(path)
 

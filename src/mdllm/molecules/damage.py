@@ -58,25 +58,36 @@ def damaged_backbones(
         bonded: (L - 1,) whether a residue is bound to the next in the first frame.
         first: whether nothing is known yet of the order of the atoms.
     """
+    shortest, longest = (np.float32(bound**2) for bound in _BOND_RANGE_NM)
     with np.errstate(invalid="ignore", over="ignore"):
-        lengths = {name: (length, no_bond(length)) for name, length in bond_lengths(backbone).items()}
-        to_next = np.linalg.norm(backbone[:, 1:, N] - backbone[:, :-1, C], axis=-1)  # (F, L - 1)
-    lengths["C-N"] = to_next, bonded & ~(to_next <= PEPTIDE_BOND_NM)
-    wrong = np.any([bad.any(axis=1) for _, bad in lengths.values()], axis=0)
-    wrong |= ~np.isfinite(backbone[:, :, -1]).all(axis=(1, 2))
+        inner = np.stack(
+            [_squared(backbone[:, :, CA], backbone[:, :, N]), _squared(backbone[:, :, C], backbone[:, :, CA])]
+        )
+        to_next = _squared(backbone[:, 1:, N], backbone[:, :-1, C])[:, bonded]
+        good = ((inner >= shortest) & (inner <= longest)).all(axis=(0, 2)) & (to_next <= PEPTIDE_BOND_NM**2).all(axis=1)
+    wrong = ~good | ~np.isfinite(backbone[:, :, -1]).all(axis=(1, 2))
     return [
-        Damage(int(frame), *_reason(frame, backbone[frame], boxed[frame], lengths, residues, first))
+        Damage(int(frame), *_reason(backbone[frame], boxed[frame], bonded, residues, first))
         for frame in np.flatnonzero(wrong)
     ]
 
 
+def _squared(points: np.ndarray, others: np.ndarray) -> np.ndarray:
+    steps = points - others
+    return np.einsum("...i,...i->...", steps, steps)
+
+
 def _reason(
-    frame: int, backbone: np.ndarray, boxed: bool, lengths: dict, residues: mda.ResidueGroup, first: bool
+    backbone: np.ndarray, boxed: bool, bonded: np.ndarray, residues: mda.ResidueGroup, first: bool
 ) -> tuple[str, str | None]:
     lost = ~np.isfinite(backbone).all(axis=(1, 2))
     if lost.any():
         return f"coordinates of {residue_name(residues[np.flatnonzero(lost)[0]])} are not finite", "a damaged frame"
-    bonds = {name: (length[frame], bad[frame]) for name, (length, bad) in lengths.items() if bad[frame].any()}
+    with np.errstate(over="ignore"):
+        bonds = {name: (length, no_bond(length)) for name, length in bond_lengths(backbone).items()}
+        to_next = np.linalg.norm(backbone[1:, N] - backbone[:-1, C], axis=-1)
+    bonds["C-N"] = to_next, bonded & ~(to_next <= PEPTIDE_BOND_NM)
+    bonds = {name: (length, bad) for name, (length, bad) in bonds.items() if bad.any()}
     name, (length, bad) = next(iter(bonds.items()))
     at = int(np.flatnonzero(bad)[0])
     count = sum(int(bad.sum()) for _, bad in bonds.values())

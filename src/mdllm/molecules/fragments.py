@@ -55,7 +55,7 @@ class Fragments:
         steps = points - points[self._parent]
         cut = bool((np.einsum("ij,ij->i", steps, steps) > _LONGEST_BOND**2).any())
         if cut:
-            points = points + self._shifts(steps, dimensions)
+            points = points + self._shifts(steps.astype(np.float64), dimensions)
             self.made_whole += 1
         if len(self._chains) + len(self._others) > 1 and (cut or not self._keep_whole):
             points = self._beside(points, dimensions, as_they_stand=not cut)
@@ -71,7 +71,7 @@ class Fragments:
         return total
 
     def _beside(self, points: np.ndarray, dimensions: np.ndarray, as_they_stand: bool) -> np.ndarray:
-        points, before = points.copy(), points
+        points, before = points.astype(np.float64), points
         placed = self._probes[0]
         for number, (chain, probes) in enumerate(zip(self._chains[1:], self._probes[1:], strict=True), start=1):
             link = self._links[number]

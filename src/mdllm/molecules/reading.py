@@ -61,23 +61,23 @@ def open_raw(
         raise InputError(_unreadable(Path(topology), "topology", topology_format, error)) from error
     if len(universe.atoms) == 0:
         raise InputError(f"topology {topology} cannot be read: it holds no atoms (a text, or a page of a web server?)")
-    if trajectory is None:
-        return universe
+    if trajectory is not None:
+        load_trajectory(universe, Path(trajectory), format)
+    return universe
+
+
+def load_trajectory(universe: mda.Universe, trajectory: Path, format: str | None = None) -> None:
+    """Open a trajectory file for a universe, as `open_raw`."""
     try:
-        universe.load_new(str(trajectory), format=format or _without_times(Path(trajectory)))
+        universe.load_new(str(trajectory), format=format or _without_times(trajectory))
     except Exception as error:
-        reason = _unreadable(
-            Path(trajectory),
-            "trajectory",
-            format,
-            error,
-            f" with the topology {topology} ({len(universe.atoms)} atoms)",
-        )
-        raise InputError(reason) from error
+        beside = f" with the topology {universe.filename} ({len(universe.atoms)} atoms)"
+        raise InputError(_unreadable(trajectory, "trajectory", format, error, beside)) from error
     found = universe.trajectory.n_atoms
     if found != len(universe.atoms):
-        raise InputError(f"{trajectory} has {found} atoms, but the topology {topology} has {len(universe.atoms)}")
-    return universe
+        raise InputError(
+            f"{trajectory} has {found} atoms, but the topology {universe.filename} has {len(universe.atoms)}"
+        )
 
 
 class _NoStepsBetween:
@@ -132,6 +132,10 @@ def frames_of(universe: mda.Universe, path: Path, first: int = 0, stop: int | No
         yield frame
 
 
+# Decoders of compressed coordinates that a damaged file can make end the process.
+MAY_ABORT = ("XTC", "TNG")
+
+
 class ReaderAborted(InputError):
     """A reader that ended its process by a signal."""
 
@@ -142,11 +146,6 @@ class ReaderAborted(InputError):
             "the file is damaged. Copy it again, or write the good frames to a new file; `skip_damaged: true` in the "
             "system file leaves such frames out"
         )
-
-
-def may_abort(path: Path, opened: Callable[[], mda.Universe]) -> bool:
-    """Whether a damaged file can make its reader end the process: decoders of compressed coordinates."""
-    return path.suffix.lower() in (".xtc", ".tng") or (not path.suffix and opened().trajectory.format in ("XTC", "TNG"))
 
 
 def in_child(path: Path, items: Callable[[], Iterable[Item]]) -> Iterator[Item]:

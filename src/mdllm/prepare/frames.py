@@ -1,7 +1,7 @@
 """Raw frames of any number of files in chunks of flat memory, with time and segment, and the table they end up in."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from mdllm.core.errors import InputError
 from mdllm.molecules.damage import Damage
 from mdllm.molecules.fragments import Fragments
-from mdllm.molecules.reading import ReaderAborted, frames_of, in_child, may_abort, open_raw
+from mdllm.molecules.reading import MAY_ABORT, ReaderAborted, frames_of, in_child, load_trajectory, open_raw
 from mdllm.prepare.times import Clock
 
 logger = logging.getLogger(__name__)
@@ -124,15 +124,15 @@ def raw_chunks(
     first_frame, before = 0, None
     for source in sources["trajectories"]:
         path = Path(source["path"])
-        opened = partial(open_listed, sources["topology"], source)
-        trajectory = opened().trajectory
+        universe = open_listed(sources["topology"], source)
+        trajectory = universe.trajectory
         clock.open(trajectory, str(path))
         repeated = _repeated(before, trajectory, atoms, clock.reads_times)
         if repeated:
             logger.warning("%s: frames that repeat the last ones of the file before are left out: %d", path, repeated)
             tally.frames_repeated += repeated
         read = 0
-        for part in _read(opened, path, atoms, stride, first_frame, source["frames"], skip_damaged):
+        for part in _read(universe, source, atoms, stride, first_frame, skip_damaged):
             read += part.read
             progress.update(part.read)
             tally.add(part)
@@ -171,22 +171,18 @@ def open_listed(topology: dict, trajectory: dict) -> mda.Universe:
 
 
 def _read(
-    opened: Callable[[], mda.Universe],
-    path: Path,
-    atoms: AtomsOfInterest,
-    stride: int,
-    offset: int,
-    frames: int,
-    skip_damaged: bool,
+    universe: mda.Universe, source: dict, atoms: AtomsOfInterest, stride: int, offset: int, skip_damaged: bool
 ) -> Iterator[_Frames]:
     """The frames of a file; where its reader may end the process, in one of its own, begun anew where it ended."""
-    if not may_abort(path, opened):
-        yield from _chunks(opened, path, atoms, stride, offset, 0, frames, _CHUNK)
+    path, frames = Path(source["path"]), source["frames"]
+    if universe.trajectory.format not in MAY_ABORT:
+        yield from _chunks(universe, path, atoms, stride, offset, 0, frames, _CHUNK)
         return
+    anew = partial(_chunks_anew, universe, source, atoms, stride, offset)
     first, stop, size = 0, frames, _CHUNK
     while first < frames:
         try:
-            for part in in_child(path, partial(_chunks, opened, path, atoms, stride, offset, first, stop, size)):
+            for part in in_child(path, partial(anew, first, stop, size)):
                 yield part
                 first += part.read
             if first < stop:  # the file has changed
@@ -205,9 +201,15 @@ def _read(
             first, stop, size = first + 1, frames, _CHUNK
 
 
-def _chunks(opened, path: Path, atoms: AtomsOfInterest, stride: int, offset: int, first: int, stop: int, size: int):
+def _chunks_anew(universe: mda.Universe, source: dict, atoms: AtomsOfInterest, stride: int, offset: int, *part: int):
+    """`_chunks` of a file that is opened again, as a process of its own must."""
+    path = Path(source["path"])
+    load_trajectory(universe, path, source.get("format"))
+    return _chunks(universe, path, atoms, stride, offset, *part)
+
+
+def _chunks(universe, path: Path, atoms: AtomsOfInterest, stride: int, offset: int, first: int, stop: int, size: int):
     """`_Frames` of `size` frames each, of which those in the stride are kept that have positions."""
-    universe = opened()
     rows, read, lost, last = [], 0, 0, min(stop, len(universe.trajectory)) - 1
     whole, moved = atoms.fragments.made_whole, atoms.fragments.moved
     for ts in frames_of(universe, path, first, last + 1):

@@ -5,7 +5,7 @@ import struct
 from pathlib import Path
 
 from mdllm.core.errors import InputError
-from mdllm.molecules.reading import first_line, in_child, may_abort, open_raw
+from mdllm.molecules.reading import MAY_ABORT, first_line, in_child, open_raw
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ def inspect_trajectory(
         InputError: no frames, or the file ends in the middle of a frame or before the frames its header promises.
     """
     arguments = topology, trajectory, topology_format, format
-    if may_abort(trajectory, lambda: open_raw(*arguments)):
+    if (format or trajectory.suffix[1:]).upper() in MAY_ABORT:
         return next(in_child(trajectory, lambda: [_inspect(*arguments)]))
     return _inspect(*arguments)
 
