@@ -65,6 +65,10 @@ class DiscretizerSettings(Choice):
         """Collective variables that a frame is coded by."""
         return []
 
+    def edges(self) -> dict[str, list[float]]:
+        """Values of variables that the settings speak of."""
+        return {}
+
     def wraps(self) -> list[str]:
         """Those of them whose values must wrap at +-pi."""
         return []

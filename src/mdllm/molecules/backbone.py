@@ -20,6 +20,7 @@ from mdllm.core.trajectories import ANGSTROM_PER_NM, backbone_universe
 from mdllm.molecules.chains import Chains, chain_ids, icodes, ranges, residue_name
 from mdllm.molecules.damage import CUT, Damage, damaged_backbones
 from mdllm.molecules.fragments import Fragments
+from mdllm.molecules.reading import require_names
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class BackboneAtoms:
         Raises:
             InputError: the selection is invalid or empty, or a residue lacks N, CA or C; residues are named.
         """
+        require_names(universe, topology)
         try:
             atoms = universe.select_atoms(selection)
         except (mda.SelectionError, AttributeError, ValueError, TypeError) as error:
@@ -144,7 +146,9 @@ class BackboneAtoms:
         return damaged_backbones(self.frame[None], np.array([boxed]), self.residues, self.bonded, first=True)
 
     def chains(self) -> Chains:
-        return Chains.of(self.residues, self.bonded)
+        """The chains; where the file names none, what is bonded, by residues that are not selected too, is one."""
+        fragment = self.fragments.label[: 4 * len(self.residues) : 4]
+        return Chains.of(self.residues, np.diff(fragment) == 0)
 
     def universe(self) -> mda.Universe:
         """A universe of N, CA, C, O of each residue in turn, with the first frame."""

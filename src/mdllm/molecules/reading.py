@@ -66,6 +66,16 @@ def open_raw(
     return universe
 
 
+def require_names(universe: mda.Universe, topology: str) -> None:
+    """Raise an InputError where a file has no names of atoms and residues, so that it can be no topology."""
+    lacking = [name for name in ("names", "resnames", "resids") if not hasattr(universe.atoms, name)]
+    if lacking:
+        raise InputError(
+            f"topology {topology} has no {' and no '.join(lacking)} of atoms, which selections need; give a topology "
+            f"({_ENDINGS['topology']}), or write one with the program that made the trajectory"
+        )
+
+
 def load_trajectory(universe: mda.Universe, trajectory: Path, format: str | None = None) -> None:
     """Open a trajectory file for a universe, as `open_raw`."""
     try:

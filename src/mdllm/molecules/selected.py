@@ -9,6 +9,7 @@ from mdllm.core.trajectories import ANGSTROM_PER_NM
 from mdllm.molecules.chains import Chains, residue_name
 from mdllm.molecules.damage import CUT, Damage
 from mdllm.molecules.fragments import Fragments
+from mdllm.molecules.reading import require_names
 
 # ångström, where the topology names no bonds: what is nearer is bonded
 _BOND, _BOND_OF_HYDROGEN = 2.1, 1.45
@@ -27,6 +28,7 @@ class SelectedAtoms:
     """
 
     def __init__(self, universe: mda.Universe, selection: str, topology: str):
+        require_names(universe, topology)
         try:
             self.atoms = universe.select_atoms(selection)
         except (mda.SelectionError, AttributeError, ValueError, TypeError) as error:

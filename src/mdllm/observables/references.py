@@ -25,7 +25,7 @@ from mdllm.molecules.backbone import atoms_by_name, one_in_each_place, peptide_b
 from mdllm.molecules.chains import Chains, chain_ids, ranges
 from mdllm.molecules.damage import damaged_backbones
 from mdllm.molecules.fragments import Fragments
-from mdllm.molecules.reading import expanded, frames_of, open_raw
+from mdllm.molecules.reading import frames_of, open_raw
 from mdllm.observables.matching import LEAST_IDENTITY, Residues, matched
 
 logger = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ def load_references(references: Mapping[str, Reference], universe: mda.Universe)
 
 def _load(key: str, reference: Reference, universe: mda.Universe) -> ReferenceEnsemble:
     place = f"references.{key}"
-    path = expanded(reference.path, f"{place}.file")
+    path = reference.path
     if not Path(path).is_file():
         raise InputError(f"{place}: {path} does not exist (paths start at the working directory)")
     try:

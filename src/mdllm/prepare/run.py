@@ -15,6 +15,7 @@ from mdllm.molecules.backbone import BackboneAtoms
 from mdllm.molecules.reading import frames_of
 from mdllm.molecules.selected import SelectedAtoms
 from mdllm.observables.bound import bind
+from mdllm.observables.collective_variables import column
 from mdllm.prepare.frames import AtomsOfInterest, FrameTable, Tally, open_listed, raw_chunks
 
 logger = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ def prepare(
         check_sequence(universe.residues, "".join(sequence), str(topology))
     bound = bind(universe, observables)
     counts = dict.fromkeys([*observables.states, OUTSIDE], 0)
+    ranges = {name: [np.inf, -np.inf] for name in bound.variables.columns}
     total = sum(file["frames"] for file in sources["trajectories"])
     segments, tally = 0, Tally()
     with (
@@ -76,16 +78,41 @@ def prepare(
             values, state = bound.measure(coordinates, chunk["frame"])
             for name, number in zip(*np.unique(state, return_counts=True), strict=True):
                 counts[str(name)] += int(number)
-            writer.write(coordinates, chunk["time_ps"])
+            for name, found in values.items():
+                low, high = ranges[name]
+                ranges[name] = [np.fmin.reduce(found, initial=low), np.fmax.reduce(found, initial=high)]
+            times = chunk["time_ps"]
+            writer.write(coordinates, np.where(np.isnan(times), chunk["frame"], times))
             table.append({**chunk, "state": state, **values})
             segments = int(chunk["segment"][-1]) + 1
-    empty = [state for state in observables.states if not counts[state]]
-    if empty:
-        logger.warning("no frame is in state %s: its region is either unvisited or wrong", ", ".join(empty))
     if not table.rows:
         raise InputError(f"no frame is left of the {total} raw frames ({', '.join(tally.described())})")
+    for name, (low, high) in ranges.items():
+        logger.info("%s: %.3g to %.3g", name, low, high)
+    for state in observables.states:
+        if not counts[state]:
+            logger.warning(
+                "no frame is in state %s: its region is either unvisited or wrong. %s",
+                *(state, _compared(observables, state, ranges)),
+            )
     about = {"frames": table.rows, "segments": segments, "frames_per_state": counts}
     return {**about, **kept.counts(), **tally.counts()}
+
+
+def _compared(observables: Observables, state: str, ranges: dict[str, list[float]]) -> str:
+    """The bounds of a state beside what its variables are in the frames, in words."""
+    regions = observables.states[state]
+    words = []
+    for region in regions if isinstance(regions, list) else [regions]:
+        for key, (low, high) in region.items():
+            variable = observables.collective_variables[key]
+            least, most = ranges[column(key, variable)]
+            unit = variable.unit or "no unit"
+            line = f"{key}: [{low:g}, {high:g}] in the state, {least:.3g} to {most:.3g} {unit} in the frames"
+            if variable.unit == "nm" and low > most and low / 10 <= most and high / 10 >= least:
+                line += " (are the bounds in ångström? Lengths are nm)"
+            words.append(line)
+    return "; ".join(dict.fromkeys(words))
 
 
 def check_sequence(residues: mda.ResidueGroup, expected: str, topology: str) -> None:
@@ -127,7 +154,11 @@ def _kept(sources: dict, residues: str | None, atoms: str | None, skip_damaged: 
                 _describe(kept, topology)
                 return kept
             if not skip_damaged:
-                raise InputError(damage[0].at(f"{source['path']}, frame {ts.frame}"))
+                place = f"{source['path']}, frame {ts.frame}"
+                raise InputError(
+                    f"{damage[0].at(place)}. If the topology is that of these frames, "
+                    "leave such frames out: `skip_damaged: true` in the system file"
+                )
     raise InputError(f"{topology}: no frame of the trajectories has positions that could be those of its atoms")
 
 

@@ -29,6 +29,8 @@ def placeholder(reader) -> str | None:
         if math.isclose(reader.dt, _AKMA_PS, rel_tol=1e-5):
             return "its header has the time step 1 and 1 step between frames, which writers put that know neither"
         return None
+    if getattr(reader, "has_time", True) is False:  # NetCDF of AMBER
+        return "the file has no times"
     if len(reader) < 2:
         return None
     with warnings.catch_warnings(record=True) as caught:
