@@ -78,7 +78,8 @@ def read_yaml(path: Path) -> dict:
     try:
         content = yaml.load(text, _UniqueKeyLoader)
     except yaml.YAMLError as error:
-        line = text.splitlines()[error.problem_mark.line : error.problem_mark.line + 1] if error.problem_mark else []
+        mark = getattr(error, "problem_mark", None)
+        line = text.splitlines()[mark.line : mark.line + 1] if mark else []
         tab = "; indent by blanks, not by tabs" if line and "\t" in line[0] else ""
         raise InputError(f"{path} is not valid YAML: {error}{tab}") from error
     if not isinstance(content, dict):
