@@ -37,7 +37,7 @@ def two_chains() -> mda.Universe:
 
 def four_chains() -> mda.Universe:
     """Two copies of 60 residues of each chain of 1A28 on top of each other, with segments K, L, M, N."""
-    part = dimer().select_atoms("backbone and resid 700-759")
+    part = dimer().select_atoms("(backbone or name CB) and resid 700-759")
     universe = mda.Merge(part, part)
     universe.atoms[len(part) :].translate([0, 0, np.ptp(part.positions[:, 2]) + 3])
     for number, letter in enumerate("KLMN"):
@@ -63,17 +63,18 @@ def long_chain() -> mda.Universe:
 
 
 def swinging(universe: mda.Universe, moving: str) -> np.ndarray:
-    """Frames (F, A, 3) in which a part turns about an axis by up to 0.3 radian and back, with a little noise."""
+    """Frames (F, A, 3) in which a part turns about its first atom by up to 0.3 radian and back, with a little noise."""
     points, part = universe.atoms.positions.astype(float), universe.select_atoms(moving).ix
     rng = np.random.default_rng(0)
     frames = np.repeat(points[None], FRAMES, axis=0)
     for number, angle in enumerate(0.3 * np.sin(np.linspace(0, 4 * np.pi, FRAMES))):
-        turn = rotation_matrix(angle, [0, 0, 1], points[part].mean(0) + np.array([10, 0, 0]))
+        turn = rotation_matrix(angle, [0, 0, 1], points[part[0]])
         frames[number, part] = points[part] @ turn[:3, :3].T + turn[:3, 3]
     return frames + rng.normal(scale=0.02, size=frames.shape)
 
 
 A, B = ("resid 700 and name CA and chainID A", "resid 700 and name CA and chainID B")
+SIDE_CHAIN = {"type": "distance", "a": "resid 730 and name CB and segid K", "b": "resid 750 and name CA and segid K"}
 K, M = ("resid 730 and name CA and segid K", "resid 730 and name CA and segid M")
 
 
@@ -95,13 +96,14 @@ def test_ensembles_have_the_chains_and_numbers_of_the_raw_files(tmp_path, make, 
     """`variable` has the selections of a distance, and what they select in the raw file."""
     universe, (a, b) = make(), variable
     frames = swinging(universe, moving)
-    box = [*(np.ptp(frames.reshape(-1, 3), axis=0) + 15), 90, 90, 90]
+    box = [*(np.ptp(frames.reshape(-1, 3), axis=0) + 60), 90, 90, 90]
     universe.atoms.write(str(tmp_path / "system.pdb"))
-    write_xtc(tmp_path / "run.xtc", wrapped(frames + 17, box), box, times=10.0 * np.arange(FRAMES))
+    write_xtc(tmp_path / "run.xtc", wrapped(frames - frames.mean((0, 1)), box), box, times=10.0 * np.arange(FRAMES))
     system = {
         "description": "a complex",
         "source": {"type": "files", "topology": "../system.pdb", "trajectories": ["../run.xtc"]},
-        "collective_variables": {"d": {"type": "distance", "a": a, "b": b}, "g": {"type": "radius_of_gyration"}},
+        "collective_variables": {"d": {"type": "distance", "a": a, "b": b}, "g": {"type": "radius_of_gyration"}}
+        | ({"side": SIDE_CHAIN} if make is four_chains else {}),
         "states": {"all": {"d": [0, 100]}},
         "training_set": {"state": "all"},
         "plane": ["d", "g"],
@@ -124,3 +126,9 @@ def test_ensembles_have_the_chains_and_numbers_of_the_raw_files(tmp_path, make, 
     expected = np.linalg.norm(frames[:, rows[0]] - frames[:, rows[1]], axis=1) / 10
     np.testing.assert_allclose(table["d_nm"], expected, atol=0.004)
     assert len(kept.trajectory) == 6
+    if make is four_chains:
+        found = pd.read_parquet(results / "main" / "analysis" / "cvs.parquet").groupby("source")["side_nm"]
+        cb, ca = (universe.select_atoms(SIDE_CHAIN[key])[0].ix for key in "ab")
+        expected = np.linalg.norm(frames[:, cb] - frames[:, ca], axis=1) / 10
+        np.testing.assert_allclose(found.get_group("md"), expected, atol=0.004)
+        assert found.get_group("model").isna().all()

@@ -203,3 +203,29 @@ def test_ca_of_residues_is_where_mdanalysis_has_it(tmp_path):
     np.testing.assert_allclose(backbone[0, :, CA], raw.select_atoms("name CA").positions / 10, atol=2e-3)
     assert universe.residues.resids.tolist() == raw.residues.resids.tolist()
     assert "".join(dict.fromkeys(universe.atoms.chainIDs)) == "ABCDE"
+
+
+def test_a_variable_of_a_side_chain_is_measured_on_raw_frames(tmp_path, caplog):
+    """chi1 of a valine and a distance of side chains; only N, CA, C, O are kept."""
+    universe = mda.Universe(PSF, DCD)
+    valine = universe.select_atoms("resname VAL").residues[0]
+    atoms = {
+        key: f"resid {valine.resid} and name {name}" for key, name in zip("abcd", ("N", "CA", "CB", "CG1"), strict=True)
+    }
+    content = {
+        "collective_variables": {
+            "chi": {"type": "dihedral", **atoms},
+            "d": {"type": "distance", "a": "resid 1 and name CB", "b": "resid 9 and name CA"},
+            "far": {"type": "distance", "a": "resid 1 and name CA", "b": "resid 9 and name CA"},
+        },
+        "states": {"any": {"far": [0, 100]}},
+    }
+    _, frames = prepared(tmp_path / "out", PSF, DCD, observables=Observables.model_validate(content))
+    chosen = mda.AtomGroup([universe.select_atoms(selection)[0] for selection in atoms.values()])
+    pairs = [universe.select_atoms(s)[0].ix for s in ("resid 1 and name CB", "resid 9 and name CA")]
+    chi = np.deg2rad(Dihedral([chosen]).run().results.angles[:, 0])
+    near = [np.linalg.norm(np.subtract(*ts.positions[pairs])) / 10 for ts in universe.trajectory]
+    np.testing.assert_allclose(np.exp(1j * frames["chi_rad"]), np.exp(1j * chi), atol=1e-4)
+    np.testing.assert_allclose(frames["d_nm"], near, atol=1e-5)
+    assert set(open_backbone(tmp_path / "out" / "topology.pdb").atoms.names) == {"N", "CA", "C", "O"}
+    assert "chi, d: measured on raw frames alone" in caplog.text

@@ -169,6 +169,10 @@ class VariableSettings(Choice):
         """The reference that it measures a distance to; None where it needs none."""
         return None
 
+    def beyond_backbone(self) -> bool:
+        """Whether it needs atoms that generated frames, of N, CA, C, O, do not have."""
+        return False
+
 
 @dataclass(frozen=True)
 class Registry:

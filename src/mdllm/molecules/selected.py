@@ -6,6 +6,7 @@ from MDAnalysis.lib.distances import self_capped_distance
 
 from mdllm.core.errors import InputError
 from mdllm.core.trajectories import ANGSTROM_PER_NM
+from mdllm.molecules.backbone import BackboneAtoms
 from mdllm.molecules.chains import Chains, residue_name
 from mdllm.molecules.damage import CUT, Damage
 from mdllm.molecules.fragments import Fragments
@@ -106,6 +107,30 @@ class SelectedAtoms:
     def counts(self) -> dict[str, int]:
         """What is kept, for the log and the provenance record."""
         return {"atoms": len(self.atoms)}
+
+
+class BackboneAndAtoms:
+    """Backbones, and beside them the atoms of their residues, of which variables are measured and nothing is kept.
+
+    Coordinates (F, 4 L + A, 3) are those of N, CA, C, O of each residue, then those of the atoms.
+    """
+
+    def __init__(self, backbone: BackboneAtoms, atoms: SelectedAtoms):
+        self.backbone, self.atoms, self.fragments = backbone, atoms, backbone.fragments
+        self.frame = np.concatenate([backbone.frame.reshape(-1, 3), atoms.frame])
+
+    def cut(self, positions: np.ndarray, dimensions: np.ndarray | None) -> np.ndarray:
+        """Coordinates (4 L + A, 3) in nm."""
+        return np.concatenate([part.cut(positions, dimensions).reshape(-1, 3) for part in (self.backbone, self.atoms)])
+
+    def split(self, coordinates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Backbones (F, L, 4, 3) and atoms (F, A, 3)."""
+        size = 4 * len(self.backbone.residues)
+        return coordinates[:, :size].reshape(len(coordinates), -1, 4, 3), coordinates[:, size:]
+
+    def damaged(self, coordinates: np.ndarray, boxed: np.ndarray) -> list[Damage]:
+        """What is wrong with the backbones."""
+        return self.backbone.damaged(self.split(coordinates)[0], boxed)
 
 
 def _bonds(atoms: mda.AtomGroup) -> np.ndarray:

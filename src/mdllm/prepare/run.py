@@ -13,9 +13,9 @@ from mdllm.core.sequences import letter
 from mdllm.core.trajectories import TrajectoryWriter, write_topology
 from mdllm.molecules.backbone import BackboneAtoms
 from mdllm.molecules.reading import frames_of
-from mdllm.molecules.selected import SelectedAtoms
-from mdllm.observables.bound import bind
-from mdllm.observables.collective_variables import column
+from mdllm.molecules.selected import BackboneAndAtoms, SelectedAtoms
+from mdllm.observables.bound import beyond_backbone, bind
+from mdllm.observables.collective_variables import CollectiveVariables, column
 from mdllm.prepare.frames import AtomsOfInterest, FrameTable, Tally, open_listed, raw_chunks
 
 logger = logging.getLogger(__name__)
@@ -61,7 +61,8 @@ def prepare(
     universe = kept.universe()
     if sequence is not None:
         check_sequence(universe.residues, "".join(sequence), str(topology))
-    bound = bind(universe, observables)
+    bound = bind(universe, observables, of_all_atoms=residues is None)
+    beside, measured = _atoms_beside(kept, residues, observables, str(topology))
     counts = dict.fromkeys([*observables.states, OUTSIDE], 0)
     ranges = {name: [np.inf, -np.inf] for name in bound.variables.columns}
     total = sum(file["frames"] for file in sources["trajectories"])
@@ -71,11 +72,15 @@ def prepare(
         FrameTable(output / "frames.parquet") as table,
         tqdm(total=total, desc="prepare", unit="frame", mininterval=1) as progress,
     ):
-        for chunk in raw_chunks(sources, kept, stride, frame_interval_ps, progress, skip_damaged, tally):
-            if not table.rows:
-                write_topology(output / "topology.pdb", universe, chunk["coordinates"][0])
+        for chunk in raw_chunks(sources, beside or kept, stride, frame_interval_ps, progress, skip_damaged, tally):
             coordinates = chunk.pop("coordinates")
-            values, state = bound.measure(coordinates, chunk["frame"])
+            coordinates, atoms_beside = beside.split(coordinates) if beside else (coordinates, None)
+            if not table.rows:
+                write_topology(output / "topology.pdb", universe, coordinates[0])
+            values = bound.variables.compute(coordinates)
+            if measured is not None:
+                values |= measured.compute(atoms_beside)
+            state = bound.states.label(values, chunk["frame"])
             for name, number in zip(*np.unique(state, return_counts=True), strict=True):
                 counts[str(name)] += int(number)
             for name, found in values.items():
@@ -160,6 +165,23 @@ def _kept(sources: dict, residues: str | None, atoms: str | None, skip_damaged: 
                     "leave such frames out: `skip_damaged: true` in the system file"
                 )
     raise InputError(f"{topology}: no frame of the trajectories has positions that could be those of its atoms")
+
+
+def _atoms_beside(
+    kept: AtomsOfInterest, residues: str | None, observables: Observables, topology: str
+) -> tuple[BackboneAndAtoms | None, CollectiveVariables | None]:
+    """The backbone with all atoms of its residues, and the variables that need these; None where no variable does."""
+    keys = [] if residues is None else beyond_backbone(observables)
+    if not keys:
+        return None, None
+    logger.warning(
+        "%s: measured on raw frames alone, since generated frames have N, CA, C and O: empty there, so that no "
+        "generated frame is in a state of theirs",
+        ", ".join(keys),
+    )
+    atoms = SelectedAtoms(kept.residues.universe, f"same residue as ({residues})", topology)
+    variables = {key: observables.collective_variables[key] for key in keys}
+    return BackboneAndAtoms(kept, atoms), CollectiveVariables(atoms.universe(), variables)
 
 
 def _describe(kept: AtomsOfInterest, topology: str) -> None:
