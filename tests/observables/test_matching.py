@@ -3,6 +3,7 @@
 import MDAnalysis as mda
 import numpy as np
 import pytest
+from MDAnalysis.analysis.rms import rmsd
 from MDAnalysisTests.datafiles import DCD, GRO, PSF, XTC
 
 from mdllm.config.settings.system import Observables, Reference
@@ -141,6 +142,21 @@ def test_a_reference_cut_by_its_box_is_whole(tmp_path):
     observables = Observables.model_validate(content | {"references": {"gro": {"file": str(tmp_path / "wrapped.gro")}}})
     _, frames = prepared(tmp_path / "out", GRO, XTC, observables=observables)
     assert frames["r_nm"][9] < 2e-3
+
+
+def test_chosen_atoms_are_matched_by_their_names(tmp_path):
+    """Where a frame is one code: the RMSD of all heavy atoms, whatever the order of the reference's atoms."""
+    universe = mda.Universe(PSF, DCD)
+    part = universe.select_atoms("resid 1-40 and not name H*")
+    first = part.positions.copy()
+    reordered = mda.Merge(*[residue.atoms[::-1] for residue in part.residues])
+    reordered.atoms.write(str(tmp_path / "first.pdb"))
+    cv = {"r": {"type": "rmsd", "reference": "first", "selection": "all"}}
+    content = {"collective_variables": cv, "states": {"any": {"r": [0, 100]}}}
+    observables = Observables.model_validate(content | {"references": {"first": {"file": str(tmp_path / "first.pdb")}}})
+    _, frames = prepared(tmp_path / "out", PSF, DCD, observables=observables, atoms="resid 1-40 and not name H*")
+    expected = [rmsd(part.positions, first, superposition=True, center=True) / 10 for _ in universe.trajectory]
+    np.testing.assert_allclose(frames["r_nm"], expected, atol=2e-3)
 
 
 def test_a_damaged_reference_is_named(adk, tmp_path):

@@ -78,6 +78,25 @@ def test_a_gap_in_time_starts_a_segment(tmp_path):
     assert frames["segment"].tolist() == [0, 0, 0, 1, 1, 2, 2]
 
 
+def test_an_empty_state_says_what_the_frames_have(tmp_path, caplog):
+    """Bounds in angstrom, as of the values that are printed in other programs."""
+    observables = Observables.model_validate(
+        {
+            "collective_variables": {
+                "d": {"type": "distance", "a": "resid 30 and name CA", "b": "resid 40 and name CA"}
+            },
+            "states": {"near": {"d": [0, 3]}, "far": {"d": [13, 25]}},
+        }
+    )
+    _, frames = run(tmp_path, PSF, DCD, observables=observables)
+    low, high = frames["d_nm"].min(), frames["d_nm"].max()
+    assert (
+        f"d: [13, 25] in the state, {low:.3g} to {high:.3g} nm in the frames (are the bounds in ångström?"
+        in caplog.text
+    )
+    assert "no frame is in state near" not in caplog.text
+
+
 def test_nan_names_file_frame_and_residue(tmp_path, trp_cage_files):
     universe = mda.Universe(*map(str, trp_cage_files))
     with mda.Writer(str(tmp_path / "nan.dcd"), n_atoms=len(universe.atoms)) as writer:

@@ -197,8 +197,9 @@ class BackboneAtoms:
 def peptide_bonds_across_box(main: np.ndarray, dimensions: np.ndarray | None) -> np.ndarray:
     """Whether residues (L, >=3, 3) in ångström are bound to the next in any image: (L - 1,)."""
     steps = (main[1:, N] - main[:-1, C]).astype(np.float64)
-    if dimensions is not None and np.all(dimensions[:3] > 0) and len(steps) and np.isfinite(steps).all():
-        steps = minimize_vectors(steps, dimensions)
+    if dimensions is not None and np.all(dimensions[:3] > 0) and len(steps):
+        known = np.isfinite(steps).all(axis=1)
+        steps[known] = minimize_vectors(steps[known], dimensions)
     return np.linalg.norm(steps, axis=-1) <= PEPTIDE_BOND_NM * ANGSTROM_PER_NM
 
 

@@ -14,6 +14,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
 _LONGEST_BOND = 5.0  # a bond, also between beads of a coarse-grained chain, is shorter, and a box larger
+_BLOCK = 1000  # fragments whose distances are held in memory at once
 _TOUCH = 10.0  # between atoms of neighbouring residues of two chains, one of each residue
 
 
@@ -83,8 +84,10 @@ class Fragments:
             points[chain] += step[0]
             placed = np.concatenate([placed, probes])
         if len(self._others):
-            away = distance_array(points[self._others], points[self._of_chains], box=dimensions)
-            steps = points[self._others] - points[self._of_chains[away.argmin(1)]]
+            there = points[self._of_chains]
+            blocks = np.array_split(self._others, -(-len(self._others) // _BLOCK))
+            nearest = [distance_array(points[block], there, box=dimensions).argmin(1) for block in blocks]
+            steps = points[self._others] - there[np.concatenate(nearest)]
             shift = np.zeros((self.label.max() + 1, 3))
             shift[self.label[self._others]] = minimize_vectors(steps, dimensions) - steps
             points += shift[self.label]

@@ -9,7 +9,7 @@ Axes: M models, A atoms of the system's backbone (N, CA, C, O of each residue in
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +18,11 @@ import numpy as np
 
 from mdllm.config.settings.system import Reference
 from mdllm.core.errors import InputError
-from mdllm.core.geometry import BACKBONE_ATOMS, CA, C, N, O, peptide_bonds
+from mdllm.core.geometry import BACKBONE_ATOMS, CA, C, N, O
 from mdllm.core.sequences import letter, sequence
 from mdllm.core.trajectories import ANGSTROM_PER_NM
 from mdllm.molecules.backbone import atoms_by_name, one_in_each_place, peptide_bonds_across_box
-from mdllm.molecules.chains import Chains, chain_ids, ranges
+from mdllm.molecules.chains import Chains, ranges
 from mdllm.molecules.damage import damaged_backbones
 from mdllm.molecules.fragments import Fragments
 from mdllm.molecules.reading import frames_of, open_raw
@@ -66,20 +66,24 @@ def _load(key: str, reference: Reference, universe: mda.Universe) -> ReferenceEn
         raise InputError(f"{place}: {path} does not exist (paths start at the working directory)")
     try:
         structure = open_raw(Path(path))
-        models = _Models(structure, _selected(structure, reference.selection, place, path), path)
+        names = [*BACKBONE_ATOMS, *(name for name in dict.fromkeys(universe.atoms.names) if name not in BACKBONE_ATOMS)]
+        models = _Models(structure, _selected(structure, reference.selection, place, path), names)
         coordinates = np.stack([models.cut(ts) for ts in frames_of(structure, Path(path))])
         damage = models.damaged(coordinates)
     except InputError as error:
         raise InputError(error if str(error).startswith(place) else f"{place}: {error}") from error
     if damage:
         raise InputError(f"{place}: {damage}; leave the residue or the model out")
-    pairs = matched(_as_residues(universe.residues, _first_frame(universe)), models.described())
+    pairs = matched(_described(universe.residues), _described(models.residues))
     _check(pairs, universe.residues, models.residues, place, path)
-    names, theirs = universe.residues.resnames, models.residues.resnames
-    identity = float(np.mean([letter(names[i]) == letter(theirs[j]) for i, j in pairs]))
-    result = np.full((len(coordinates), len(universe.residues), len(BACKBONE_ATOMS), 3), np.nan)
-    ours, others = np.array(pairs).T
-    result[:, ours] = coordinates[:, others]
+    ours, theirs = np.array(pairs).T
+    letters = [letter(name) for name in universe.residues.resnames[ours]]
+    identity = float(np.mean(np.array(letters) == [letter(name) for name in models.residues.resnames[theirs]]))
+    counterpart = np.full(len(universe.residues), -1)
+    counterpart[ours] = theirs
+    of_atom = counterpart[np.searchsorted(universe.residues.ix, universe.atoms.resindices)]
+    column = np.array([names.index(name) for name in universe.atoms.names])
+    result = np.where(of_atom[:, None] >= 0, coordinates[:, of_atom, column], np.nan)
     logger.info(
         "%s: %d models, %d of %d residues matched, identity %.0f %%",
         *(place, len(coordinates), len(pairs), len(universe.residues), 100 * identity),
@@ -90,9 +94,7 @@ def _load(key: str, reference: Reference, universe: mda.Universe) -> ReferenceEn
             "%s: %s has no counterpart of %d of %d residues, which no RMSD to it sees: %s",
             *(place, path, len(missing), len(universe.residues), ranges(universe.residues[missing])),
         )
-    return ReferenceEnsemble(
-        result.reshape(len(coordinates), -1, 3), identity, len(pairs), reference.state, reference.label or key
-    )
+    return ReferenceEnsemble(result, identity, len(pairs), reference.state, reference.label or key)
 
 
 def _selected(structure: mda.Universe, selection: str, place: str, file: str) -> mda.ResidueGroup:
@@ -106,58 +108,58 @@ def _selected(structure: mda.Universe, selection: str, place: str, file: str) ->
 
 
 class _Models:
-    """N, CA, C, O of residues in every model of a structure, NaN where it has none, whole across its box."""
+    """Atoms of K names in each of m residues, in every model of a structure, NaN where there is none; whole."""
 
-    def __init__(self, structure: mda.Universe, residues: mda.ResidueGroup, file: str):
-        tables = [atoms_by_name(residue) for residue in residues]
-        self.residues = residues
-        self._index = np.array([[table.get(name, -1) for name in BACKBONE_ATOMS] for table in tables])  # (m, 4)
-        self._box = structure.dimensions
-        there = self._index.ravel() >= 0
-        self._path = self._index.ravel()[there]
+    def __init__(self, structure: mda.Universe, residues: mda.ResidueGroup, names: list[str]):
+        self.residues, self._box = residues, structure.dimensions
+        self._index = _indices(residues, names)
+        self._there = self._index.ravel() >= 0
         row = np.full(self._index.size, -1)
-        row[there] = np.arange(len(self._path))
-        row = row.reshape(-1, len(BACKBONE_ATOMS))
-        main = np.full((len(residues), 3, 3), np.nan)
-        main[self._index[:, :3] >= 0] = structure.atoms.positions[self._index[:, :3][self._index[:, :3] >= 0]]
-        self._bonded = peptide_bonds_across_box(main, self._box)
-        pairs = [row[:, [N, CA]], row[:, [CA, C]], row[:, [C, O]]]
-        pairs.append(np.stack([row[:-1, C], row[1:, N]], axis=1)[self._bonded])
+        row[self._there] = np.arange(self._there.sum())
+        row = row.reshape(self._index.shape)
+        self._bonded = _bonded(residues)
+        # atoms beyond the backbone are in the image nearest to CA, or to the first atom of a residue without it
+        hub = np.where(row[:, CA] >= 0, row[:, CA], np.where(row >= 0, row, row.max()).min(axis=1))
+        pairs = [row[:, [N, CA]], row[:, [CA, C]], row[:, [C, O]], np.stack([row[:-1, C], row[1:, N]], 1)[self._bonded]]
+        pairs += [np.stack([hub, row[:, column]], axis=1) for column in range(O + 1, len(names))]
         bonds = np.concatenate(pairs)
         numbers = np.repeat(np.arange(len(residues)), (self._index >= 0).sum(axis=1))
         self._fragments = Fragments(bonds[(bonds >= 0).all(axis=1)], numbers, keep_whole=True)
 
     def cut(self, ts) -> np.ndarray:
-        """Coordinates (m, 4, 3) in nm of one model."""
+        """Coordinates (m, K, 3) in nm of one model."""
         found = np.full((self._index.size, 3), np.nan)
-        points = self._fragments.together(ts.positions[self._path].astype(np.float64), ts.dimensions)
-        found[self._index.ravel() >= 0] = points / ANGSTROM_PER_NM
+        points = ts.positions[self._index.ravel()[self._there]].astype(np.float64)
+        found[self._there] = self._fragments.together(points, ts.dimensions) / ANGSTROM_PER_NM
         return found.reshape(*self._index.shape, 3)
 
     def damaged(self, coordinates: np.ndarray) -> str | None:
-        """What is wrong with coordinates (M, m, 4, 3), in words, where residues have all their atoms."""
-        complete = (self._index >= 0).all(axis=1)
-        bonded = self._bonded[np.flatnonzero(complete)[:-1]] & (np.diff(np.flatnonzero(complete)) == 1)
+        """What is wrong with coordinates (M, m, K, 3), in words, where residues have their whole backbone."""
+        complete = (self._index[:, : O + 1] >= 0).all(axis=1)
+        backbone, residues = coordinates[:, complete, : O + 1], self.residues[complete]
         boxed = np.full(len(coordinates), self._box is not None)
-        first = coordinates[:1, complete]
-        found = damaged_backbones(first, boxed[:1], self.residues[complete], bonded, first=True)
-        alone = np.zeros_like(bonded)  # models may be broken at different places
-        found = found or damaged_backbones(coordinates[:, complete], boxed, self.residues[complete], alone)
+        apart = np.zeros(max(len(residues) - 1, 0), bool)  # models may be broken at different places
+        found = damaged_backbones(backbone[:1], boxed[:1], residues, apart, first=True)
+        found = found or damaged_backbones(backbone, boxed, residues, apart)
         return found[0].at(f"model {found[0].frame} (counted from 0)") if found else None
 
-    def described(self) -> Residues:
-        chains = Chains.of(self.residues, self._bonded)
-        letters = np.array([letter(name) for name in self.residues.resnames])
-        return Residues(letters, self.residues.resids, chains.letters, self._bonded)
+
+def _indices(residues: mda.ResidueGroup, names: Sequence[str]) -> np.ndarray:
+    """Indices (m, K) of the atoms of these names, the first of alternate locations; -1 where there is none."""
+    tables = [atoms_by_name(residue) for residue in residues]
+    return np.array([[table.get(name, -1) for name in names] for table in tables])
 
 
-def _first_frame(universe: mda.Universe) -> np.ndarray:
-    return universe.atoms.positions.reshape(-1, len(BACKBONE_ATOMS), 3) / ANGSTROM_PER_NM
+def _bonded(residues: mda.ResidueGroup) -> np.ndarray:
+    """Whether each residue is bound to the next (m - 1,)."""
+    index = _indices(residues, BACKBONE_ATOMS)
+    main = np.where(index[..., None] >= 0, residues.universe.atoms.positions[index], np.nan)
+    return peptide_bonds_across_box(main, residues.universe.dimensions)
 
 
-def _as_residues(residues: mda.ResidueGroup, frame: np.ndarray) -> Residues:
-    letters = np.array([letter(name) for name in residues.resnames])
-    return Residues(letters, residues.resids, np.array(chain_ids(residues)), peptide_bonds(frame))
+def _described(residues: mda.ResidueGroup) -> Residues:
+    letters, bonded = np.array([letter(name) for name in residues.resnames]), _bonded(residues)
+    return Residues(letters, residues.resids, Chains.of(residues, bonded).letters, bonded)
 
 
 def _check(pairs, system: mda.ResidueGroup, reference: mda.ResidueGroup, place: str, file: str) -> None:
