@@ -22,6 +22,11 @@ def test_a_change_of_segment_is_another_trajectory():
     assert [list(codes) for codes in md.of_run(0)] == [[0, 1], [3, 4]]
 
 
+def test_without_an_interval_times_count_frames():
+    content = tokens([0, 1, 2, 3, 4], [7, 7, 8, 7, 7]) | {"interval_ps": np.float64("nan")}
+    assert of_md(content, runs=1).time_ps().sum() == 5
+
+
 def test_too_few_trajectories_are_cut_into_blocks_one_per_run():
     md = of_md(tokens(np.arange(11) % 5, [0] * 4 + [1] * 7), runs=3)
     assert [len(codes) for codes in md.codes] == [2, 1, 1, 3, 2, 2]

@@ -95,6 +95,19 @@ def test_the_configuration_of_this_repository_is_valid():
         ),
         ({"stages": {"causal_trace": {"windows": 5}}}, r"stages\.causal_trace\.windows has no effect: a causal trace"),
         ({"source": {"type": "shared", "system": "x"}}, "'x' is not simulated"),
+        ({"plane": ["d", "d"]}, "plane names 'd' twice; a plane has two variables"),
+        (
+            {"states": {"A": {"d": [0, 1], "psi2": [-60, 60]}, "B": {"d": [1, 2]}}},
+            r"states\.A\.psi2: -60 is no angle in radian, which lie from -pi to pi; -60 degrees are -1\.0472",
+        ),
+        ({"variants": {"v": {"tokenizer": {"name": "bins", "variable": "psi2", "low": -180, "high": 180}}}}, "-3.1416"),
+        (
+            {"states": {"A": {"d": [0.8, None]}, "B": {"d": [1, 2]}}},
+            r"states\.A\.d\.1: Input should be a valid number, not None; write a number, for an open end one that",
+        ),
+        ({"training_set": "A"}, r"training_set: .*, not 'A'; write \{state: A\}"),
+        ({"states": {"a-1": {"d": [0, 1]}}}, "names, those of files too, have letters, digits and underscores"),
+        ({"training_set": {"state": False}}, "YAML reads on, off, yes and no as true and false: put a name in quotes"),
     ],
 )
 def test_a_wrong_key_of_a_system_is_named(folder, change, message):
@@ -133,6 +146,36 @@ def test_wrong_names_and_files(folder):
     (folder / "systems" / "x.yaml").write_text("states: [1,")
     with pytest.raises(InputError, match="not valid YAML"):
         plan(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"states: {on: {d: [0, 1]}}", r"YAML reads the key on as true; write 'on', in quotes"),
+        (b"states: {No: {d: [0, 1]}}", r"YAML reads the key No as false; write 'No', in quotes"),
+        (b"residue: 011", r"YAML reads 011 as 9; write 11, or '011' in quotes"),
+        (b"residue: 1:30", r"YAML reads 1:30 as 90; write '1:30' in quotes"),
+        (b"states:\n\tA: 1", r"not valid YAML: .*; indent by blanks, not by tabs"),
+        ("description: Prüfung\n".encode("latin-1"), r"x\.yaml, line 1: byte 0xfc is no UTF-8 .*save it as UTF-8"),
+        (b"just words", "must hold a mapping of keys to values, as `description: ...`"),
+    ],
+)
+def test_what_yaml_reads_otherwise_is_named(folder, text, message):
+    (folder / "systems" / "x.yaml").write_bytes(text)
+    with pytest.raises(InputError, match=f"(?s){message}"):
+        plan(folder)
+
+
+def test_numbers_are_numbers(folder):
+    (folder / "n.yaml").write_text("a: [0, -0, +7, 10, 0x1f, 0.5, 1e-3, 1.0e+3]\n")
+    assert read_yaml(folder / "n.yaml") == {"a": [0, 0, 7, 10, 31, 0.5, "1e-3", 1000.0]}
+
+
+def test_a_name_that_cannot_be_one_says_what_can(folder):
+    with pytest.raises(
+        InputError, match=r"systems\.0: .*not 't4l-l99a'; names, those of files too, have letters, digits"
+    ):
+        Plan({"systems": ["t4l-l99a"]}, folder)
 
 
 def test_only_selects_by_name_list_or_comma(folder):

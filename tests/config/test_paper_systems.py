@@ -8,8 +8,8 @@ import pytest
 from mdllm.config.reading import read_yaml
 from mdllm.config.settings.system import Observables, SystemSettings
 from mdllm.core.trajectories import backbone_universe
+from mdllm.molecules.backbone import BackboneAtoms
 from mdllm.observables.bound import bind
-from mdllm.prepare.backbone import BackboneAtoms
 
 ROOT = Path(__file__).resolve().parents[2]
 # Entries whose structures lie in tests/data; 1DUJ does not.

@@ -13,7 +13,7 @@ from mdllm.core.trajectories import (
     read_backbone,
     write_topology,
 )
-from mdllm.prepare.backbone import BackboneAtoms
+from mdllm.molecules.backbone import BackboneAtoms
 
 
 def test_residues_and_coordinates_survive(tmp_path, structures):

@@ -1,6 +1,7 @@
 """Figures of kinetics: their files, sizes, fonts and data, for the three kinds of codes."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -120,6 +121,26 @@ def test_every_figure_says_what_it_is_about_and_is_readable(drawn, system, name)
 )
 def test_axes_say_what_and_in_which_unit(drawn, system, name, label):
     assert label in drawn[system].words(name)
+
+
+def test_axes_count_frames_where_the_time_between_them_is_unknown(tmp_path, folders):
+    unknown = {}
+    for variant, folder in folders["psi"].items():
+        unknown[variant] = tmp_path / variant
+        shutil.copytree(folder, unknown[variant])
+        file = next(unknown[variant].rglob("description.json"))
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"time_unit": "frames"}))
+    (tmp_path / "drawn").mkdir()
+    pictures = draw_into(tmp_path / "drawn", draw_kinetics, unknown)
+    for name, label in (
+        ("timescales", "implied timescale (frames)"),
+        ("mfpt_lag", "MFPT (frames)"),
+        ("mfpt", "mean first passage time (frames)"),
+        ("transitions", "transitions / 1000 frames"),
+        ("chapman_kolmogorov", "time (frames)"),
+    ):
+        assert label in pictures.words(name)
+    assert "passage times in frames" in (tmp_path / "drawn" / "mfpt_table.md").read_text()
 
 
 def test_all_variants_stand_over_one_reference(folders):

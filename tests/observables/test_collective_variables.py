@@ -166,6 +166,24 @@ def test_what_cannot_be_resolved_names_the_variable(trp_cage, variable, message)
     assert "collective_variables.cv" in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("selection", "beyond"),
+    [
+        ("resid 5 and name CA", False),
+        ("name N CA C O and resid 3-9", False),
+        ("name C*", False),
+        ("not name CB", False),
+        ("resid 5 and name CB", True),
+        ("(name CA CG1) and protein", True),
+        ("resid 5 and (name CA or name NZ)", True),
+        ("name H*", True),
+    ],
+)
+def test_which_variables_need_more_than_the_backbone(selection, beyond):
+    variable = TypeAdapter(CollectiveVariable).validate_python({"type": "distance", "a": selection, "b": "name CA"})
+    assert variable.beyond_backbone() == beyond
+
+
 def test_a_residue_number_that_repeats_needs_its_chain(trp_cage):
     universe, points = trp_cage
     twice = mda.Merge(universe.atoms, universe.atoms)

@@ -9,6 +9,7 @@ from project import ROOT
 SOURCE = ROOT / "src" / "mdllm"
 ROOMS = (
     "core",
+    "molecules",
     "config",
     "observables",
     "run",

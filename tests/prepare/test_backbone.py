@@ -1,5 +1,7 @@
 """Cutting the backbone out of raw frames: names, altlocs, periodic boundaries, and what must not pass."""
 
+import re
+
 import MDAnalysis as mda
 import numpy as np
 import pytest
@@ -7,7 +9,8 @@ from MDAnalysisTests.datafiles import DCD, GRO, PSF, XTC
 
 from mdllm.core import geometry
 from mdllm.core.errors import InputError
-from mdllm.prepare.backbone import BackboneAtoms
+from mdllm.molecules.backbone import BackboneAtoms
+from mdllm.molecules.damage import damaged_backbones
 
 
 @pytest.fixture
@@ -31,7 +34,7 @@ def test_molecules_cut_by_the_box_are_made_whole():
     atoms = select(universe)
     wrapped_somewhere = False
     for ts in universe.trajectory:
-        raw = ts.positions[atoms.main].reshape(-1, 3) / 10
+        raw = ts.positions[atoms.atoms[:, :3]].reshape(-1, 3) / 10
         wrapped_somewhere |= bool((np.linalg.norm(np.diff(raw, axis=0), axis=1) > 0.5).any())
         backbone = atoms.cut(ts.positions, ts.dimensions)
         steps = np.linalg.norm(np.diff(backbone[:, :3].reshape(-1, 3), axis=0), axis=1)
@@ -53,8 +56,8 @@ def test_first_alternate_location_is_taken(structures):
     universe = mda.Universe(str(structures / "3dmv.pdb"))
     atoms = select(universe)
     assert (universe.atoms.altLocs == "B").any()
-    assert len(atoms.residues) == len(np.unique(atoms.main[:, 1]))
-    assert set(universe.atoms[atoms.main.ravel()].altLocs) <= {"", "A"}
+    assert len(atoms.residues) == len(np.unique(atoms.atoms[:, :3][:, 1]))
+    assert set(universe.atoms[atoms.atoms[:, :3].ravel()].altLocs) <= {"", "A"}
 
 
 def test_placed_oxygens_lie_where_real_ones_are(trp_cage):
@@ -81,21 +84,21 @@ def test_missing_backbone_atoms_name_the_residue(trp_cage):
 def test_atoms_in_another_order(trp_cage):
     atoms = select(trp_cage)
     mixed = atoms.cut(np.roll(trp_cage.atoms.positions, 3, axis=0), None)
-    with pytest.raises(InputError, match=r"a\.xtc, frame 0: N-CA of LEU 2 is .* not in the same order"):
-        atoms.check(mixed, "a.xtc, frame 0")
+    (found,) = damaged_backbones(mixed[None], np.array([False]), atoms.residues, atoms.bonded, first=True)
+    assert re.search("^a.xtc, frame 0: N-CA of LEU 2 is .* not in the same order", found.at("a.xtc, frame 0"))
 
 
 def test_nan_names_frame_and_residue(trp_cage):
     atoms = select(trp_cage)
     backbone = np.stack([atoms.cut(ts.positions, None) for ts in trp_cage.trajectory[:3]])
     backbone[1, 4, 1] = np.nan
-    with pytest.raises(InputError, match=r"^f1: coordinates of GLN 5 are not finite"):
-        atoms.check_finite(backbone, ["f0", "f1", "f2"])
+    (found,) = atoms.damaged(backbone, np.zeros(3, bool))
+    assert (found.frame, found.what) == (1, "coordinates of GLN 5 are not finite")
 
 
 def test_adk_has_no_chain_break_and_a_cut_chain_has():
     universe = mda.Universe(PSF, DCD)
     atoms = select(universe)
-    assert atoms.chain_breaks(atoms.cut(universe.atoms.positions, None)) == []
-    cut = select(universe, "resid 1-50 60-100")
-    assert len(cut.chain_breaks(cut.cut(universe.atoms.positions, None))) == 1
+    assert atoms.breaks() == []
+    (cut,) = select(universe, "resid 1-50 60-100").breaks()
+    assert cut.startswith("LYS 50 and THR 60 of chain")

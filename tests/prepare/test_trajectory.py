@@ -1,6 +1,7 @@
 """Prepare: frames, times, segments and states, in one pass over the raw files."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from MDAnalysis.analysis.dihedrals import Ramachandran
-from MDAnalysisTests.datafiles import DCD, PSF
+from MDAnalysisTests.datafiles import DCD, DCD2, PSF
 
 from mdllm.config.settings.system import Observables
 from mdllm.core.errors import InputError
@@ -61,9 +62,9 @@ def test_frames_and_states_equal_an_independent_reading(tmp_path, trp_cage_files
 
 
 def test_several_files_are_segments_and_numbered_through(tmp_path):
-    _, frames = run(tmp_path, PSF, DCD, DCD, observables=ADK, interval=2.0, stride=10)
-    assert frames["frame"].tolist() == list(range(0, 196, 10))
-    assert frames["time_ps"].tolist() == [2.0 * number for number in range(0, 196, 10)]
+    _, frames = run(tmp_path, PSF, DCD, DCD2, observables=ADK, interval=2.0, stride=10)
+    assert frames["frame"].tolist() == list(range(0, 200, 10))
+    assert frames["time_ps"].tolist() == [2.0 * number for number in range(0, 200, 10)]
     assert frames["segment"].tolist() == [0] * 10 + [1] * 10
 
 
@@ -75,6 +76,25 @@ def test_a_gap_in_time_starts_a_segment(tmp_path):
             writer.write(universe.atoms)
     _, frames = run(tmp_path / "out", PSF, tmp_path / "gap.xtc", observables=ADK)
     assert frames["segment"].tolist() == [0, 0, 0, 1, 1, 2, 2]
+
+
+def test_an_empty_state_says_what_the_frames_have(tmp_path, caplog):
+    """Bounds in angstrom, as of the values that are printed in other programs."""
+    observables = Observables.model_validate(
+        {
+            "collective_variables": {
+                "d": {"type": "distance", "a": "resid 30 and name CA", "b": "resid 40 and name CA"}
+            },
+            "states": {"near": {"d": [0, 3]}, "far": {"d": [13, 25]}},
+        }
+    )
+    _, frames = run(tmp_path, PSF, DCD, observables=observables)
+    low, high = frames["d_nm"].min(), frames["d_nm"].max()
+    assert (
+        f"d: [13, 25] in the state, {low:.3g} to {high:.3g} nm in the frames (are the bounds in ångström?"
+        in caplog.text
+    )
+    assert "no frame is in state near" not in caplog.text
 
 
 def test_nan_names_file_frame_and_residue(tmp_path, trp_cage_files):
@@ -134,9 +154,8 @@ def test_memory_stays_flat(tmp_path, trp_cage_files):
     def peak(name, files):
         command = [sys.executable, "-W", "ignore", "-c", code, str(tmp_path / name), str(trp_cage_files[0])]
         path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
-        result = subprocess.run(
-            [*command, *[str(trp_cage_files[1])] * files], env={"PYTHONPATH": path}, capture_output=True, text=True
-        )
+        copies = [shutil.copy(trp_cage_files[1], tmp_path / f"{name}_{number}.dcd") for number in range(files)]
+        result = subprocess.run([*command, *map(str, copies)], env={"PYTHONPATH": path}, capture_output=True, text=True)
         assert result.returncode == 0, result.stderr
         return int(result.stdout.split()[-1])
 

@@ -1,20 +1,25 @@
 """Finding, fetching and checking raw files."""
 
+import gzip
 import hashlib
+import re
+import shutil
 import zipfile
 from pathlib import Path
 
 import MDAnalysis as mda
 import numpy as np
 import pytest
-from MDAnalysisTests.datafiles import DCD, GRO, PSF, TRR, XTC
+from MDAnalysisTests.datafiles import DCD, DCD2, GRO, MMCIF, PSF, TRR, XTC, PDB_small
 from pydantic import ValidationError
 
+from mdllm.config.settings.system import Reference
 from mdllm.core.errors import InputError
 from mdllm.core.records import sha256
 from mdllm.sources.acquire import acquire
 from mdllm.sources.files import FilesSource, find_files
 from mdllm.sources.package import PackageSource, fetch_package
+from raw_files import write_xtc
 
 
 def files(topology, *trajectories):
@@ -28,8 +33,8 @@ def truncated(source, target, share=0.55):
 
 
 def test_files_are_described_in_order_with_checksums(tmp_path):
-    described = acquire(files(PSF, DCD, DCD), tmp_path)
-    assert [t["frames"] for t in described["trajectories"]] == [98, 98]
+    described = acquire(files(PSF, DCD, DCD2), tmp_path)
+    assert [t["frames"] for t in described["trajectories"]] == [98, 102]
     assert described["topology"]["sha256"] == sha256(PSF)
     assert described["trajectories"][0]["atoms"] == 3341
 
@@ -43,6 +48,114 @@ def test_glob_patterns_are_sorted_and_must_match(tmp_path):
         find_files(files(PSF, tmp_path / "*.xtc"))
     with pytest.raises(InputError, match=r"missing\.psf does not exist"):
         find_files(files(tmp_path / "missing.psf", DCD))
+
+
+def test_names_are_sorted_by_their_numbers(tmp_path):
+    for number in (1, 2, 10, 11, 12):
+        (tmp_path / f"run{number}.dcd").write_bytes(b"")
+    _, found = find_files(files(PSF, tmp_path / "run*.dcd"))
+    assert [path.name for path in found] == [f"run{number}.dcd" for number in (1, 2, 10, 11, 12)]
+
+
+def test_times_that_contradict_the_names_are_an_error(tmp_path):
+    """Named as they were copied, not as they follow each other; listed one by one, the order is the user's."""
+    positions = np.stack([ts.positions.copy() for ts in mda.Universe(PSF, DCD).trajectory[:9]])
+    names = {"a": 0, "b": 60, "c": 30}
+    for k, (name, start) in enumerate(names.items()):
+        write_xtc(tmp_path / f"{name}.xtc", positions[3 * k : 3 * k + 3], times=start + 10.0 * np.arange(3))
+    with pytest.raises(InputError, match=r"c\.xtc begins at 30 ps, before .*b\.xtc, which begins at 60 ps"):
+        acquire(files(PSF, tmp_path / "*.xtc"), tmp_path)
+    listed = acquire(files(PSF, *(tmp_path / f"{name}.xtc" for name in "bca")), tmp_path)["trajectories"]
+    assert [Path(file["path"]).stem for file in listed] == ["b", "c", "a"]
+
+
+def test_replicas_that_begin_at_one_time_have_any_order(tmp_path):
+    positions = np.stack([ts.positions.copy() for ts in mda.Universe(PSF, DCD).trajectory[:6]])
+    for k in range(2):
+        write_xtc(tmp_path / f"r{k}.xtc", positions[3 * k : 3 * k + 3])
+    assert len(acquire(files(PSF, tmp_path / "r*.xtc"), tmp_path)["trajectories"]) == 2
+
+
+def test_a_file_given_twice_is_an_error(tmp_path):
+    (tmp_path / "link.dcd").symlink_to(DCD)
+    for again in (DCD, tmp_path / "link.dcd", tmp_path / "*.dcd"):
+        with pytest.raises(InputError, match=r"is given twice.*; its frames would count twice"):
+            find_files(files(PSF, DCD, again))
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path):
+    for name in ("traj[1].dcd", "traj1.dcd"):
+        (tmp_path / name).write_bytes(b"")
+    assert find_files(files(PSF, tmp_path / "traj[1].dcd"))[1] == [tmp_path / "traj[1].dcd"]
+    (tmp_path / "traj[1].dcd").unlink()
+    assert find_files(files(PSF, tmp_path / "traj[1].dcd"))[1] == [tmp_path / "traj1.dcd"]
+
+
+def test_a_link_to_a_blob_has_the_ending_of_its_name(tmp_path):
+    """As data managers keep files: by checksum, without an ending."""
+    (tmp_path / "blobs").mkdir()
+    for name, file in (("frames.xtc", XTC), ("system.gro", GRO)):
+        blob = tmp_path / "blobs" / sha256(file)[:12]
+        shutil.copy(file, blob)
+        (tmp_path / name).symlink_to(blob)
+    listed = acquire(files(tmp_path / "system.gro", tmp_path / "frames.xtc"), tmp_path)
+    assert listed["trajectories"][0]["path"] == str(tmp_path / "frames.xtc")
+    assert listed["trajectories"][0]["frames"] == 10
+    blobs = [str(tmp_path / "blobs" / sha256(file)[:12]) for file in (GRO, XTC)]
+    with pytest.raises(InputError, match=r"its ending says no format .*say `topology_format` .*pdb, gro, psf"):
+        acquire(files(*blobs), tmp_path)
+    formats = {"topology_format": "GRO", "format": "XTC"}
+    source = FilesSource(type="files", topology=blobs[0], trajectories=blobs[1:], **formats)
+    listed = acquire(source, tmp_path)
+    assert (listed["trajectories"][0]["format"], listed["topology"]["format"]) == ("XTC", "GRO")
+    assert listed["trajectories"][0]["frames"] == 10
+
+
+def test_home_and_variables_are_expanded(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("DATA", str(tmp_path))
+    (tmp_path / "t.dcd").write_bytes(b"")
+    assert find_files(files(PSF, "~/t.dcd"))[1] == find_files(files(PSF, "$DATA/*.dcd"))[1] == [tmp_path / "t.dcd"]
+    with pytest.raises(InputError, match=r"\$NOWHERE is not set in the environment"):
+        find_files(files(PSF, "$NOWHERE/t.dcd"))
+    assert Reference(file="~/r.pdb").path == str(tmp_path / "r.pdb")
+
+
+def test_packed_files_are_read_where_mdanalysis_does(tmp_path):
+    universe = mda.Universe(PSF, DCD)
+    universe.select_atoms("protein").write(str(tmp_path / "t.pdb"))
+    with gzip.open(tmp_path / "t.pdb.gz", "wb") as packed:
+        packed.write((tmp_path / "t.pdb").read_bytes())
+    listed = acquire(files(tmp_path / "t.pdb.gz", DCD), tmp_path)
+    assert listed["trajectories"][0]["frames"] == 98
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("t.tng", "the package pytng"), ("t.gsd", "the package gsd"), ("t.foo", "no format")],
+)
+def test_a_reader_that_is_not_there_is_named(tmp_path, name, message):
+    (tmp_path / name).write_bytes(b"0" * 100)
+    with pytest.raises(InputError, match=rf"{re.escape(name)} cannot be read with the topology .*{message}"):
+        acquire(files(PSF, tmp_path / name), tmp_path)
+
+
+def test_a_model_with_another_number_of_atoms_is_named(tmp_path):
+    universe = mda.Universe(PDB_small)
+    with mda.Writer(str(tmp_path / "t.pdb"), multiframe=True) as writer:
+        for _ in range(3):
+            writer.write(universe.atoms)
+    lines = (tmp_path / "t.pdb").read_text().splitlines(keepends=True)
+    second = [i for i, line in enumerate(lines) if line.startswith("MODEL")][1]
+    del lines[second + 1]
+    (tmp_path / "t.pdb").write_text("".join(lines))
+    with pytest.raises(InputError, match=r"t\.pdb is truncated or damaged in frame 1 .*3340|t\.pdb, frame 1"):
+        acquire(files(PDB_small, tmp_path / "t.pdb"), tmp_path)
+
+
+def test_mmcif_is_a_topology_and_a_reference(tmp_path):
+    path = Path(MMCIF) / "1YJP.cif"
+    assert acquire(files(path, path), tmp_path)["trajectories"][0]["frames"] == 1
 
 
 @pytest.mark.parametrize(("topology", "trajectory"), [(GRO, XTC), (GRO, TRR), (PSF, DCD)])

@@ -81,3 +81,19 @@ def test_codes_outside_of_the_grid_are_named(grid):
         grid.decode(codes)
     with pytest.raises(InputError, match="fitted on 20"):
         grid.encode(np.zeros((1, 19, 3, 3)))
+
+
+def test_a_break_is_not_rebuilt_through(backbone):
+    """Without residues 9 to 12: each fragment comes back as it does alone, and lies where the first frame has it."""
+    broken = np.delete(backbone, slice(8, 12), axis=1)
+    grid = TorsionGrid.fit(broken, SETTINGS, seed=0)
+    codes = grid.encode(broken)
+    assert (codes[:, 7] % 15 == 0).all()
+    assert (codes[:, 8] // 15 == 0).all()
+    decoded = grid.decode(codes)
+    for part in (slice(0, 8), slice(8, 16)):
+        alone = TorsionGrid.fit(broken[:, part], SETTINGS, seed=0)
+        by_itself = rmsd(alone.decode(alone.encode(broken[:, part])), broken[:, part])
+        np.testing.assert_allclose(rmsd(decoded[:, part], broken[:, part]), by_itself, atol=1e-4)
+        away = np.linalg.norm(decoded[:, part].mean((1, 2)) - broken[0, part].mean((0, 1)), axis=-1)
+        assert away.max() < 1e-3

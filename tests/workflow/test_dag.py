@@ -1,5 +1,7 @@
 """What would run, and what a wrong config says, without running anything."""
 
+import subprocess
+
 import pytest
 import yaml
 
@@ -52,3 +54,22 @@ def test_user_files_that_are_not_there_are_named(tmp_path, demo):
     demo["source"] = {"type": "files", "topology": "my/protein.pdb", "trajectories": ["my/run*.xtc"]}
     out = Project(tmp_path / "p", tmp_path, SMALL, {"x": demo}).run("--dry-run", ok=False)
     assert "config/systems/x.yaml: source.topology: my/protein.pdb does not exist" in out
+
+
+def test_a_call_from_another_folder_works_with_directory_and_says_so_without(tmp_path):
+    project = Project(tmp_path / "p", tmp_path / "cache", SMALL)
+    (tmp_path / "elsewhere").mkdir()
+
+    def called(*arguments: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [*project.command("--dry-run", "--quiet", "rules"), *arguments],
+            **{"cwd": tmp_path / "elsewhere", "env": project.environment(), "text": True},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    away = called()
+    assert away.returncode == 1
+    assert f"there is no config/config.yaml in {tmp_path / 'elsewhere'}, where all paths start" in away.stdout
+    assert "--directory FOLDER" in away.stdout
+    assert called("--directory", str(project.folder)).returncode == 0

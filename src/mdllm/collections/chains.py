@@ -8,8 +8,10 @@ import MDAnalysis as mda
 import numpy as np
 
 from mdllm.core.errors import InputError
+from mdllm.core.geometry import peptide_bonds
 from mdllm.core.sequences import MISSING, UNKNOWN, letter
-from mdllm.prepare.backbone import BackboneAtoms, bond_lengths, no_bond, peptide_bonds
+from mdllm.molecules.backbone import BackboneAtoms
+from mdllm.molecules.damage import bond_lengths, no_bond
 
 logger = logging.getLogger(__name__)
 _BACKBONE = {"N", "CA", "C"}
@@ -63,10 +65,7 @@ def find_chains(universe: mda.Universe, selection: str | None, place: str) -> di
     found: dict[str, list[int]] = {}
     for index in np.flatnonzero(taken):
         found.setdefault(_chain(atoms.residues[index]), []).append(index)
-    return {
-        chain: BackboneAtoms(atoms.residues[rows], atoms.main[rows], atoms.oxygen[rows])
-        for chain, rows in found.items()
-    }
+    return {chain: atoms.pick(rows) for chain, rows in found.items()}
 
 
 def only_chain(chains: dict[str, BackboneAtoms], place: str) -> BackboneAtoms:
@@ -86,12 +85,7 @@ def only_chain(chains: dict[str, BackboneAtoms], place: str) -> BackboneAtoms:
 
 def all_chains(chains: dict[str, BackboneAtoms]) -> BackboneAtoms:
     """The chains of a file as one, in its order: pieces of a domain, which are not bound to each other."""
-    parts = list(chains.values())
-    return BackboneAtoms(
-        reduce(add, (part.residues for part in parts)),
-        np.concatenate([part.main for part in parts]),
-        np.concatenate([part.oxygen for part in parts]),
-    )
+    return BackboneAtoms.of(reduce(add, (part.residues for part in chains.values())), "the file")
 
 
 def with_missing(letters: str, atoms: BackboneAtoms, backbone: np.ndarray) -> str:

@@ -14,10 +14,13 @@ from mdllm.collections.proteins import Chunk, Run
 from mdllm.core.errors import InputError
 from mdllm.core.sequences import UNKNOWN, sequence
 from mdllm.core.trajectories import ANGSTROM_PER_NM
-from mdllm.prepare.backbone import BackboneAtoms, bond_lengths, no_bond
+from mdllm.molecules.backbone import BackboneAtoms
+from mdllm.molecules.damage import damaged_backbones
+from mdllm.molecules.reading import open_raw
+from mdllm.prepare import times as raw_times
 from mdllm.prepare.frames import raw_chunks
 from mdllm.sources.mdcath import INTERVAL_PS, DomainFile, MdcathRuns
-from mdllm.sources.raw import inspect_trajectory, open_raw
+from mdllm.sources.raw import inspect_trajectory
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +59,8 @@ def trajectory_run(
     """
     frames = inspect_trajectory(topology, trajectory)["frames"]
     universe = open_raw(topology, trajectory)
-    times = [universe.trajectory[frame].time for frame in range(min(frames, 2))]
+    believed = raw_times.placeholder(universe.trajectory) is None
+    times = [universe.trajectory[frame].time for frame in range(min(frames, 2) if believed else 1)]
     universe.trajectory[0]
     atoms = only_chain(find_chains(universe, selection, str(topology)), str(topology))
     sources = {
@@ -66,7 +70,7 @@ def trajectory_run(
 
     def chunks() -> Iterator[Chunk]:
         done = 0
-        for chunk in raw_chunks(sources, atoms, 1, None, tqdm(disable=True)):
+        for chunk in raw_chunks(sources, atoms, 1, None if believed else raw_times.UNKNOWN, tqdm(disable=True)):
             backbone = _checked(atoms, chunk["coordinates"], str(trajectory), done)
             done += len(backbone)
             for segment in np.unique(chunk["segment"]):
@@ -125,14 +129,9 @@ def _checked(atoms: BackboneAtoms, backbone: np.ndarray, label: str, first: int)
     Raises:
         InputError: names the first frame that is damaged, and the residue.
     """
-    atoms.check_finite(backbone, [f"{label}, frame {first + number}" for number in range(len(backbone))])
-    for bond, length in bond_lengths(backbone).items():
-        wrong = np.argwhere(no_bond(length))
-        if len(wrong):
-            frame, index = wrong[0]
-            residue = atoms.residues[index]
-            raise InputError(
-                f"{label}, frame {first + frame} is damaged: {bond} of {residue.resname} {residue.resid} is "
-                f"{length[frame, index]:.3f} nm, which is no bond; cut the frame out, or leave the file out"
-            )
+    boxed, apart = np.ones(len(backbone), bool), np.zeros(len(atoms.residues) - 1, bool)  # models may have other breaks
+    for damage in damaged_backbones(backbone, boxed, atoms.residues, apart):
+        raise InputError(
+            f"{damage.at(f'{label}, frame {first + damage.frame}')}; cut the frame out, or leave the file out"
+        )
     return backbone

@@ -10,11 +10,11 @@ from mdllm.collections.frames import structure_run, trajectory_run
 from mdllm.collections.proteins import Protein, Run
 from mdllm.collections.settings import FilesOfManyProteins, FilesOfProteins, PackageOfProteins, UrlOfProteins
 from mdllm.core.errors import InputError
+from mdllm.molecules.reading import open_raw
 from mdllm.sources.archives import unpack, unpacked_folder
 from mdllm.sources.checksums import recorded
 from mdllm.sources.download import download
 from mdllm.sources.package import fetch_wheel
-from mdllm.sources.raw import open_raw
 
 
 def of_files(source: FilesOfProteins, cache: Path) -> list[Protein]:

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from mdllm.collections.proteins import Chunk, Protein, Run
+from mdllm.core.geometry import peptide_bonds
 from mdllm.core.records import read_json, replacing, write_json
-from mdllm.prepare.backbone import peptide_bonds
 
 _MB = 10**6
 

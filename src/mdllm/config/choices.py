@@ -65,6 +65,10 @@ class DiscretizerSettings(Choice):
         """Collective variables that a frame is coded by."""
         return []
 
+    def edges(self) -> dict[str, list[float]]:
+        """Values of variables that the settings speak of."""
+        return {}
+
     def wraps(self) -> list[str]:
         """Those of them whose values must wrap at +-pi."""
         return []
@@ -116,6 +120,14 @@ class SourceSettings(Choice):
 
     simulated: ClassVar[Literal["molecule", "potential"] | None] = None
 
+    def formats(self) -> tuple[str | None, str | None]:
+        """Formats of topology and trajectories by their names in MDAnalysis; None: by the endings."""
+        return None, None
+
+    def sorted_by_name(self) -> bool:
+        """Whether the order of the trajectories is that of their names, and not one that the user gave."""
+        return False
+
     def raw_files(self) -> list[str]:
         """Files that must exist before frames can be read, the topology first; none where they are fetched or made.
 
@@ -156,6 +168,10 @@ class VariableSettings(Choice):
     def reference_name(self) -> str | None:
         """The reference that it measures a distance to; None where it needs none."""
         return None
+
+    def beyond_backbone(self) -> bool:
+        """Whether it needs atoms that generated frames, of N, CA, C, O, do not have."""
+        return False
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,8 @@ def check_system(settings: SystemSettings, system: System, path: str) -> None:
         for key in ("training_set", "plane"):
             if getattr(settings, key) is None:
                 raise InputError(f"{path}: {key}: this key is required where residues are coded")
+        if settings.plane and settings.plane[0] == settings.plane[1]:
+            raise InputError(f"{path}: plane names '{settings.plane[0]}' twice; a plane has two variables")
         if "atoms" in given:
             raise InputError(f"{path}: atoms has no effect: residues are coded, so that backbones are kept; remove it")
     else:
@@ -42,7 +44,7 @@ def check_system(settings: SystemSettings, system: System, path: str) -> None:
         if idle := sorted(settings.references.keys() - used):
             raise InputError(f"{path}: references.{idle[0]} has no effect: no variable is an RMSD to it; remove it")
     if system.is_potential:
-        for key in ("atoms", "frame_interval_ps", "sequence"):
+        for key in ("atoms", "frame_interval_ps", "sequence", "skip_damaged"):
             if key in given:
                 raise InputError(f"{path}: {key} has no effect on a model potential; remove it")
 

@@ -12,7 +12,7 @@ from mdllm.config.reading import merge, read_yaml, validate
 from mdllm.config.section import require
 from mdllm.config.settings.simulation import SharedSource, SimulationSource
 from mdllm.config.settings.stages import RunSettings, StageSettings
-from mdllm.config.settings.system import SystemSettings, TrainingSet
+from mdllm.config.settings.system import SystemSettings, TrainingSet, require_radians
 from mdllm.config.systems import MAIN, SHARED_FOLDERS, System, Variant
 from mdllm.core.errors import InputError
 
@@ -147,6 +147,8 @@ def _check_codes(settings: SystemSettings, system: System, variant: Variant, pla
     try:
         for name in discretizer.reads_variables():
             require(name, settings.collective_variables, key)
+        for name, values in discretizer.edges().items():
+            require_radians(settings.collective_variables[name], f"{key}: {name}", *values)
     except ValueError as error:
         raise InputError(str(error)) from error
     if discretizer.reads_atoms and system.is_potential:

@@ -11,7 +11,7 @@ from typing import TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from mdllm.config.section import Section
+from mdllm.config.section import NAME_PATTERN, Section
 from mdllm.core.errors import InputError
 
 Validated = TypeVar("Validated", bound=BaseModel)
@@ -23,14 +23,37 @@ _REPLACED = {
 
 
 class _UniqueKeyLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-    """Safe YAML that refuses a key given twice: the first of the two would be lost in silence."""
+    """Safe YAML that refuses what would mean something else than it looks.
+
+    A key given twice, of which the first would be lost; a name such as `on` or `no`, which YAML takes for true or
+    false, as a key; a whole number that begins with 0, which it takes for octal, or that holds a colon.
+    """
 
     def construct_mapping(self, node, deep=False):
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
+        for key, (key_node, _) in zip(keys, node.value, strict=True):
             if keys.count(key) > 1:
                 raise yaml.MarkedYAMLError(problem=f"key '{key}' is given twice", problem_mark=node.start_mark)
+            if isinstance(key, bool):
+                raise yaml.MarkedYAMLError(
+                    problem=f"YAML reads the key {key_node.value} as {str(key).lower()}; write '{key_node.value}', in "
+                    "quotes, or choose another name",
+                    problem_mark=key_node.start_mark,
+                )
         return super().construct_mapping(node, deep)
+
+    def construct_whole_number(self, node) -> int:
+        digits = node.value.lstrip("+-")
+        if ":" in digits or (len(digits) > 1 and digits.startswith("0") and digits.isdigit()):
+            meant = f"'{node.value}'" if ":" in digits else f"{digits.lstrip('0') or 0}, or '{node.value}'"
+            raise yaml.MarkedYAMLError(
+                problem=f"YAML reads {node.value} as {self.construct_yaml_int(node)}; write {meant} in quotes",
+                problem_mark=node.start_mark,
+            )
+        return self.construct_yaml_int(node)
+
+
+_UniqueKeyLoader.add_constructor("tag:yaml.org,2002:int", _UniqueKeyLoader.construct_whole_number)
 
 
 def read_yaml(path: Path) -> dict:
@@ -45,11 +68,22 @@ def read_yaml(path: Path) -> dict:
         hint = f"; did you mean '{near[0]}'?" if near else ""
         raise InputError(f"{path} does not exist{hint}")
     try:
-        content = yaml.load(path.read_text(), _UniqueKeyLoader)
+        text = path.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise InputError(
+            f"{path}, line {line}: byte {error.object[error.start]:#x} is no UTF-8 (the file is latin-1, perhaps); "
+            "save it as UTF-8, or write the letter another way"
+        ) from error
+    try:
+        content = yaml.load(text, _UniqueKeyLoader)
     except yaml.YAMLError as error:
-        raise InputError(f"{path} is not valid YAML: {error}") from error
+        mark = getattr(error, "problem_mark", None)
+        line = text.splitlines()[mark.line : mark.line + 1] if mark else []
+        tab = "; indent by blanks, not by tabs" if line and "\t" in line[0] else ""
+        raise InputError(f"{path} is not valid YAML: {error}{tab}") from error
     if not isinstance(content, dict):
-        raise InputError(f"{path} must hold a mapping of keys to values")
+        raise InputError(f"{path} must hold a mapping of keys to values, as `description: ...`")
     return content
 
 
@@ -101,7 +135,22 @@ def _explain(problem: dict, content: dict) -> str:
         return f"{key}: {problem['ctx']['discriminator']} '{tag}' is unknown; choose one of {known}"
     if problem["type"] == "value_error":
         return (f"{key}: " if key else "") + str(problem["ctx"]["error"])
-    return f"{key}: {problem['msg']}, not {place!r}"
+    return f"{key}: {problem['msg']}, not {place!r}" + _form_meant(problem, place)
+
+
+def _form_meant(problem: dict, place) -> str:
+    """What to write instead, where the type of an error tells."""
+    if problem["type"] == "string_pattern_mismatch" and problem["ctx"]["pattern"] == NAME_PATTERN:
+        return "; names, those of files too, have letters, digits and underscores, and begin with no underscore"
+    if problem["type"] == "model_type":
+        fields = {s.__name__: s.model_fields for s in _below(Section)}.get(problem["ctx"]["class_name"], {})
+        first = next((name for name, field in fields.items() if field.is_required()), next(iter(fields), None))
+        return f"; write {{{first}: {place}}}" if first else ""
+    if isinstance(place, bool):
+        return "; YAML reads on, off, yes and no as true and false: put a name in quotes"
+    if place is None and problem["type"].startswith(("float", "int")):
+        return "; write a number, for an open end one that is never reached, as 100"
+    return ""
 
 
 @lru_cache

@@ -198,11 +198,14 @@ class System:
             used |= set(discretizer.reads_variables()) if discretizer else set()
         if not self.decoded:
             used = set(self.settings.collective_variables)
+        # of other atoms than the backbone's nothing is kept but the values
+        used |= {key for key, cv in self.settings.collective_variables.items() if cv.beyond_backbone()}
         return {
             "residues": self.settings.selection if self.decoded else None,
             "atoms": None if self.decoded else self.settings.atoms,
             "sequence": self.settings.chain_sequences(),
             "frame_interval_ps": self.settings.frame_interval_ps,
+            "skip_damaged": self.settings.skip_damaged,
             "stride": next(iter(self.variants.values())).settings.prepare.stride,
             "observables": self.settings.with_only(used).model_dump(mode="json"),
         }

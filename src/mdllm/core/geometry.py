@@ -137,9 +137,10 @@ def place_atom(a: np.ndarray, b: np.ndarray, c: np.ndarray, length, bend, torsio
 
 
 def backbone_torsions(backbone: np.ndarray):
-    """phi, psi, omega (F, L) each, of backbones (F, L, >=3, 3); NaN where a neighbour is missing.
+    """phi, psi, omega (F, L) each, of backbones (F, L, >=3, 3); NaN at both ends.
 
-    omega of residue i is the rotation about the bond C(i-1)-N(i).
+    omega of residue i is the rotation about the bond C(i-1)-N(i). Over a break the values mean nothing: mask them by
+    `peptide_bonds` of a frame that is known to be good.
     """
     n, ca, c = (backbone[:, :, k] for k in (N, CA, C))
     phi, psi, omega = (np.full(backbone.shape[:2], np.nan, backbone.dtype) for _ in range(3))
@@ -149,15 +150,24 @@ def backbone_torsions(backbone: np.ndarray):
     return phi, psi, omega
 
 
+def peptide_bonds(backbone: np.ndarray) -> np.ndarray:
+    """Whether residues of backbones (..., L, >=3, 3) in nm are bound to the next, by the C-N distance: (..., L - 1).
+
+    Residue numbers do not say it: they run on over missing residues, and jump over bonds.
+    """
+    return np.linalg.norm(backbone[..., 1:, N, :] - backbone[..., :-1, C, :], axis=-1) <= PEPTIDE_BOND_NM
+
+
 def with_oxygen(backbone: np.ndarray) -> np.ndarray:
     """Backbones (F, L, 3, 3) with the carbonyl O placed by ideal geometry: (F, L, 4, 3).
 
-    O lies in the peptide plane, opposite to the next residue's N; at a chain end, where no next N exists, it is
-    placed as if psi were that of an extended strand (2.36 rad).
+    O lies in the peptide plane, opposite to the next residue's N; at a chain end and before a break, where no next N
+    exists, it is placed as if psi were that of an extended strand (2.36 rad).
     """
     n, ca, c = (backbone[:, :, k] for k in (N, CA, C))
     psi = np.full(backbone.shape[:2], 2.36, backbone.dtype)
-    psi[:, :-1] = dihedral(n[:, :-1], ca[:, :-1], c[:, :-1], n[:, 1:])
+    torsions = dihedral(n[:, :-1], ca[:, :-1], c[:, :-1], n[:, 1:])
+    psi[:, :-1] = np.where(peptide_bonds(backbone), torsions, psi[:, :-1])
     oxygen = place_atom(n, ca, c, _CO_LENGTH_NM, _CA_C_O_ANGLE, psi + np.pi)
     return np.concatenate([backbone, oxygen[:, :, None].astype(backbone.dtype)], axis=2)
 

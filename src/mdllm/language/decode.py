@@ -78,7 +78,7 @@ def decode_ensembles(
 
 def _ensembles(rollout: Path, codes: Path, seed: int) -> dict[str, _Codes]:
     generated, training = read_npz(rollout), CodeSeries.load(codes)
-    interval_ps = float(read_npz(codes)["interval_ps"])
+    interval_ps = float(np.nan_to_num(read_npz(codes)["interval_ps"], nan=1.0))  # unknown: times count frames
     replicas, frames, residues = generated["codes"].shape
     drawn = ResidueFrequencies.fit(training.codes, training.codebook_size).sample(
         np.random.default_rng([seed, len(_FILES)]), replicas * frames

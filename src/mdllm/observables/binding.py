@@ -1,5 +1,6 @@
 """What a collective variable is bound to: the atoms of a topology, in the order of the coordinates, and references."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,6 +9,7 @@ import MDAnalysis as mda
 import numpy as np
 
 from mdllm.core.errors import InputError
+from mdllm.molecules.chains import chain_ids, icodes, residue_name
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,31 @@ class Binding:
                 f"{place}: the selection '{selection}' is empty; choose among {', '.join(names[:12])} of the "
                 f"{len(residues)} residues {residues.resids[0]} to {residues.resids[-1]} of the modelled selection"
             )
+        self._require_one_chain(place, selection, found)
         return np.array([self._row_of[index] for index in found.ix])
+
+    def _require_one_chain(self, place: str, selection: str, found: mda.AtomGroup) -> None:
+        """Raise an InputError where a residue number means residues of several chains, and no chain is named."""
+        words = set(re.findall(r"[a-z]+", selection.lower()))
+        if not words & {"resid", "resnum"} or words & {"chainid", "segid", "segindex", "resindex", "index", "bynum"}:
+            return
+        residues: dict[tuple[int, str], list] = {}
+        for residue, code in zip(found.residues, icodes(found.residues), strict=True):
+            residues.setdefault((residue.resid, code), []).append(residue)
+        for same in residues.values():
+            if len(same) > 1:
+                chain = chain_ids(found.residues[:1])[0]
+                raise InputError(
+                    f"{place}: the selection '{selection}' means {len(same)} residues: "
+                    f"{', '.join(map(self.describe, same))}; name the chain, as in '({selection}) and chainID {chain}'"
+                )
+
+    @staticmethod
+    def describe(residue: mda.core.groups.Residue) -> str:
+        """ "MET 1 of chain A (segment PROA)"."""
+        chain = chain_ids(residue.universe.residues[[residue.ix]])[0]
+        segment = "" if residue.segid in ("", chain) else f" (segment {residue.segid})"
+        return f"{residue_name(residue)} of chain {chain}{segment}"
 
     def atom(self, residue: mda.core.groups.Residue, name: str) -> np.ndarray:
         """Row (1,) of the one atom of a name in a residue.

@@ -25,8 +25,16 @@ class BoundObservables:
         return values, self.states.label(values, frames)
 
 
+def beyond_backbone(observables: Observables) -> list[str]:
+    """Keys of the variables that need other atoms than N, CA, C, O."""
+    return [key for key, cv in observables.collective_variables.items() if cv.beyond_backbone()]
+
+
 def bind(
-    universe: mda.Universe, observables: Observables, training_start: np.ndarray | None = None
+    universe: mda.Universe,
+    observables: Observables,
+    training_start: np.ndarray | None = None,
+    of_all_atoms: bool = False,
 ) -> BoundObservables:
     """Resolve every selection, load and match every reference.
 
@@ -34,6 +42,7 @@ def bind(
         universe: the system's backbone.
         observables: the config sections.
         training_start: first training frame (L, 4, 3) in nm, for RMSDs to it; not needed where no variable asks.
+        of_all_atoms: whether the universe has more than backbones; else variables of other atoms are NaN.
 
     Raises:
         InputError: a selection is empty, a reference cannot be read or does not align.
@@ -42,5 +51,6 @@ def bind(
     coordinates = {key: reference.coordinates for key, reference in references.items()}
     if training_start is not None:
         coordinates[TRAINING_START] = training_start.reshape(1, -1, 3)
-    variables = CollectiveVariables(universe, observables.collective_variables, coordinates)
+    absent = [] if of_all_atoms else beyond_backbone(observables)
+    variables = CollectiveVariables(universe, observables.collective_variables, coordinates, absent)
     return BoundObservables(variables, States(observables.states, observables.collective_variables), references)

@@ -8,7 +8,7 @@ its unweighted centre, which for a selection spread over mobile parts is a point
 a reference structure lacks is NaN, and so is every CV that needs it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import MDAnalysis as mda
 import numpy as np
@@ -31,6 +31,7 @@ class CollectiveVariables:
         variables: CVs by key, as in the system file.
         references: coordinates (M, A, 3) or (A, 3) in nm by name, for `rmsd` CVs; `training_start` among them. NaN
             marks atoms without counterpart: they are left out of the RMSD. Of M models the nearest counts.
+        absent: keys of variables whose atoms are not among `atoms`; their values are NaN.
 
     Raises:
         InputError: a selection is misspelled or empty, a residue does not exist or is ambiguous or has no neighbour
@@ -42,12 +43,18 @@ class CollectiveVariables:
         atoms: mda.Universe | mda.AtomGroup,
         variables: Mapping[str, VariableSettings],
         references: Mapping[str, np.ndarray] | None = None,
+        absent: Collection[str] = (),
     ):
         self._atoms = len(atoms.atoms)
         self.columns = [column(key, cv) for key, cv in variables.items()]
         self.labels: dict[str, str] = {}
         self._compute = {}
+        self.absent = [column(key, variables[key]) for key in absent]
         for key, cv in variables.items():
+            if key in absent:
+                self.labels[column(key, cv)] = key.replace("_", " ")
+                self._compute[column(key, cv)] = lambda points: np.full(len(points), np.nan)
+                continue
             label, compute = cv.load()(cv, Binding(f"collective_variables.{key}", atoms.atoms, references or {}))
             self.labels[column(key, cv)] = label or key.replace("_", " ")
             self._compute[column(key, cv)] = compute

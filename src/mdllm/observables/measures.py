@@ -10,6 +10,8 @@ from MDAnalysis.lib.distances import calc_angles, calc_bonds, calc_dihedrals
 
 from mdllm.core import geometry
 from mdllm.core.errors import InputError
+from mdllm.core.trajectories import ANGSTROM_PER_NM
+from mdllm.molecules.chains import chain_ids, icodes, numbers
 from mdllm.observables.binding import Binding
 from mdllm.observables.settings import (
     AngleCV,
@@ -93,36 +95,48 @@ def _of_centres(measure, groups: list[np.ndarray]) -> Compute:
 
 
 def _torsion_atoms(cv: TorsionCV, binding: Binding) -> list[np.ndarray]:
-    """Rows of the atoms of phi, C(i-1) N CA C, or psi, N CA C N(i+1) (IUPAC, Biochemistry 9, 3471, 1970)."""
+    """Rows of the atoms of phi, C(i-1) N CA C, or psi, N CA C N(i+1) (IUPAC, Biochemistry 9, 3471, 1970).
+
+    The neighbour is the residue that is bonded, by the distance of C and N in the first frame: numbers run on over
+    missing residues, and jump over bonds.
+    """
     residues, place = binding.atoms.residues, binding.place
-    chains = np.array([_chain(residue) for residue in residues])
-    candidates = residues.resids == cv.residue
+    number, code = cv.number()
+    chains, codes = np.array(chain_ids(residues)), np.array(icodes(residues))
+    candidates = (residues.resids == number) & (codes == code)
     if cv.segment is not None:
         candidates &= (residues.segids == cv.segment) | (chains == cv.segment)
     found = np.flatnonzero(candidates)
     where = "" if cv.segment is None else f" in segment or chain '{cv.segment}'"
     if len(found) == 0:
+        inserted = [f"{cv.residue}{code}" for code in codes[residues.resids == number] if code]
+        also = f"; there are {', '.join(inserted)}" if inserted else ""
         raise InputError(
-            f"{place}.residue: no residue {cv.residue}{where}; the topology has residues "
-            f"{residues.resids[0]} to {residues.resids[-1]}"
+            f"{place}.residue: no residue {cv.residue}{where}; the topology has residues {numbers(residues)}{also}"
         )
     if len(found) > 1:
-        raise InputError(f"{place}.residue: {len(found)} residues have number {cv.residue}{where}; add `segment`")
+        raise InputError(
+            f"{place}.residue: {len(found)} residues have number {cv.residue}{where}; add `segment`: "
+            f"{', '.join(binding.describe(residues[index]) for index in found)}"
+        )
     this, step = found[0], (-1 if cv.type == "phi" else 1)
     other = this + step
-    bonded = 0 <= other < len(residues) and chains[other] == chains[this]
-    bonded = bonded and residues.segids[other] == residues.segids[this]
-    # Residues 52 and 52A (insertion code) are neighbours too, so a step of 0 is no gap.
-    if not bonded or residues.resids[other] - residues.resids[this] not in (0, step):
+    if not (0 <= other < len(residues) and _bound(binding, *sorted((this, other)))):
         side = "before" if step < 0 else "after"
         raise InputError(
             f"{place}: {cv.type} of residue {cv.residue} does not exist, since no residue stands {side} it in the "
-            f"chain; choose another residue"
+            f"chain (none is bonded there: no C-N distance below {geometry.PEPTIDE_BOND_NM} nm in the first frame); "
+            "choose another residue"
         )
     pairs = [(this, "N"), (this, "CA"), (this, "C")]
     pairs = [(other, "C"), *pairs] if step < 0 else [*pairs, (other, "N")]
     return [binding.atom(residues[index], name) for index, name in pairs]
 
 
-def _chain(residue) -> str:
-    return residue.atoms[0].chainID if hasattr(residue.atoms, "chainIDs") else ""
+def _bound(binding: Binding, before: int, after: int) -> bool:
+    """Whether C of one residue and N of the next are a bond's length apart."""
+    first, second = (binding.atoms.intersection(binding.atoms.residues[i].atoms) for i in (before, after))
+    ends = first.select_atoms("name C").positions, second.select_atoms("name N").positions
+    if not (len(ends[0]) and len(ends[1])):
+        return False
+    return bool(np.linalg.norm(ends[1][0] - ends[0][0]) <= geometry.PEPTIDE_BOND_NM * ANGSTROM_PER_NM)

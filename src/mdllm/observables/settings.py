@@ -1,40 +1,71 @@
 """What a config file may say of each collective variable."""
 
-from typing import ClassVar, Literal
+import re
+from fnmatch import fnmatchcase
+from itertools import takewhile
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from mdllm.config.choices import VariableSettings
 from mdllm.config.section import Name
+from mdllm.core.geometry import BACKBONE_ATOMS
+
+_KEYWORDS = {"and", "or", "not"}
+ResidueNumber = Annotated[str, Field(pattern=r"^-?[0-9]+[A-Za-z]?$")]
 
 
-class DistanceCV(VariableSettings):
+def names_beyond_backbone(selection: str) -> bool:
+    """Whether a selection names atoms (`name CB`) other than N, CA, C and O; what follows `not` does not count."""
+    words = re.findall(r"[^\s()]+", selection)
+    for number, word in enumerate(words):
+        if word != "name" or (number and words[number - 1] == "not"):
+            continue
+        for name in takewhile(lambda following: following not in _KEYWORDS, words[number + 1 :]):
+            if not any(fnmatchcase(atom, name) for atom in BACKBONE_ATOMS):
+                return True
+    return False
+
+
+class _OfSelections(VariableSettings):
+    """A variable whose fields select atoms."""
+
+    selected: ClassVar[tuple[str, ...]] = ("selection",)
+
+    def beyond_backbone(self) -> bool:
+        return any(names_beyond_backbone(getattr(self, field)) for field in self.selected)
+
+
+class DistanceCV(_OfSelections):
     """Distance between the centres of two selections, nm."""
 
     implementation: ClassVar[str] = "mdllm.observables.measures:distance"
     unit: ClassVar[str] = "nm"
+    selected: ClassVar[tuple[str, ...]] = ("a", "b")
     type: Literal["distance"]
     a: str
     b: str
 
 
-class AngleCV(VariableSettings):
+class AngleCV(_OfSelections):
     """Angle at b between the centres of three selections, radian."""
 
     implementation: ClassVar[str] = "mdllm.observables.measures:angle"
     unit: ClassVar[str] = "rad"
+    selected: ClassVar[tuple[str, ...]] = ("a", "b", "c")
     type: Literal["angle"]
     a: str
     b: str
     c: str
 
 
-class DihedralCV(VariableSettings):
+class DihedralCV(_OfSelections):
     """Dihedral of the centres of four selections, radian."""
 
     implementation: ClassVar[str] = "mdllm.observables.measures:dihedral"
     unit: ClassVar[str] = "rad"
     periodic: ClassVar[bool] = True
+    selected: ClassVar[tuple[str, ...]] = ("a", "b", "c", "d")
     type: Literal["dihedral"]
     a: str
     b: str
@@ -49,8 +80,13 @@ class TorsionCV(VariableSettings):
     unit: ClassVar[str] = "rad"
     periodic: ClassVar[bool] = True
     type: Literal["phi", "psi"]
-    residue: int = Field(description="residue number in the topology")
+    residue: int | ResidueNumber = Field(description="residue number in the topology, with an insertion code as 52A")
     segment: str | None = Field(None, description="segment or chain, where residue numbers repeat")
+
+    def number(self) -> tuple[int, str]:
+        """Residue number and insertion code."""
+        number, code = re.fullmatch(r"(-?[0-9]+)([A-Za-z]?)", str(self.residue)).groups()
+        return int(number), code
 
 
 class RmsdCV(VariableSettings):
@@ -66,7 +102,7 @@ class RmsdCV(VariableSettings):
         return self.reference
 
 
-class GyrationCV(VariableSettings):
+class GyrationCV(_OfSelections):
     """Radius of gyration of a selection, atoms weighted equally, nm."""
 
     implementation: ClassVar[str] = "mdllm.observables.measures:radius_of_gyration"

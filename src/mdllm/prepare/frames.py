@@ -2,8 +2,10 @@
 
 import logging
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import MDAnalysis as mda
 import numpy as np
@@ -12,111 +14,263 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mdllm.core.errors import InputError
-from mdllm.sources.raw import open_raw
+from mdllm.molecules.damage import Damage
+from mdllm.molecules.fragments import Fragments
+from mdllm.molecules.reading import MAY_ABORT, ReaderAborted, frames_of, in_child, load_trajectory, open_raw
+from mdllm.prepare.times import Clock
 
 logger = logging.getLogger(__name__)
 _CHUNK = 500
+_SAME_NM = 0.003  # the last frame of one file and the first of the next are one, if no atom is farther away
 
 
 class AtomsOfInterest(Protocol):
     """Which atoms are cut out of a raw frame, and how a frame is checked."""
 
+    fragments: Fragments
+    frame: np.ndarray
+
     def cut(self, positions: np.ndarray, dimensions: np.ndarray | None) -> np.ndarray:
         """Coordinates in nm, whole, from raw positions (A, 3) and box in ångström."""
 
-    def check(self, coordinates: np.ndarray, place: str) -> None:
-        """Raise an InputError unless the first frame of a file is what the topology says."""
+    def damaged(self, coordinates: np.ndarray, boxed: np.ndarray) -> list[Damage]:
+        """What is wrong with frames (F, ..., 3) in nm, of which those in `boxed` (F,) have a box."""
 
-    def check_finite(self, coordinates: np.ndarray, places: list[str]) -> None:
-        """Raise an InputError for the first of several frames with a coordinate that is not finite."""
+    def check_first(self, boxed: bool) -> list[Damage]:
+        """What is wrong with the first frame."""
 
-    def chain_breaks(self, coordinates: np.ndarray) -> list[str]:
-        """Residues after which a chain is broken."""
+    def breaks(self) -> list[str]:
+        """Where a chain is broken in the first frame."""
 
     def universe(self) -> mda.Universe:
-        """A universe of the atoms that are kept, in the order of the coordinates."""
+        """A universe of the atoms that are kept, in the order of the coordinates, with the first frame."""
 
     def counts(self) -> dict[str, int]:
         """What is kept, for the log and the provenance record."""
 
 
+@dataclass
+class Tally:
+    """Frames that were left out or mended, for the log and the provenance record."""
+
+    frames_damaged: int = 0
+    frames_without_positions: int = 0
+    frames_repeated: int = 0
+    frames_made_whole: int = 0
+    frames_with_moved_fragments: int = 0
+
+    def add(self, part: "_Frames") -> None:
+        self.frames_damaged += part.reader_aborted
+        self.frames_without_positions += part.without_positions
+        self.frames_made_whole += part.made_whole
+        self.frames_with_moved_fragments += part.moved
+
+    def leave_out(self, reason: str, skip_damaged: bool) -> None:
+        """Count a damaged frame; raises InputError where it is not to be skipped."""
+        if not skip_damaged:
+            raise InputError(f"{reason}. Or leave such frames out: `skip_damaged: true` in the system file")
+        logger.warning("%s; left out", reason)
+        self.frames_damaged += 1
+
+    def counts(self) -> dict[str, int]:
+        """Those that are not zero."""
+        return {key: value for key, value in vars(self).items() if value}
+
+    def described(self) -> list[str]:
+        words = {
+            "frames_damaged": "damaged frames left out",
+            "frames_without_positions": "frames without positions left out",
+            "frames_repeated": "repeated frames left out",
+            "frames_made_whole": "frames in which molecules cut by the periodic box were made whole",
+            "frames_with_moved_fragments": "frames in which fragments were moved to the image nearest to the others",
+        }
+        return [f"{words[key]}: {value}" for key, value in self.counts().items()]
+
+
+class _Frames(NamedTuple):
+    """Frames of a file as they were read: number in it, time, coordinates, box or not; and what was found."""
+
+    number: np.ndarray
+    time_ps: np.ndarray
+    coordinates: np.ndarray
+    boxed: np.ndarray
+    read: int
+    without_positions: int = 0
+    made_whole: int = 0
+    moved: int = 0
+    reader_aborted: bool = False
+
+
 def raw_chunks(
-    sources: dict, atoms: AtomsOfInterest, stride: int, frame_interval_ps: float | None, progress
+    sources: dict,
+    atoms: AtomsOfInterest,
+    stride: int,
+    frame_interval_ps: float | str | None,
+    progress,
+    skip_damaged: bool = False,
+    tally: Tally | None = None,
 ) -> Iterator[dict[str, np.ndarray]]:
     """Chunks {frame (F,), time_ps (F,), segment (F,), coordinates (F, ..., 3) in nm} over all files in order.
+
+    Args:
+        frame_interval_ps: as of `Clock`.
+        skip_damaged: leave damaged frames out, each of which ends a segment; else they are errors.
+        tally: is told what was left out or mended.
 
     Raises:
         InputError: names file and frame.
     """
-    first_frame, segment = 0, -1
+    tally, clock = tally or Tally(), Clock(frame_interval_ps)
+    first_frame, before = 0, None
     for source in sources["trajectories"]:
         path = Path(source["path"])
-        trajectory = open_raw(Path(sources["topology"]["path"]), path).trajectory
-        rows: list[tuple] = []
-        last_time, interval = None, None
+        universe = open_listed(sources["topology"], source)
+        trajectory = universe.trajectory
+        clock.open(trajectory, str(path))
+        repeated = _repeated(before, trajectory, atoms, clock.reads_times)
+        if repeated:
+            logger.warning("%s: frames that repeat the last ones of the file before are left out: %d", path, repeated)
+            tally.frames_repeated += repeated
         read = 0
-        for ts in trajectory:
-            read += 1
-            progress.update()
-            if (first_frame + ts.frame) % stride:
-                continue
-            place = f"{path}, frame {ts.frame}"
-            coordinates = atoms.cut(ts.positions, ts.dimensions)
-            if last_time is None:
-                atoms.check(coordinates, place)
-                for after in atoms.chain_breaks(coordinates):
-                    logger.info("%s: chain break after residue %s", path, after)
-            gap = last_time is None or not _continues(last_time, ts.time, interval)
-            if gap and last_time is not None:
-                logger.warning("%s: time goes from %g to %g ps; a new segment starts", place, last_time, ts.time)
-            interval = None if gap else (interval or ts.time - last_time)
-            segment += gap
-            last_time = ts.time
-            frame = first_frame + ts.frame
-            time_ps = ts.time if frame_interval_ps is None else frame * frame_interval_ps
-            rows.append((frame, time_ps, segment, coordinates, place))
-            if len(rows) == _CHUNK:
-                yield _stack(rows, atoms)
-                rows = []
+        for part in _read(universe, source, atoms, stride, first_frame, skip_damaged):
+            read += part.read
+            progress.update(part.read)
+            tally.add(part)
+            if part.reader_aborted:
+                clock.gap()
+            damage = {found.frame: found for found in atoms.damaged(part.coordinates, part.boxed)}
+            rows = []
+            for row, number in enumerate(part.number):
+                place = f"{path}, frame {number}"
+                if row in damage and number >= repeated:
+                    tally.leave_out(damage[row].at(place), skip_damaged)
+                    clock.gap()
+                elif number >= repeated:
+                    frame = first_frame + int(number)
+                    time = clock.tick(frame - tally.frames_repeated, float(part.time_ps[row]), place)
+                    rows.append((row, frame, *time))
+            if rows:
+                kept, frames, times, segments = zip(*rows, strict=True)
+                yield {
+                    "frame": np.array(frames, np.int64),
+                    "time_ps": np.array(times, np.float64),
+                    "segment": np.array(segments, np.int32),
+                    "coordinates": part.coordinates[list(kept)],
+                }
         if read != source["frames"]:
             raise InputError(f"{path} ends after {read} of {source['frames']} frames; it is truncated or has changed")
-        if rows:
-            yield _stack(rows, atoms)
         first_frame += read
+        before = trajectory
+    for line in tally.described():
+        logger.warning("%s", line)
 
 
-def _continues(last_time: float, time: float, interval: float | None) -> bool:
-    """Whether `time` follows `last_time` at the interval seen so far (any positive one for the second frame)."""
-    step = time - last_time
-    return step > 0 and (interval is None or abs(step - interval) < 0.01 * interval)
+def open_listed(topology: dict, trajectory: dict) -> mda.Universe:
+    """The universe of files as `mdllm.sources.acquire.acquire` lists them."""
+    return open_raw(Path(topology["path"]), Path(trajectory["path"]), topology.get("format"), trajectory.get("format"))
 
 
-def _stack(rows: list[tuple], atoms: AtomsOfInterest) -> dict:
-    frames, times, segments, coordinates, places = zip(*rows, strict=True)
-    stacked = np.stack(coordinates)
-    atoms.check_finite(stacked, places)
-    return {
-        "frame": np.array(frames, np.int64),
-        "time_ps": np.array(times, np.float64),
-        "segment": np.array(segments, np.int32),
-        "coordinates": stacked,
-    }
+def _read(
+    universe: mda.Universe, source: dict, atoms: AtomsOfInterest, stride: int, offset: int, skip_damaged: bool
+) -> Iterator[_Frames]:
+    """The frames of a file; where its reader may end the process, in one of its own, begun anew where it ended."""
+    path, frames = Path(source["path"]), source["frames"]
+    if universe.trajectory.format not in MAY_ABORT:
+        yield from _chunks(universe, path, atoms, stride, offset, 0, frames, _CHUNK)
+        return
+    anew = partial(_chunks_anew, universe, source, atoms, stride, offset)
+    first, stop, size = 0, frames, _CHUNK
+    while first < frames:
+        try:
+            for part in in_child(path, partial(anew, first, stop, size)):
+                yield part
+                first += part.read
+            if first < stop:  # the file has changed
+                return
+            stop, size = frames, _CHUNK
+        except ReaderAborted as error:
+            if size > 1:  # half as many, until the frame is found
+                size //= 2
+                stop = min(first + size, frames)
+                continue
+            if not skip_damaged:
+                raise ReaderAborted(path, error.signal, f"in frame {first}") from None
+            logger.warning("%s, frame %d: the reader broke down; left out", path, first)
+            none, points = np.empty(0), np.empty((0, *atoms.frame.shape), np.float32)
+            yield _Frames(none.astype(int), none, points, none.astype(bool), read=1, reader_aborted=True)
+            first, stop, size = first + 1, frames, _CHUNK
+
+
+def _chunks_anew(universe: mda.Universe, source: dict, atoms: AtomsOfInterest, stride: int, offset: int, *part: int):
+    """`_chunks` of a file that is opened again, as a process of its own must."""
+    path = Path(source["path"])
+    load_trajectory(universe, path, source.get("format"))
+    return _chunks(universe, path, atoms, stride, offset, *part)
+
+
+def _chunks(universe, path: Path, atoms: AtomsOfInterest, stride: int, offset: int, first: int, stop: int, size: int):
+    """`_Frames` of `size` frames each, of which those in the stride are kept that have positions."""
+    rows, read, lost, last = [], 0, 0, min(stop, len(universe.trajectory)) - 1
+    whole, moved = atoms.fragments.made_whole, atoms.fragments.moved
+    for ts in frames_of(universe, path, first, last + 1):
+        read += 1
+        if (offset + ts.frame) % stride == 0:
+            if ts.has_positions:
+                boxed = ts.dimensions is not None and bool(np.all(ts.dimensions[:3] > 0))
+                rows.append((ts.frame, ts.time, atoms.cut(ts.positions, ts.dimensions), boxed))
+            else:
+                lost += 1
+        if read == size or ts.frame == last:
+            numbers, times, coordinates, boxed = zip(*rows, strict=True) if rows else ((), (), (), ())
+            yield _Frames(
+                np.array(numbers, np.int64),
+                np.array(times, np.float64),
+                np.stack(coordinates) if rows else np.empty((0, *atoms.frame.shape), np.float32),
+                np.array(boxed, bool),
+                *(read, lost, atoms.fragments.made_whole - whole, atoms.fragments.moved - moved),
+            )
+            rows, read, lost = [], 0, 0
+            whole, moved = atoms.fragments.made_whole, atoms.fragments.moved
+
+
+def _repeated(before, trajectory, atoms: AtomsOfInterest, has_times: bool) -> int:
+    """How many frames at the start of a trajectory are the last ones of the one before, by time and coordinates."""
+    if before is None:
+        return 0
+    first, count = _shape(trajectory[0], atoms), 1
+    if has_times and len(trajectory) > 1:
+        start, interval = trajectory[0].time, trajectory[1].time - trajectory[0].time
+        behind = before[len(before) - 1].time - start
+        count += max(0, round(behind / interval)) if interval > 0 else 0
+    if count > min(len(before), len(trajectory) - 1) or first is None:
+        return 0
+    other = _shape(before[len(before) - count], atoms)
+    return count if other is not None and np.abs(first - other).max() <= _SAME_NM else 0
+
+
+def _shape(ts, atoms: AtomsOfInterest) -> np.ndarray | None:
+    """Coordinates (..., 3) in nm about their centre; None where the frame has none."""
+    if not ts.has_positions:
+        return None
+    points = atoms.cut(ts.positions, ts.dimensions).reshape(-1, 3)
+    return points - points.mean(0)
 
 
 def frame_interval(frames: pd.DataFrame) -> float:
-    """Median time in ps between neighbouring frames of one segment of the table `frames.parquet`.
+    """Mean time in ps between neighbouring frames of one segment of the table `frames.parquet`; NaN: unknown.
 
     Raises:
         InputError: no frame follows another.
     """
-    steps = np.diff(frames["time_ps"])[np.diff(frames["segment"]) == 0]
-    if not len(steps):
+    by_segment = frames.groupby("segment", sort=False)["time_ps"]
+    steps = int((by_segment.size() - 1).sum())
+    if not steps:
         raise InputError(
             f"the prepared trajectory has {len(frames)} frame(s), none of which follows another in time, so nothing "
             "can be learned of the time between frames; give trajectories of at least two frames, or a smaller "
             "prepare.stride"
         )
-    return float(np.median(steps))
+    return float((by_segment.last() - by_segment.first()).sum(skipna=False) / steps)
 
 
 class FrameTable:

@@ -11,11 +11,12 @@ from mdllm.config.settings.system import OUTSIDE, Observables
 from mdllm.core.errors import InputError
 from mdllm.core.sequences import letter
 from mdllm.core.trajectories import TrajectoryWriter, write_topology
-from mdllm.observables.bound import bind
-from mdllm.prepare.backbone import BackboneAtoms
-from mdllm.prepare.frames import AtomsOfInterest, FrameTable, raw_chunks
-from mdllm.prepare.selected import SelectedAtoms
-from mdllm.sources.raw import open_raw
+from mdllm.molecules.backbone import BackboneAtoms
+from mdllm.molecules.reading import frames_of
+from mdllm.molecules.selected import BackboneAndAtoms, SelectedAtoms
+from mdllm.observables.bound import beyond_backbone, bind
+from mdllm.observables.collective_variables import CollectiveVariables, column
+from mdllm.prepare.frames import AtomsOfInterest, FrameTable, Tally, open_listed, raw_chunks
 
 logger = logging.getLogger(__name__)
 
@@ -26,10 +27,11 @@ def prepare(
     residues: str | None,
     atoms: str | None,
     sequence: list[str] | None = None,
-    frame_interval_ps: float | None,
+    frame_interval_ps: float | str | None,
     stride: int,
     observables: Observables,
     output: Path,
+    skip_damaged: bool = False,
 ) -> dict:
     """Write `topology.pdb`, `trajectory.xtc` and `frames.parquet` into `output`.
 
@@ -38,48 +40,84 @@ def prepare(
         residues: MDAnalysis selection of the residues whose backbones are kept, N, CA, C, O of each; or None.
         atoms: where `residues` is None, MDAnalysis selection of the atoms that are kept.
         sequence: one letter per residue that is kept, for each chain; None: not checked.
-        frame_interval_ps: time between raw frames; None: as the trajectories say.
+        frame_interval_ps: time between raw frames; None: as the trajectories say; "unknown": nobody knows it.
         stride: keep every n-th raw frame.
         observables: collective variables, states and references that decide the state of a frame, and variables that
             frames are coded by. They see no atoms but those that are kept.
+        skip_damaged: leave damaged frames out; else they are errors.
 
     The table has a row per kept frame: `frame` (number over all raw files, from 0), `time_ps`, `segment` (contiguous
-    stretches: a new file, or a gap in time within one, starts a new segment), `state`, and the collective variables.
+    stretches: a new file, or a gap in time within one,
+    or a damaged frame that is left out, starts a new segment), `state`, and the collective variables.
 
     Returns:
         counts for the provenance record.
 
     Raises:
-        InputError: names file, frame and residue or atom; see `mdllm.prepare.backbone` and `mdllm.prepare.selected`.
+        InputError: names file, frame and residue or atom; see `mdllm.molecules` and `mdllm.prepare.frames`.
     """
     topology = Path(sources["topology"]["path"])
-    kept = _kept(topology, residues, atoms)
+    kept = _kept(sources, residues, atoms, skip_damaged)
     universe = kept.universe()
     if sequence is not None:
         check_sequence(universe.residues, "".join(sequence), str(topology))
-    bound = bind(universe, observables)
+    bound = bind(universe, observables, of_all_atoms=residues is None)
+    beside, measured = _atoms_beside(kept, residues, observables, str(topology))
     counts = dict.fromkeys([*observables.states, OUTSIDE], 0)
+    ranges = {name: [np.inf, -np.inf] for name in bound.variables.columns}
     total = sum(file["frames"] for file in sources["trajectories"])
-    segments = 0
+    segments, tally = 0, Tally()
     with (
         TrajectoryWriter(output / "trajectory.xtc") as writer,
         FrameTable(output / "frames.parquet") as table,
         tqdm(total=total, desc="prepare", unit="frame", mininterval=1) as progress,
     ):
-        for chunk in raw_chunks(sources, kept, stride, frame_interval_ps, progress):
-            if not table.rows:
-                write_topology(output / "topology.pdb", universe, chunk["coordinates"][0])
+        for chunk in raw_chunks(sources, beside or kept, stride, frame_interval_ps, progress, skip_damaged, tally):
             coordinates = chunk.pop("coordinates")
-            values, state = bound.measure(coordinates, chunk["frame"])
+            coordinates, atoms_beside = beside.split(coordinates) if beside else (coordinates, None)
+            if not table.rows:
+                write_topology(output / "topology.pdb", universe, coordinates[0])
+            values = bound.variables.compute(coordinates)
+            if measured is not None:
+                values |= measured.compute(atoms_beside)
+            state = bound.states.label(values, chunk["frame"])
             for name, number in zip(*np.unique(state, return_counts=True), strict=True):
                 counts[str(name)] += int(number)
-            writer.write(coordinates, chunk["time_ps"])
+            for name, found in values.items():
+                low, high = ranges[name]
+                ranges[name] = [np.fmin.reduce(found, initial=low), np.fmax.reduce(found, initial=high)]
+            times = chunk["time_ps"]
+            writer.write(coordinates, np.where(np.isnan(times), chunk["frame"], times))
             table.append({**chunk, "state": state, **values})
             segments = int(chunk["segment"][-1]) + 1
-    empty = [state for state in observables.states if not counts[state]]
-    if empty:
-        logger.warning("no frame is in state %s: its region is either unvisited or wrong", ", ".join(empty))
-    return {"frames": table.rows, "segments": segments, "frames_per_state": counts, **kept.counts()}
+    if not table.rows:
+        raise InputError(f"no frame is left of the {total} raw frames ({', '.join(tally.described())})")
+    for name, (low, high) in ranges.items():
+        logger.info("%s: %.3g to %.3g", name, low, high)
+    for state in observables.states:
+        if not counts[state]:
+            logger.warning(
+                "no frame is in state %s: its region is either unvisited or wrong. %s",
+                *(state, _compared(observables, state, ranges)),
+            )
+    about = {"frames": table.rows, "segments": segments, "frames_per_state": counts}
+    return {**about, **kept.counts(), **tally.counts()}
+
+
+def _compared(observables: Observables, state: str, ranges: dict[str, list[float]]) -> str:
+    """The bounds of a state beside what its variables are in the frames, in words."""
+    regions = observables.states[state]
+    words = []
+    for region in regions if isinstance(regions, list) else [regions]:
+        for key, (low, high) in region.items():
+            variable = observables.collective_variables[key]
+            least, most = ranges[column(key, variable)]
+            unit = variable.unit or "no unit"
+            line = f"{key}: [{low:g}, {high:g}] in the state, {least:.3g} to {most:.3g} {unit} in the frames"
+            if variable.unit == "nm" and low > most and low / 10 <= most and high / 10 >= least:
+                line += " (are the bounds in ångström? Lengths are nm)"
+            words.append(line)
+    return "; ".join(dict.fromkeys(words))
 
 
 def check_sequence(residues: mda.ResidueGroup, expected: str, topology: str) -> None:
@@ -103,14 +141,60 @@ def check_sequence(residues: mda.ResidueGroup, expected: str, topology: str) -> 
         )
 
 
-def _kept(topology: Path, residues: str | None, atoms: str | None) -> AtomsOfInterest:
-    raw = open_raw(topology)
-    if residues is None:
-        selected = SelectedAtoms(raw, atoms, str(topology))
-        logger.info("%s: %d atoms", topology, len(selected.atoms))
-        return selected
-    backbone = BackboneAtoms.select(raw, residues, str(topology))
-    logger.info("%s: %d residues", topology, len(backbone.residues))
-    if backbone.missing_oxygens:
-        logger.info("carbonyl O placed by ideal geometry: %s", ", ".join(backbone.missing_oxygens))
-    return backbone
+def _kept(sources: dict, residues: str | None, atoms: str | None, skip_damaged: bool) -> AtomsOfInterest:
+    """What is kept, by the first frame that is not damaged."""
+    topology = sources["topology"]["path"]
+    for source in sources["trajectories"]:
+        raw = open_listed(sources["topology"], source)
+        for ts in frames_of(raw, Path(source["path"])):
+            if not ts.has_positions:
+                continue
+            if residues is None:
+                kept = SelectedAtoms(raw, atoms, topology)
+            else:
+                kept = BackboneAtoms.select(raw, residues, topology)
+            boxed = ts.dimensions is not None and bool(np.all(ts.dimensions[:3] > 0))
+            damage = kept.check_first(boxed)
+            if not damage:
+                _describe(kept, topology)
+                return kept
+            if not skip_damaged:
+                place = f"{source['path']}, frame {ts.frame}"
+                raise InputError(
+                    f"{damage[0].at(place)}. If the topology is that of these frames, "
+                    "leave such frames out: `skip_damaged: true` in the system file"
+                )
+    raise InputError(f"{topology}: no frame of the trajectories has positions that could be those of its atoms")
+
+
+def _atoms_beside(
+    kept: AtomsOfInterest, residues: str | None, observables: Observables, topology: str
+) -> tuple[BackboneAndAtoms | None, CollectiveVariables | None]:
+    """The backbone with all atoms of its residues, and the variables that need these; None where no variable does."""
+    keys = [] if residues is None else beyond_backbone(observables)
+    if not keys:
+        return None, None
+    logger.warning(
+        "%s: measured on raw frames alone, since generated frames have N, CA, C and O: empty there, so that no "
+        "generated frame is in a state of theirs",
+        ", ".join(keys),
+    )
+    atoms = SelectedAtoms(kept.residues.universe, f"same residue as ({residues})", topology)
+    variables = {key: observables.collective_variables[key] for key in keys}
+    return BackboneAndAtoms(kept, atoms), CollectiveVariables(atoms.universe(), variables)
+
+
+def _describe(kept: AtomsOfInterest, topology: str) -> None:
+    """Say in the log what is kept, and what had to be made up for it."""
+    if isinstance(kept, SelectedAtoms):
+        logger.info("%s: %d atoms", topology, len(kept.atoms))
+        return
+    logger.info("%s: %d residues", topology, len(kept.residues))
+    chains = kept.chains()
+    say = logger.info if chains.named or len(set(chains.letters)) == 1 else logger.warning
+    made_up = "" if chains.named else " the file does not name or repeats, made of what is bonded"
+    say("%s: chains%s: %s", topology, made_up, "; ".join(chains.described(kept.residues)))
+    if breaks := kept.breaks():
+        logger.warning("%s: breaks within a chain, over which no torsion is taken: %s", topology, "; ".join(breaks))
+    if kept.missing_oxygens:
+        logger.info("carbonyl O placed by ideal geometry: %s", ", ".join(kept.missing_oxygens))

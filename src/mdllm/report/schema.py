@@ -4,6 +4,8 @@
 that does not apply to a variant is null, and so is a value that does not exist.
 """
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -157,6 +159,9 @@ class KineticsSummary(_Section):
 
     reference: str = Field(description="exact, or md where the exact kinetics are unknown")
     runs: dict[str, int] = Field(description="runs that give standard deviations: groups of trajectories, or trainings")
+    time_unit: Literal["ps", "frames"] = Field(
+        description="frames: the time between frames is not known, and 1 ps stands for a frame in all times"
+    )
     interval_ps: float = Field(description="between MD frames")
     model_interval_ps: float = Field(description="between frames of the model")
     lag_ps: float = Field(description="of the Markov model behind the slowest timescale")

@@ -165,7 +165,7 @@ def _kinetics(folder: Path) -> dict:
     slowest = slowest[np.isclose(slowest["lag_ps"], description["lag_ps"])]
     true = timescales[(timescales["process"] == 1) & (timescales["method"] == EXACT)]["timescale_ps"]
     judged = [MODEL] if description["reference"] == MD else [MODEL, MD]
-    names = ("reference", "runs", "interval_ps", "model_interval_ps", "lag_ps", "nanoseconds")
+    names = ("reference", "runs", "time_unit", "interval_ps", "model_interval_ps", "lag_ps", "nanoseconds")
     return {
         **{key: description[key] for key in names},
         "slowest_timescale_exact_ps": None if true.empty else true.iloc[0],

@@ -24,6 +24,11 @@ def matches(pattern: str) -> Callable[[str], bool]:
     return lambda path: compiled.fullmatch(path) is not None
 
 
+def by_numbers(name: str) -> list[tuple[int, int | str]]:
+    """Sort key by which run2 stands before run10."""
+    return [(0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"(\d+)", name)]
+
+
 def _as_expression(part: str) -> str:
     if part.startswith("[") and part.endswith("]"):
         return part.replace("[!", "[^", 1)
@@ -63,7 +68,7 @@ def unpack(archive: Path, wanted: list[str]) -> dict[str, list[str]]:
     for pattern, names in found.items():
         if not names:
             raise InputError(f"{archive} holds nothing that matches {pattern}; correct the config file")
-        names.sort()
+        names.sort(key=by_numbers)
     return found
 
 

@@ -1,6 +1,7 @@
 """The source `files`: the user's own files, found where the system file says."""
 
 import glob
+import os
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -8,6 +9,10 @@ from pydantic import Field
 
 from mdllm.config.choices import SourceSettings
 from mdllm.core.errors import InputError
+from mdllm.molecules.reading import expanded
+from mdllm.sources.archives import by_numbers
+
+Format = Field(None, description="name of a format of MDAnalysis (XTC, PDB ...); null: by the ending")
 
 
 class FilesSource(SourceSettings):
@@ -15,26 +20,57 @@ class FilesSource(SourceSettings):
 
     implementation: ClassVar[str] = "mdllm.sources.files:find_files"
     type: Literal["files"]
-    topology: str = Field(description="path, absolute or relative to the working directory")
-    trajectories: list[str] = Field(min_length=1, description="paths or glob patterns, in order of time")
+    topology: str = Field(description="path, absolute or relative to the working directory; ~ and $NAME are expanded")
+    trajectories: list[str] = Field(
+        min_length=1,
+        description="paths or glob patterns, in order of time; matches are sorted by the numbers in them",
+    )
+    topology_format: str | None = Format
+    format: str | None = Format
 
     def raw_files(self) -> list[str]:
         topology, trajectories = find_files(self)
         return [str(path) for path in (topology, *trajectories)]
 
+    def formats(self) -> tuple[str | None, str | None]:
+        return self.topology_format, self.format
+
+    def sorted_by_name(self) -> bool:
+        return len(find_files(self)[1]) > len(self.trajectories)
+
 
 def find_files(source: FilesSource, cache: Path | None = None) -> tuple[Path, list[Path]]:
-    """The topology and the trajectory files, in order; glob patterns are sorted. Nothing is fetched into the cache.
+    """The topology and the trajectory files, in order. Nothing is fetched into the cache.
+
+    A path that exists is that file, whatever signs of a pattern are in it. What a pattern finds is sorted by the
+    numbers in the names: run2 before run10.
 
     Raises:
-        InputError: a file does not exist, or a pattern matches nothing.
+        InputError: a file does not exist or is given twice, or a pattern matches nothing.
     """
-    if not Path(source.topology).is_file():
-        raise InputError(f"source.topology: {source.topology} does not exist (paths start at the working directory)")
-    trajectories = []
-    for pattern in source.trajectories:
-        matches = sorted(glob.glob(pattern, recursive=True))
+    topology = Path(expanded(source.topology, "source.topology"))
+    if not topology.is_file():
+        raise InputError(f"source.topology: {topology} {_not_there(topology)}")
+    trajectories: list[Path] = []
+    for given in source.trajectories:
+        pattern = expanded(given, "source.trajectories")
+        if os.path.isfile(pattern):
+            matches = [pattern]
+        else:
+            matches = sorted(filter(os.path.isfile, glob.glob(pattern, recursive=True)), key=by_numbers)
         if not matches:
-            raise InputError(f"source.trajectories: nothing matches {pattern} (paths start at the working directory)")
+            raise InputError(f"source.trajectories: nothing matches {pattern}, which {_not_there(Path(pattern))}")
         trajectories += map(Path, matches)
-    return Path(source.topology), trajectories
+    found: dict[Path, Path] = {}
+    for path in trajectories:
+        other = found.setdefault(path.resolve(), path)
+        if other is not path:
+            beside = "" if other == path else f" (as {other})"
+            raise InputError(f"source.trajectories: {path} is given twice{beside}; its frames would count twice")
+    return topology, trajectories
+
+
+def _not_there(path: Path) -> str:
+    if path.is_symlink():
+        return f"is a link to {os.readlink(path)}, which does not exist"
+    return f"does not exist (paths start at the working directory, {Path.cwd()})"

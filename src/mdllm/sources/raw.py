@@ -1,69 +1,47 @@
-"""Opening raw trajectory files, with errors that name the file and say what is wrong with it."""
+"""What a raw trajectory file holds, after a check that it is whole."""
 
 import logging
 import struct
 from pathlib import Path
 
-import MDAnalysis as mda
-
 from mdllm.core.errors import InputError
+from mdllm.molecules.reading import MAY_ABORT, first_line, in_child, open_raw
 
 logger = logging.getLogger(__name__)
 
 
-def open_raw(topology: Path, trajectory: Path | None = None) -> mda.Universe:
-    """The universe of a raw topology and one trajectory file.
-
-    Raises:
-        InputError: a file is not there or cannot be read, or the two do not have the same number of atoms.
-    """
-    for path in filter(None, (topology, trajectory)):
-        if not Path(path).exists():
-            raise InputError(
-                f"{path} does not exist; if raw files or the cache have moved since they were listed, list them anew: "
-                "snakemake --forcerun acquire"
-            )
-    try:
-        universe = mda.Universe(str(topology))
-    except (ValueError, TypeError, OSError, IndexError, KeyError) as error:
-        raise InputError(f"topology {topology} cannot be read: {_first_line(error)}") from error
-    if trajectory is None:
-        return universe
-    try:
-        universe.load_new(str(trajectory))
-    except (ValueError, TypeError, OSError, IndexError, KeyError) as error:
-        atoms = len(universe.atoms)
-        raise InputError(
-            f"{trajectory} cannot be read with the topology {topology} ({atoms} atoms): {_first_line(error)}. "
-            "The file is damaged, or its atoms are not those of the topology"
-        ) from error
-    found = universe.trajectory.n_atoms
-    if found != len(universe.atoms):
-        raise InputError(f"{trajectory} has {found} atoms, but the topology {topology} has {len(universe.atoms)}")
-    return universe
-
-
-def inspect_trajectory(topology: Path, trajectory: Path) -> dict:
-    """Number of frames and atoms of a trajectory file, after a check that its last frame is whole.
+def inspect_trajectory(
+    topology: Path, trajectory: Path, topology_format: str | None = None, format: str | None = None
+) -> dict:
+    """Number of frames and atoms of a trajectory file and its first time, after a check that its last frame is whole.
 
     Raises:
         InputError: no frames, or the file ends in the middle of a frame or before the frames its header promises.
     """
-    universe = open_raw(topology, trajectory)
+    arguments = topology, trajectory, topology_format, format
+    if (format or trajectory.suffix[1:]).upper() in MAY_ABORT:
+        return next(in_child(trajectory, lambda: [_inspect(*arguments)]))
+    return _inspect(*arguments)
+
+
+def _inspect(topology: Path, trajectory: Path, topology_format: str | None, format: str | None) -> dict:
+    universe = open_raw(topology, trajectory, topology_format, format)
     reader = universe.trajectory
     frames = len(reader)
     if frames == 0:
         raise InputError(f"{trajectory} holds no frames")
     if reader.format == "DCD":
         _check_dcd_size(trajectory, frames)
-    try:
-        reader[frames - 1]
-    except (OSError, EOFError, ValueError) as error:
-        raise InputError(
-            f"{trajectory} is truncated or damaged in frame {frames - 1}, its last (counted from 0): "
-            f"{_first_line(error)}; copy it again, or write the whole frames to a new file"
-        ) from error
-    return {"frames": frames, "atoms": reader.n_atoms}
+    for frame in dict.fromkeys((0, min(1, frames - 1), frames - 1)):
+        try:
+            reader[frame]
+        except Exception as error:  # whatever a reader makes of a file that is cut off
+            last = ", its last" if frame == frames - 1 else ""
+            raise InputError(
+                f"{trajectory} is truncated or damaged in frame {frame}{last} (counted from 0): {first_line(error)}; "
+                "copy it again, or write the whole frames to a new file"
+            ) from error
+    return {"frames": frames, "atoms": reader.n_atoms, "start_ps": float(reader[0].time)}
 
 
 def _check_dcd_size(path: Path, frames: int) -> None:
@@ -93,7 +71,3 @@ def _check_dcd_size(path: Path, frames: int) -> None:
         )
     if planned > frames:
         logger.warning("%s holds %d frames of the %d that its header plans", path, frames, planned)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

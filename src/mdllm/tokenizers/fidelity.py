@@ -47,7 +47,8 @@ def measure(
     for index, backbone in iterate_backbone(universe, np.sort(np.concatenate([training, others]))):
         decoded = with_oxygen(tokenizer.decode(tokenizer.encode(backbone[:, :, :3])))
         number = frames["frame"].to_numpy()[index]
-        before, state = bound.measure(backbone, number)
+        before, _ = bound.measure(backbone, number)
+        state = frames["state"].to_numpy()[index]  # that of the raw frame, of all its atoms
         after, state_after = bound.measure(decoded, number)
         columns = {
             "frame": number,
@@ -110,6 +111,8 @@ def _group(table: pd.DataFrame) -> dict | None:
     errors = {}
     for column in [c.removesuffix("_after") for c in table.columns if c.endswith("_after") and c != "state_after"]:
         before, after = table[column].to_numpy(), table[f"{column}_after"].to_numpy()
+        if np.isnan(after).all():  # a variable of atoms that decoded frames do not have
+            continue
         wraps = column.endswith("_rad")
         errors[column] = _quantiles(np.abs(circular_difference(after, before) if wraps else after - before))
     return {

@@ -2,7 +2,8 @@
 
 A code is a cell of the Ramachandran plane, so a structure is rebuilt from torsions alone, along the chain: errors of
 one residue turn all that follows. The first phi and the last psi do not exist and place none of N, CA, C; their bin
-is 0.
+is 0. Nor do they at a break, where a residue is not bonded to the next: torsions say nothing of how the fragments lie
+to each other, so that each is rebuilt alone and laid on its place in the reference.
 
 Axes: F frames, L residues, B bins per torsion, K = B * B codes.
 """
@@ -14,7 +15,7 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from mdllm.config.choices import TokenizerSettings
-from mdllm.core.geometry import CA, C, N, angle, backbone_torsions, place_atom, superpose
+from mdllm.core.geometry import CA, C, N, angle, backbone_torsions, peptide_bonds, place_atom, superpose
 from mdllm.tokenizers.base import Tokenizer
 from mdllm.tokenizers.input_checks import check_backbone, check_codes
 
@@ -62,7 +63,8 @@ class TorsionGrid(Tokenizer):
         next_n, next_ca = np.roll(n, -1, axis=1), np.roll(ca, -1, axis=1)
         lengths = [np.linalg.norm(b - a, axis=-1) for a, b in ((n, ca), (ca, c), (c, next_n))]
         angles = [angle(n, ca, c), angle(ca, c, next_n), angle(c, next_n, next_ca)]
-        phi, psi, omega = backbone_torsions(frames)
+        starts = _starts(frames[0])
+        phi, psi, omega = _torsions(frames, starts)
         turn = np.exp(1j * omega[:, 1:]).mean(0)
         torsions = np.nan_to_num(np.stack([phi, psi], axis=-1))
         offset, spread = _within_bins(torsions, settings.bins)
@@ -79,7 +81,7 @@ class TorsionGrid(Tokenizer):
     def encode(self, backbone: np.ndarray) -> np.ndarray:
         """Codes (F, L), int32: B * (bin of phi) + (bin of psi), of backbones (F, L, 3, 3) in nm."""
         check_backbone(backbone, len(self.reference))
-        phi, psi, _ = backbone_torsions(backbone.astype(np.float64))
+        phi, psi, _ = _torsions(backbone.astype(np.float64), _starts(self.reference))
         bins = _bin(np.stack([phi, psi], axis=-1), self.bins)
         return (self.bins * bins[..., 0] + bins[..., 1]).astype(np.int32)
 
@@ -96,8 +98,9 @@ class TorsionGrid(Tokenizer):
         if rng is not None:
             torsions = torsions + self.spread[at] * rng.standard_normal(torsions.shape)
         rebuilt = np.empty((len(codes), residues, 3, 3))
-        rebuilt[:, 0] = self.reference[0]
-        for i in range(1, residues):
+        starts = _starts(self.reference)
+        rebuilt[:, starts] = self.reference[starts]
+        for i in sorted(set(range(residues)) - set(starts)):
             n, ca, c = (rebuilt[:, i - 1, atom] for atom in (N, CA, C))
             (_, _, to_n), (_, at_c, at_n) = self.lengths[i - 1], self.angles[i - 1]
             (to_ca, to_c, _), (at_ca, _, _) = self.lengths[i], self.angles[i]
@@ -105,7 +108,9 @@ class TorsionGrid(Tokenizer):
             next_ca = place_atom(ca, c, next_n, to_ca, at_n, self.omega[i - 1])
             next_c = place_atom(c, next_n, next_ca, to_c, at_ca, torsions[:, i, 0])
             rebuilt[:, i] = np.stack([next_n, next_ca, next_c], axis=1)
-        return superpose(rebuilt, self.reference).astype(np.float32)
+        for start, end in zip(starts, [*starts[1:], residues], strict=True):
+            rebuilt[:, start:end] = superpose(rebuilt[:, start:end], self.reference[start:end])
+        return rebuilt.astype(np.float32)
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {
@@ -124,6 +129,19 @@ class TorsionGrid(Tokenizer):
     def build(cls, arrays: dict[str, np.ndarray], values: dict) -> "TorsionGrid":
         names = ("reference_nm", "lengths_nm", "angles_rad", "omega_rad", "offset_rad", "spread_rad")
         return cls(values["bins"], *(arrays[name] for name in names))
+
+
+def _starts(frame: np.ndarray) -> list[int]:
+    """First residues of the fragments of a backbone (L, 3, 3) in nm."""
+    return [0, *(np.flatnonzero(~peptide_bonds(frame)) + 1).tolist()]
+
+
+def _torsions(frames: np.ndarray, starts: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """phi, psi, omega (F, L) of backbones (F, L, 3, 3); phi and psi are NaN at the ends of fragments."""
+    phi, psi, omega = backbone_torsions(frames)
+    phi[:, starts] = np.nan
+    psi[:, [start - 1 for start in starts if start]] = np.nan
+    return phi, psi, omega
 
 
 def _bin(torsions: np.ndarray, bins: int) -> np.ndarray:

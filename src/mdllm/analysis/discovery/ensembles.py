@@ -28,10 +28,10 @@ class Ensemble:
     """A trajectory and the table of its frames, row by row in the trajectory's order.
 
     Attributes:
-        table: INDEX_COLUMNS and EXTRA_COLUMNS. `frame` is the raw frame of md and roundtrip, and counts from 0 at the
-            first generated frame otherwise; `time_ps` and `segment` are those of the raw frame (NaN and -1 for
-            generated frames); `replica` is 0 where there are none. `state` is that of the stage prepare, empty for
-            decoded frames, whose state is still to be measured.
+        table: INDEX_COLUMNS and EXTRA_COLUMNS; of md also the variables that prepare measured. `frame` is the raw frame
+            of md and roundtrip, and counts from 0 at the first generated frame otherwise; `time_ps` and `segment` are
+            those of the raw frame (NaN and -1 for generated frames); `replica` is 0 where there are none. `state` is
+            that of the stage prepare, empty for decoded frames, whose state is still to be measured.
     """
 
     source: str
@@ -85,7 +85,8 @@ def open_ensembles(
     result = {}
     for source, path in {MD: md[0], **trajectories}.items():
         universe = open_backbone(topology, path)
-        table = tables[source].reset_index(drop=True)[INDEX_COLUMNS + EXTRA_COLUMNS]
+        of_md = [name for name in frames.columns if name not in decoded.columns] if source == MD else []
+        table = tables[source].reset_index(drop=True)[INDEX_COLUMNS + EXTRA_COLUMNS + of_md]
         table = table.astype(dict.fromkeys(EXTRA_COLUMNS, float))
         if len(table) != len(universe.trajectory):
             raise InputError(

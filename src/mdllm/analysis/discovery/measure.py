@@ -85,6 +85,7 @@ def measure(ensemble: Ensemble, bound: BoundObservables, known: KnownStructures)
         if ensemble.source == MD:
             # The XTC is rounded to 0.001 nm; the state that chose the training frames is that of the raw frame.
             state = table["state"].to_numpy()
+            values |= {name: table[name].to_numpy() for name in bound.variables.absent}
         points = _skeleton(backbone)
         to_start = rmsd(points, known.start)
         distances = {} if ensemble.source == MD else _distances(points, known, bound.states.names)

@@ -102,6 +102,7 @@ def analyze_kinetics(
         "about": about,
         "states": list(tables.state_masks(codebook)),
         "reference": MD if inputs.exact is None else EXACT,
+        "time_unit": "frames" if np.isnan(read_npz(inputs.codes)["interval_ps"]) else "ps",
         "interval_ps": md.interval_ps,
         "model_interval_ps": model.interval_ps,
         "lag_ps": settings.lag * md.interval_ps,

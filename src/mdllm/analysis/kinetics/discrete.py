@@ -115,14 +115,16 @@ def of_md(tokens: Mapping[str, np.ndarray], runs: int) -> DiscreteTrajectories:
     """Trajectories of the MD that was learned: each segment of `tokens/codes.npz` is one.
 
     Args:
-        tokens: `codes` (F, 1), `segment` (F,), `interval_ps`, `codebook_size`.
+        tokens: `codes` (F, 1), `segment` (F,), `interval_ps`, `codebook_size`. Where the interval is unknown (NaN),
+            times count frames, as if it were 1 ps.
         runs: groups of trajectories; where there are fewer trajectories than that, each is cut into `runs` blocks.
 
     Raises:
         InputError: a frame has several codes, a code is outside of the codebook, or there are fewer frames than runs.
     """
     codes, border = _one_code(tokens["codes"]), np.flatnonzero(np.diff(tokens["segment"])) + 1
-    return _trajectories(np.split(codes, border), float(tokens["interval_ps"]), int(tokens["codebook_size"]), runs)
+    interval_ps = float(np.nan_to_num(tokens["interval_ps"], nan=1.0))
+    return _trajectories(np.split(codes, border), interval_ps, int(tokens["codebook_size"]), runs)
 
 
 def of_rollouts(

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from mdllm.analysis.quality.ramachandran import is_outlier
-from mdllm.core.geometry import CA, C, N, O, angle, backbone_torsions
+from mdllm.core.geometry import CA, C, N, angle, backbone_torsions, peptide_bonds
 from mdllm.core.trajectories import read_backbone
 
 _BONDS_NM = {"N-CA": 0.1459, "CA-C": 0.1525, "C-N": 0.1336}
@@ -106,11 +106,8 @@ def clashes(backbone: np.ndarray) -> np.ndarray:
 
 
 def bonded_neighbours(universe) -> np.ndarray:
-    """(L-1,) whether residue i+1 follows i in the chain: same chain, and C-N within 0.2 nm in the first frame."""
-    atoms = read_backbone(universe, np.array([0]))[0]
-    chains = universe.atoms.chainIDs[:: O + 1] if hasattr(universe.atoms, "chainIDs") else np.zeros(len(atoms))
-    close = np.linalg.norm(atoms[1:, N] - atoms[:-1, C], axis=-1) < 0.2
-    return close & (chains[1:] == chains[:-1])
+    """(L-1,) whether residue i+1 is bonded to i, by the C-N distance in the first frame."""
+    return peptide_bonds(read_backbone(universe, np.array([0]))[0])
 
 
 def _bond_deviations(backbone: np.ndarray, bonded: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ Units stand in the key. Times are whole multiples of each other where one divide
 that a mistake is found before any job starts.
 """
 
+import os
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -21,7 +22,7 @@ class StructureFile(Section):
     """A structure: an entry of the Protein Data Bank, or the user's own file."""
 
     pdb: PdbId | None = Field(None, description="entry to fetch from RCSB, once; then the cache has it")
-    file: str | None = Field(None, description="PDB or mmCIF file, absolute or relative to the working directory")
+    file: str | None = Field(None, description="PDB or mmCIF file; a relative path starts at the working directory")
 
     @model_validator(mode="after")
     def _one_of_both(self):
@@ -32,7 +33,9 @@ class StructureFile(Section):
     @property
     def path(self) -> str:
         """Where a stage reads it: the user's file, or what the rule fetch_structure makes."""
-        return self.file or f"results/structures/{self.pdb.lower()}.pdb"
+        if self.file is None:
+            return f"results/structures/{self.pdb.lower()}.pdb"
+        return os.path.expanduser(os.path.expandvars(self.file))
 
 
 class StartStructure(StructureFile):

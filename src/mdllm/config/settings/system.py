@@ -1,10 +1,11 @@
 """What a system file may hold: where the frames come from, and what is known of the molecule."""
 
-from typing import Annotated
+import math
+from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, model_validator
 
-from mdllm.config.choices import SOURCES, VARIABLES
+from mdllm.config.choices import SOURCES, VARIABLES, VariableSettings
 from mdllm.config.section import Name, Section, require
 from mdllm.config.settings.simulation import StructureFile
 
@@ -15,6 +16,16 @@ Region = dict[str, tuple[float, float]]
 TRAINING_START = "training_start"
 Sequence = Annotated[str, Field(pattern=r"^[ACDEFGHIKLMNPQRSTVWYX]+$", description="one letter per residue")]
 OUTSIDE = "none"  # the label of frames outside all states
+
+
+def require_radians(variable: VariableSettings, key: str, *values: float) -> None:
+    """Raise a ValueError where values of an angle are beyond a full turn: they are degrees."""
+    beyond = [value for value in values if abs(value) > 2 * math.pi + 0.01]
+    if variable.unit == "rad" and beyond:
+        raise ValueError(
+            f"{key}: {beyond[0]:g} is no angle in radian, which lie from -pi to pi; {beyond[0]:g} degrees are "
+            f"{math.radians(beyond[0]):.4f}"
+        )
 
 
 class Reference(StructureFile):
@@ -78,6 +89,7 @@ class Observables(Section):
             raise ValueError(f"states.{OUTSIDE}: this name marks frames outside all states; choose another")
         for state, region in self._regions():
             for cv, (low, high) in region.items():
+                require_radians(self.collective_variables[cv], f"states.{state}.{cv}", low, high)
                 if low == high or (low > high and not self.collective_variables[cv].periodic):
                     raise ValueError(
                         f"states.{state}.{cv}: low {low} is not below high {high}; only a dihedral, phi or psi may wrap"
@@ -111,9 +123,10 @@ class SystemSettings(Observables):
 
     description: str
     source: Source
-    frame_interval_ps: PositiveFloat | None = Field(
-        None, description="time between raw frames; null: as the trajectory says"
+    frame_interval_ps: PositiveFloat | Literal["unknown"] | None = Field(
+        None, description="time between raw frames; null: as the trajectory says; unknown: axes count frames"
     )
+    skip_damaged: bool = Field(False, description="leave damaged raw frames out; else they are errors")
     selection: str = Field("protein", description="MDAnalysis selection of the residues whose backbones are coded")
     atoms: str = Field("not name H*", description="MDAnalysis selection of the atoms kept where a frame is one code")
     sequence: Sequence | list[Sequence] | None = Field(

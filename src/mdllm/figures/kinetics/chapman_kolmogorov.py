@@ -33,7 +33,7 @@ def draw(system: SystemTables, stem: Path) -> None:
                 ax.locator_params(axis="y", nbins=4)
                 if i != j:
                     ax.set_ylim(0, None)
-        label_grid(axes, axes.size, "time (ps)", "probability")
+        label_grid(axes, axes.size, f"time ({kinetics.time_unit})", "probability")
         kinetics.title(fig)
         predicted = Line2D([], [], color=_GREY, label="line, band: predicted, interval")
         counted = Line2D([], [], color=_GREY, marker="o", ls="none", label="points: counted, standard error")

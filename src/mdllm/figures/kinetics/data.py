@@ -63,6 +63,11 @@ class Kinetics:
         return self.description["reference"]
 
     @property
+    def time_unit(self) -> str:
+        """What axes of time say: ps, or frames where the time between frames is not known, and tables count frames."""
+        return self.description.get("time_unit", "ps")
+
+    @property
     def models(self) -> list[str]:
         return [source for source in self.looks if source not in REFERENCE_LOOKS]
 

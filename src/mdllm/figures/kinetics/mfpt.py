@@ -51,7 +51,7 @@ def draw(system: SystemTables, stem: Path) -> None:
             if source != kinetics.reference:
                 error_bar(ratios, value / scale, place + offset, look, xerr=error / scale)
         log_axis(times, "x")
-        times.set(xlabel="mean first passage time (ps)", ylim=(len(pairs) - 0.5, -0.5))
+        times.set(xlabel=f"mean first passage time ({kinetics.time_unit})", ylim=(len(pairs) - 0.5, -0.5))
         times.set_yticks(place, [ARROW.join(pair) for pair in pairs])
         ratios.set(
             xlabel=f"MFPT relative to {kinetics.looks[kinetics.reference].label}",
@@ -104,7 +104,7 @@ def draw_against_lag(system: SystemTables, stem: Path) -> None:
             ax.set_xticks(lags, minor=True)
             ax.axvline(lags[0] / 1.5, color="#DDDDDD", lw=0.5)
             ax.set_title(f"{start}{ARROW}{end}", loc="center", pad=2)
-        label_grid(axes, len(pairs), "lag (ps)", "MFPT (ps)")
+        label_grid(axes, len(pairs), f"lag ({kinetics.time_unit})", f"MFPT ({kinetics.time_unit})")
         kinetics.title(fig)
         dashed = Line2D([], [], color="black", lw=0.8, ls="--", label="exact, without a lag")
         kinetics.legend(fig, list(kinetics.looks), *([dashed] if EXACT in kinetics.looks else []))

@@ -37,7 +37,7 @@ def write(kinetics: Kinetics, stem: Path) -> None:
     runs = ", ".join(f"of {label} {count} trainings" for label, count in several.items())
     runs += "; else " if several else ""
     runs += f"{kinetics.description['runs'][MD]} groups of trajectories"
-    text += ["", f"Mean first passage times in ps, ± the standard deviation over runs: {runs}."]
+    text += ["", f"Mean first passage times in {kinetics.time_unit}, ± the standard deviation over runs: {runs}."]
     text += [f"[{number}] {note}." for number, note in enumerate(notes, start=1)]
     numbers.to_csv(stem.with_suffix(".csv"), index=False)
     stem.with_suffix(".md").write_text("\n".join(text) + "\n")

@@ -40,14 +40,14 @@ def draw(system: SystemTables, stem: Path) -> None:
                     ax.fill_between(rows["lag_ps"], *band, color=look.color, alpha=0.2, lw=0)
             if process in exact.index:
                 ax.axhline(exact[process], color="black", lw=0.8, ls="--")
-            ax.set(xlim=span, xlabel="lag (ps)")
+            ax.set(xlim=span, xlabel=f"lag ({kinetics.time_unit})")
             log_axis(ax, "x")
             log_axis(ax, "y")
             low, high = ax.get_ylim()
             ax.fill_between(span, low, span, color=_SHADE, lw=0, zorder=0)
             ax.set_ylim(low, high)
             ax.set_title(f"process {process}", loc="center", pad=3)
-        axes[0, 0].set_ylabel("implied timescale (ps)")
+        axes[0, 0].set_ylabel(f"implied timescale ({kinetics.time_unit})")
         if len(exact):
             more.append(Line2D([], [], color="black", lw=0.8, ls="--", label="exact, without a lag"))
         more.append(Patch(color=_SHADE, label="below the lag"))

@@ -36,7 +36,8 @@ def draw(system: SystemTables, stem: Path) -> None:
         rarest = table.loc[table["count"] > 0, "per_ns"].min() / 3  # an error as large as its value has no lower end
         axes[0, 0].set_ylim(bottom=max(axes[0, 0].get_ylim()[0], rarest))
         log_axis(axes[0, 0], "y")
-        label_grid(axes, len(pairs), "commit time (ps)", "transitions / ns")
+        rate = "ns" if kinetics.time_unit == "ps" else "1000 frames"
+        label_grid(axes, len(pairs), f"commit time ({kinetics.time_unit})", f"transitions / {rate}")
         kinetics.title(fig)
         kinetics.legend(fig, sources)
         style.save(fig, stem, table)

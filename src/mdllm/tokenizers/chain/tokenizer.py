@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from mdllm.prepare.backbone import peptide_bonds
+from mdllm.core.geometry import peptide_bonds
 from mdllm.tokenizers.base import Tokenizer
 from mdllm.tokenizers.chain.codebook import Codebook, jumps, shipped_steps
 from mdllm.tokenizers.chain.coding import Coder

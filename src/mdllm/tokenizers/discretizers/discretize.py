@@ -55,7 +55,7 @@ def discretize(
     book = _codebook(np.bincount(codes, minlength=fitted.codebook_size), fitted.representatives(kept), observables)
     fitted.save(output / "tokenizer")
     book.to_csv(output / "tokenizer" / CODEBOOK, index=False)
-    interval_ps = frame_interval(kept.table.iloc[:1000])
+    interval_ps = frame_interval(kept.table)
     write_npz(
         output / "codes.npz",
         codes=codes[:, None],

@@ -36,6 +36,9 @@ class BinsSettings(DiscretizerSettings):
     def reads_variables(self) -> list[str]:
         return [self.variable]
 
+    def edges(self) -> dict[str, list[float]]:
+        return {} if self.low is None else {self.variable: [self.low, self.high]}
+
     def wraps(self) -> list[str]:
         return [self.variable] if self.low is None else []
 
@@ -60,6 +63,9 @@ class NearestCenterSettings(DiscretizerSettings):
 
     def reads_variables(self) -> list[str]:
         return self.variables
+
+    def edges(self) -> dict[str, list[float]]:
+        return dict(zip(self.variables, map(list, zip(*self.centers, strict=True)), strict=True))
 
     def unknown_to_codes(self, variables: set[str]) -> set[str]:
         return variables - set(self.variables)

@@ -15,7 +15,7 @@ import numpy as np
 
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import rmsd
-from mdllm.prepare.backbone import BackboneAtoms
+from mdllm.molecules.backbone import BackboneAtoms
 from mdllm.tokenizers.foldtoken4.chains import chain_numbers
 from mdllm.tokenizers.foldtoken4.settings import FoldToken4Settings
 from mdllm.tokenizers.foldtoken4.tokenizer import FoldToken4

@@ -1,0 +1,226 @@
+"""Opening raw files, with errors that name the file, the frame or the package, and say what to do."""
+
+import logging
+import multiprocessing
+import os
+import re
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import MDAnalysis as mda
+from MDAnalysis.coordinates.DCD import DCDReader
+from MDAnalysis.lib.formats.libdcd import DCDFile
+
+from mdllm.core.errors import InputError
+
+logger = logging.getLogger(__name__)
+Item = TypeVar("Item")
+
+# Formats whose reader needs a package of its own.
+_PACKAGES = {"TNG": "pytng", "GSD": "gsd", "H5MD": "h5py", "CIF": "gemmi", "MMCIF": "gemmi", "PARMED": "parmed"}
+_ENDINGS = {
+    "topology": "pdb, gro, psf, prmtop (parm7), tpr, cif, pqr, mol2, data (LAMMPS), crd, dms",
+    "trajectory": "xtc, trr, dcd, nc (ncdf), pdb, gro, h5md, tng, gsd, lammpsdump, mdcrd (trj), inpcrd, coor, xyz",
+}
+
+
+def expanded(path: str, key: str) -> str:
+    """A path with ~ and $NAME replaced.
+
+    Raises:
+        InputError: the environment has no such variable.
+    """
+    if os.path.exists(path):
+        return path
+    result = os.path.expanduser(os.path.expandvars(path))
+    if unknown := re.search(r"\$(\w+|\{\w+\})", result):
+        raise InputError(f"{key}: {path}: {unknown[0]} is not set in the environment, and no such file exists")
+    return result
+
+
+def open_raw(
+    topology: Path, trajectory: Path | None = None, topology_format: str | None = None, format: str | None = None
+) -> mda.Universe:
+    """The universe of a raw topology and one trajectory file; formats by MDAnalysis' names, None: by the endings.
+
+    Raises:
+        InputError: a file is not there or cannot be read, its reader needs a package that is not installed, or the two
+            do not have the same number of atoms.
+    """
+    for path in filter(None, (topology, trajectory)):
+        if not Path(path).exists():
+            raise InputError(
+                f"{path} does not exist; if raw files or the cache have moved since they were listed, list them anew: "
+                "snakemake --forcerun acquire"
+            )
+    try:
+        universe = mda.Universe(str(topology), topology_format=topology_format)
+    except Exception as error:  # whatever a parser makes of a file that is not what its name says
+        raise InputError(_unreadable(Path(topology), "topology", topology_format, error)) from error
+    if len(universe.atoms) == 0:
+        raise InputError(f"topology {topology} cannot be read: it holds no atoms (a text, or a page of a web server?)")
+    if trajectory is not None:
+        load_trajectory(universe, Path(trajectory), format)
+    return universe
+
+
+def require_names(universe: mda.Universe, topology: str) -> None:
+    """Raise an InputError where a file has no names of atoms and residues, so that it can be no topology."""
+    lacking = [name for name in ("names", "resnames", "resids") if not hasattr(universe.atoms, name)]
+    if lacking:
+        raise InputError(
+            f"topology {topology} has no {' and no '.join(lacking)} of atoms, which selections need; give a topology "
+            f"({_ENDINGS['topology']}), or write one with the program that made the trajectory"
+        )
+
+
+def load_trajectory(universe: mda.Universe, trajectory: Path, format: str | None = None) -> None:
+    """Open a trajectory file for a universe, as `open_raw`."""
+    try:
+        universe.load_new(str(trajectory), format=format or _without_times(trajectory))
+    except Exception as error:
+        beside = f" with the topology {universe.filename} ({len(universe.atoms)} atoms)"
+        raise InputError(_unreadable(trajectory, "trajectory", format, error, beside)) from error
+    found = universe.trajectory.n_atoms
+    if found != len(universe.atoms):
+        raise InputError(
+            f"{trajectory} has {found} atoms, but the topology {universe.filename} has {len(universe.atoms)}"
+        )
+
+
+class _NoStepsBetween:
+    """A DCD file in whose header 1 step lies between frames, in place of 0."""
+
+    def __init__(self, file: DCDFile):
+        self._file = file
+
+    def __getattr__(self, name: str):
+        return getattr(self._file, name)
+
+    def __len__(self) -> int:
+        return len(self._file)
+
+    @property
+    def header(self) -> dict:
+        return self._file.header | {"nsavc": 1}
+
+
+class UntimedDCDReader(DCDReader):
+    """Reads DCD files with 0 steps between frames, by which MDAnalysis divides."""
+
+    def _frame_to_ts(self, frame, ts):
+        if not isinstance(self._file, _NoStepsBetween):
+            self._file = _NoStepsBetween(self._file)
+        return super()._frame_to_ts(frame, ts)
+
+
+def _without_times(trajectory: Path) -> type | None:
+    """A reader for a file whose times divide by zero; None: that of its format."""
+    if trajectory.suffix.lower() != ".dcd":
+        return None
+    with DCDFile(str(trajectory)) as file:
+        return UntimedDCDReader if file.header["nsavc"] == 0 else None
+
+
+def frames_of(universe: mda.Universe, path: Path, first: int = 0, stop: int | None = None) -> Iterator:
+    """The frames of an open trajectory from `first` to before `stop`, its end if None.
+
+    Raises:
+        InputError: names the frame that the reader cannot make out.
+    """
+    trajectory = universe.trajectory
+    for number in range(first, len(trajectory) if stop is None else stop):
+        try:
+            frame = trajectory.next() if number > first and trajectory.frame == number - 1 else trajectory[number]
+        except Exception as error:
+            raise InputError(
+                f"{path}, frame {number} (counted from 0) cannot be read: {first_line(error)}. The file is damaged, "
+                "or this frame has other atoms than the first: copy it again, or write the good frames to a new file"
+            ) from error
+        yield frame
+
+
+# Decoders of compressed coordinates that a damaged file can make end the process.
+MAY_ABORT = ("XTC", "TNG")
+
+
+class ReaderAborted(InputError):
+    """A reader that ended its process by a signal."""
+
+    def __init__(self, path: Path, number: int, place: str = ""):
+        self.signal = number
+        super().__init__(
+            f"{path}: the reader broke down {place or 'in one of its frames'} ({signal.Signals(number).name}), where "
+            "the file is damaged. Copy it again, or write the good frames to a new file; `skip_damaged: true` in the "
+            "system file leaves such frames out"
+        )
+
+
+def in_child(path: Path, items: Callable[[], Iterable[Item]]) -> Iterator[Item]:
+    """The items that a process of its own makes, where a damaged file cannot end ours.
+
+    Raises:
+        ReaderAborted: the process has ended by a signal. What it raises itself is raised here.
+    """
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+
+    def work() -> None:
+        ours.close()
+        try:
+            for item in items():
+                theirs.send((item, None))
+            theirs.send((None, None))
+        except Exception as error:
+            theirs.send((None, error))
+
+    process = multiprocessing.get_context("fork").Process(target=work, daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        while True:
+            item, error = ours.recv()
+            if error is not None:
+                raise error
+            if item is None:
+                return
+            yield item
+    except EOFError:
+        process.join()
+        if process.exitcode >= 0:
+            raise
+        raise ReaderAborted(path, -process.exitcode) from None
+    finally:
+        process.kill()
+        process.join()
+
+
+def _unreadable(path: Path, role: str, format: str | None, error: Exception, beside: str = "") -> str:
+    """What is wrong with a file that could not be opened, and what to do."""
+    text, ending = str(error), (format or path.name.removesuffix(".gz").rpartition(".")[2]).upper()
+    key = "topology_format" if role == "topology" else "format"
+    what = f"{path} cannot be read{beside}" if role == "trajectory" else f"topology {path} cannot be read{beside}"
+    if isinstance(error, ImportError) or (ending in _PACKAGES and _PACKAGES[ending] in text.lower()):
+        return f"{what}: the reader of {ending} needs the package {_PACKAGES.get(ending, text)}; install it with pip"
+    if _unknown_format(path, role, format):
+        return (
+            f"{what}: its ending says no format that MDAnalysis reads. Rename it, or say `{key}` beside it in "
+            f"`source`; formats of a {role}: {_ENDINGS[role]}"
+        )
+    reason = f"{what}: {first_line(error)}"
+    if role == "topology":
+        return f"{reason}. The file is damaged, or is no {ending} file (a text, or a page of a web server?)"
+    return f"{reason}. The file is damaged, or its atoms are not those of the topology"
+
+
+def _unknown_format(path: Path, role: str, format: str | None) -> bool:
+    known = mda._PARSERS if role == "topology" else mda._READERS
+    if format is not None:
+        return format.upper() not in known
+    return path.name.upper().removesuffix(".GZ").removesuffix(".BZ2").rpartition(".")[2] not in known
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what an error says, or its name where it says nothing."""
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,111 @@
+"""Every pair of topology and trajectory in MDAnalysisTests with as many atoms: right, or refused with what to do.
+
+What is right is read by MDAnalysis alone: the distance of two atoms near each other, in the nearest image, and all
+times.
+"""
+
+import hashlib
+import re
+import warnings
+from collections import defaultdict
+from pathlib import Path
+
+import MDAnalysis as mda
+import MDAnalysisTests.datafiles as datafiles
+import numpy as np
+import pytest
+from MDAnalysis.lib.distances import calc_bonds
+
+from mdllm.core.errors import InputError
+from raw_files import distances, prepared
+
+_FEWEST_ATOMS = 10
+_ADVICE = (
+    r"install|say `|say frame_interval|copy it again|write (it|the|every)|choose|name the chain|leave caps|rebuild|"
+    r"holds no|skip_damaged|are those|its atoms are not|not in the same order|another molecule|selection|no file"
+)
+
+
+def opened(path: Path, *more) -> mda.Universe | None:
+    try:
+        return mda.Universe(str(path), *map(str, more), to_guess=())
+    except BaseException:
+        return None
+
+
+def pairs() -> list[tuple[Path, Path]]:
+    """By the number of atoms; of files of one content, and of run inputs of one size, the first."""
+    topologies, trajectories, seen = defaultdict(list), defaultdict(list), set()
+    for name in sorted(dir(datafiles)):
+        path = getattr(datafiles, name)
+        if not isinstance(path, str) or name.startswith("_") or not Path(path).is_file():
+            continue
+        content = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        universe = None if content in seen else opened(Path(path))
+        seen.add(content)
+        atoms = 0 if universe is None else len(universe.atoms)
+        if universe is not None and atoms >= _FEWEST_ATOMS and (path[-4:], atoms) not in seen:
+            topologies[atoms].append(Path(path))
+        if path.endswith(".tpr"):
+            seen.add((".tpr", atoms))
+        try:
+            with mda.coordinates.core.get_reader_for(path)(path) as reader:
+                if reader.n_atoms >= _FEWEST_ATOMS and not path.endswith(".tpr"):
+                    trajectories[reader.n_atoms].append(Path(path))
+        except BaseException:
+            continue
+    return [(t, c) for atoms, files in topologies.items() for t in files for c in trajectories[atoms]]
+
+
+def chosen(universe: mda.Universe) -> tuple[list[int], list[str], dict]:
+    """Two atoms, CA three residues apart or the first two; their selections in what is kept; and what to keep."""
+    attributes = [hasattr(universe.atoms, name) for name in ("names", "resnames", "resids", "segids")]
+    if all(attributes):
+        whole = [r for r in universe.select_atoms("protein").residues if {"N", "CA", "C"} <= set(r.atoms.names)]
+        if len(whole) > 3:
+            atoms = [whole[i].atoms.select_atoms("name CA")[0] for i in (0, 3)]
+            named = [f"resid {atom.resid} and name CA" for atom in atoms]
+            return [atom.ix for atom in atoms], named, {"selection": "protein"}
+    return [0, 1], ["index 0", "index 1"], {"atoms": "index 0 1"}
+
+
+@pytest.mark.slow
+def test_every_pair_agrees_or_is_refused_with_what_to_do(tmp_path, caplog):
+    accepted, refused, wrong = [], [], []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for number, (topology, trajectory) in enumerate(pairs()):
+            caplog.clear()
+            result = judged(tmp_path / str(number), topology, trajectory)
+            group = {"agrees": accepted, "refused": refused}.get(result[0], wrong)
+            group.append((topology.name, trajectory.name, *result))
+    print(f"{len(accepted)} agree, {len(refused)} are refused")
+    for line in (*wrong, *refused):
+        print(line)
+    assert not wrong
+    assert len(accepted) > 180
+
+
+def judged(folder: Path, topology: Path, trajectory: Path) -> tuple[str, str]:
+    universe = opened(topology, trajectory) or opened(topology)
+    rows, (one, other), keep = chosen(universe)
+    try:
+        _, frames = prepared(folder, topology, trajectory, observables=distances(d=(one, other)), **keep)
+    except InputError as error:
+        text = str(error)
+        named = any(name in text for name in (trajectory.name, topology.name, "collective_variables.d"))
+        return ("refused", text) if named and re.search(_ADVICE, text) else ("message", text)
+    except Exception as error:
+        return "traceback", repr(error)
+    read = [
+        (calc_bonds(*(ts.positions[row] for row in rows), box=ts.dimensions) / 10, ts.time)
+        for ts in universe.trajectory
+        if ts.has_positions
+    ]
+    expected, times = np.array(read).T
+    found = frames["d_nm"].to_numpy()
+    if found.shape != expected.shape or not np.allclose(found, expected, atol=2e-3):
+        return "distance", f"{found[:3]} {expected[:3]}"
+    if frames["time_ps"].notna().all() and not np.allclose(frames["time_ps"], times, rtol=1e-6):
+        return "times", f"{frames['time_ps'].tolist()[:3]} {times[:3]}"
+    return "agrees", ""
