@@ -73,6 +73,7 @@ bench: venv
 	$(BIN)/python benchmarks/kinetics.py
 	$(BIN)/python benchmarks/dry_run.py
 	$(BIN)/python benchmarks/collect.py
+	$(BIN)/python benchmarks/novelty.py
 
 bench-gpu: venv
 	$(BIN)/python benchmarks/llm.py

@@ -8,6 +8,8 @@ KINETIC_TABLES = (
     "chapman_kolmogorov",
 )
 
+NOVELTY_TABLES = ("sources", "shares", "clusters", "residues")
+
 
 def in_words(ask, *arguments):
     """What a function of the library answers; what the user can mend ends the workflow with its message alone."""

@@ -58,7 +58,7 @@ def _leaves(content: dict, above: str = "") -> Iterator[str]:
 def _reason(key: str, system: System, variant: Variant) -> str | None:
     """Why a key of a stage section has no effect on a variant; None: it has one."""
     section, settings = key.split(".")[0], variant.settings
-    if not variant.decoded and (section in ("fidelity", "decode") or key == "analysis.resamples"):
+    if not variant.decoded and (section in ("fidelity", "decode", "novelty") or key == "analysis.resamples"):
         return f"tokenizer {settings.tokenizer.name} gives a frame one code, and nothing is decoded"
     if key.startswith("kinetics.discretizer") and not variant.decoded:
         return f"tokenizer {settings.tokenizer.name} gives a frame one code already"

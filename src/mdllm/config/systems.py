@@ -27,6 +27,7 @@ VARIANT_STAGES = {
     "discretize_rollout": ("kinetics",),
     "kinetics": ("seed", "analysis", "kinetics"),
     "trace": ("seed", "language", "model", "causal_trace"),
+    "novelty": ("seed", "tokenizer", "analysis", "novelty"),
     "summarize": ("analysis",),
 }
 # No later stage reads the sections of these.
@@ -40,7 +41,7 @@ _MEASUREMENTS = (
     "trace",
     "summarize",
 )
-_OF_RESIDUES = ("fidelity", "decode", "analyze")  # where a tokenizer gives one code per residue
+_OF_RESIDUES = ("fidelity", "decode", "analyze", "novelty")  # where a tokenizer gives one code per residue
 _OF_MD_ALONE = ("discretize", "md_kinetics")  # of decoded variants: neither tokenizer nor training set matters
 _OF_ONE_TRAINING = ("train", "rollout")  # what is done anew for each of several trainings
 

@@ -19,6 +19,10 @@ TABLES = {
     "quality": ("analyze", "analysis/quality.csv"),
     "discovery": ("analyze", "analysis/discovery.csv"),
     "description": ("analyze", "analysis/description.json"),
+    "new_frames": ("novelty", "novelty/frames.parquet"),
+    "new_sources": ("novelty", "novelty/sources.csv"),
+    "new_shares": ("novelty", "novelty/shares.csv"),
+    "new_residues": ("novelty", "novelty/residues.csv"),
     "fidelity": ("fidelity", "tokens/fidelity.csv"),
     "training_log": ("train", "training_log.csv"),
     "summary": ("summarize", "summary.json"),
@@ -36,6 +40,7 @@ _APPLIES = {
     "summarize": "training",
     "fidelity": "structures",
     "analyze": "structures",
+    "novelty": "structures",
     "trace": "causal_trace",
     "kinetics": "kinetics",
 }
@@ -100,6 +105,12 @@ _OURS = (
     FigureKind("fidelity", "mdllm.figures.fidelity:draw", ("fidelity", "description"), "../report/fidelity.rst"),
     FigureKind("discovery", "mdllm.figures.discovery:draw", ("discovery", "description"), "../report/discovery.rst"),
     FigureKind("quality", "mdllm.figures.quality:draw", ("quality",), "../report/quality.rst"),
+    FigureKind(
+        "novelty",
+        "mdllm.figures.novelty:draw",
+        ("cvs", "description", "new_frames", "new_sources", "new_shares", "new_residues"),
+        "../report/novelty.rst",
+    ),
     FigureKind("causal_trace", "mdllm.figures.causal_trace:draw", ("effects",), "../report/causal_trace.rst"),
     FigureKind(
         "variants",

@@ -126,6 +126,39 @@ class StateDiscovery(_Section):
     frequencies: SourceDiscovery = Field(description="null ii: codes drawn residue by residue")
 
 
+class NewCluster(_Section):
+    """New frames of the model that are alike; no state before MD has kept it."""
+
+    cluster: int = Field(description="number, from 1, the most frequent first")
+    frames: int = Field(description="generated frames in it")
+    share: Interval = Field(description="share of the generated frames")
+    replicas_reached: int
+    first_frame: int = Field(description="first generated frame in it, over all replicas")
+    rmsd_nm: float = Field(description="backbone RMSD of its medoid to the nearest training frame, nm")
+    residues_moved: str = Field(description="residues whose torsions differ from the training frames by more than MD")
+    log_likelihood_per_code_nats: float | None = Field(description="mean under the model, nats")
+    times_more: dict[str, Interval] = Field(
+        description="the model's share divided by that of each null; a lower bound where the null never reaches it"
+    )
+    more_often_than_nulls: bool | None = Field(description="the interval lies above 1 for every null")
+    structures_no_worse: bool = Field(description="quality of its structures, beside encode->decode of training frames")
+    verdict: str = Field(description="the same in words")
+
+
+class NoveltySummary(_Section):
+    """Generated frames that are further from all training frames than held-out MD."""
+
+    held_out: str = Field(description="which MD frames were held out")
+    held_out_frames: int
+    quantile: float = Field(description="of the novelty of held-out MD frames, beyond which a frame is new")
+    span_residues: int = Field(description="residues of the sliding spans that are compared")
+    share_new: dict[str, Interval] = Field(description="share of new frames by source, held-out MD among them")
+    clusters: int = Field(description="clusters of the model's new frames")
+    clusters_more_often: int = Field(description="clusters that the model reaches more often than every null")
+    largest: list[NewCluster] = Field(description="the largest; all are in `novelty/clusters.csv`")
+    verdict: str = Field(description="the same in words")
+
+
 class Comparison(_Section):
     """One quantity beside its reference."""
 
@@ -179,4 +212,5 @@ class Summary(_Section):
     tokenizer: TokenizerSummary | None = Field(description="null: a frame is one code, which is not decoded")
     quality: dict[str, QualityMetric] | None = Field(description="by metric; see `analysis/quality.csv`")
     discovery: dict[str, StateDiscovery] | None = Field(description="by state; see `analysis/discovery.csv`")
+    novelty: NoveltySummary | None = Field(description="null: a frame is one code; see `novelty/*.csv`")
     kinetics: KineticsSummary | None = Field(description="null: no discrete trajectories; see `kinetics/*.csv`")

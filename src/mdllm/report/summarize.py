@@ -13,6 +13,7 @@ from mdllm.analysis.discovery.table import NULLS
 from mdllm.analysis.kinetics.tables import EXACT, MD
 from mdllm.core.records import read_json, read_npz
 from mdllm.report.comparisons import comparisons
+from mdllm.report.novelty import novelty
 from mdllm.report.schema import Summary
 
 
@@ -26,6 +27,7 @@ class SummaryInputs:
         rollout: `rollout/codes.npz` of the first.
         fidelity: `tokens/fidelity.json`; None where a frame is one code, which is not decoded.
         analysis: folder of the stage analyze; None likewise.
+        novelty: folder of the stage novelty; None likewise.
         kinetics: folder of the stage kinetics; None where there are no discrete trajectories.
     """
 
@@ -34,6 +36,7 @@ class SummaryInputs:
     rollout: Path
     fidelity: Path | None = None
     analysis: Path | None = None
+    novelty: Path | None = None
     kinetics: Path | None = None
 
 
@@ -64,6 +67,7 @@ def summarize(
         "tokenizer": None if inputs.fidelity is None else _tokenizer(read_json(inputs.fidelity)),
         "quality": None,
         "discovery": None,
+        "novelty": None if inputs.novelty is None else novelty(inputs.novelty),
         "kinetics": None if inputs.kinetics is None else _kinetics(inputs.kinetics),
     }
     if inputs.analysis is not None:

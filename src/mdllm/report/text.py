@@ -26,6 +26,7 @@ def render(folder: Path) -> str:
         confidence = next(iter(found.values()))["confidence"]
         title = f"Share of frames in each state (* trained on), with {100 * confidence:g} % interval:"
         parts.append([title, *aligned(_discoveries(found), rule=True)])
+        parts.append([f"{name}: {s['novelty']['verdict']}" for name, s in summaries.items() if s.get("novelty")])
     if kinetic := {name: summary for name, summary in sorted(summaries.items()) if summary["kinetics"]}:
         passages = folder / "figures" / "mfpt_table.md"
         parts.append([passages.read_text()] if passages.is_file() else [])
