@@ -20,6 +20,7 @@ ROOMS = (
     "language",
     "models",
     "analysis",
+    "verification",
     "report",
     "figures",
 )

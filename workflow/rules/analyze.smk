@@ -87,6 +87,11 @@ rule summarize:
             for table in (*map("{}.csv".format, NOVELTY_TABLES), "novelty.json")
             for path in where_it_runs("novelty", f"novelty/{table}")(wildcards)
         ],
+        verification=lambda wildcards: [
+            path
+            for table in ("proposals.csv", "verdict.json")
+            for path in where_it_runs("verify", f"verification/{table}")(wildcards)
+        ],
         kinetics=lambda wildcards: [
             path
             for table in (*map("{}.csv".format, KINETIC_TABLES), "description.json")

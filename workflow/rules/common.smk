@@ -9,6 +9,7 @@ KINETIC_TABLES = (
 )
 
 NOVELTY_TABLES = ("sources", "shares", "clusters", "residues")
+VERIFICATION_TABLES = ("simulations", "proposals")
 
 
 def in_words(ask, *arguments):

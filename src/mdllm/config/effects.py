@@ -58,7 +58,9 @@ def _leaves(content: dict, above: str = "") -> Iterator[str]:
 def _reason(key: str, system: System, variant: Variant) -> str | None:
     """Why a key of a stage section has no effect on a variant; None: it has one."""
     section, settings = key.split(".")[0], variant.settings
-    if not variant.decoded and (section in ("fidelity", "decode", "novelty") or key == "analysis.resamples"):
+    if not variant.decoded and (
+        section in ("fidelity", "decode", "novelty", "verification") or key == "analysis.resamples"
+    ):
         return f"tokenizer {settings.tokenizer.name} gives a frame one code, and nothing is decoded"
     if key.startswith("kinetics.discretizer") and not variant.decoded:
         return f"tokenizer {settings.tokenizer.name} gives a frame one code already"
@@ -66,6 +68,8 @@ def _reason(key: str, system: System, variant: Variant) -> str | None:
         return "there are kinetics of codes per residue only where kinetics.discretizer makes frames one code each"
     if section == "causal_trace" and not variant.traced:
         return "a causal trace looks into a nanogpt with one code per frame only"
+    if section == "verification" and not settings.verification.proposals:
+        return "verification.proposals is 0, so that nothing is simulated"
     if section == "prepare" and system.is_potential:
         return "a model potential makes its frames itself"
     if not settings.model.trained and (key in _OF_WINDOWS or (section == "training" and key not in _VALIDATION)):

@@ -28,6 +28,8 @@ VARIANT_STAGES = {
     "kinetics": ("seed", "analysis", "kinetics"),
     "trace": ("seed", "language", "model", "causal_trace"),
     "novelty": ("seed", "tokenizer", "analysis", "novelty"),
+    "propose": ("seed", "novelty", "verification"),
+    "verify": ("seed", "novelty", "verification"),
     "summarize": ("analysis",),
 }
 # No later stage reads the sections of these.
@@ -39,6 +41,8 @@ _MEASUREMENTS = (
     "discretize_rollout",
     "kinetics",
     "trace",
+    "propose",
+    "verify",
     "summarize",
 )
 _OF_RESIDUES = ("fidelity", "decode", "analyze", "novelty")  # where a tokenizer gives one code per residue
@@ -73,6 +77,11 @@ class Variant:
         """Whether a causal trace looks into the model."""
         return not self.decoded and self.settings.model.traceable
 
+    @property
+    def verified(self) -> bool:
+        """Whether MD decides which of the model's new frames stay."""
+        return self.decoded and self.settings.verification.proposals > 0
+
     def runs(self, stage: str) -> bool:
         """Whether a stage of VARIANT_STAGES applies; `exact` depends on the source as well (`System.runs`)."""
         if stage in _OF_RESIDUES:
@@ -83,6 +92,8 @@ class Variant:
             return self.kinetic
         if stage == "trace":
             return self.traced
+        if stage in ("propose", "verify"):
+            return self.verified
         return True
 
     def read_by(self, stage: str) -> dict:

@@ -23,6 +23,9 @@ TABLES = {
     "new_sources": ("novelty", "novelty/sources.csv"),
     "new_shares": ("novelty", "novelty/shares.csv"),
     "new_residues": ("novelty", "novelty/residues.csv"),
+    "simulations": ("verify", "verification/simulations.csv"),
+    "simulated_frames": ("verify", "verification/frames.parquet"),
+    "verified": ("verify", "verification/proposals.csv"),
     "fidelity": ("fidelity", "tokens/fidelity.csv"),
     "training_log": ("train", "training_log.csv"),
     "summary": ("summarize", "summary.json"),
@@ -41,6 +44,7 @@ _APPLIES = {
     "fidelity": "structures",
     "analyze": "structures",
     "novelty": "structures",
+    "verify": "verification",
     "trace": "causal_trace",
     "kinetics": "kinetics",
 }
@@ -110,6 +114,12 @@ _OURS = (
         "mdllm.figures.novelty:draw",
         ("cvs", "description", "new_frames", "new_sources", "new_shares", "new_residues"),
         "../report/novelty.rst",
+    ),
+    FigureKind(
+        "verification",
+        "mdllm.figures.verification:draw",
+        ("simulations", "simulated_frames", "verified"),
+        "../report/verification.rst",
     ),
     FigureKind("causal_trace", "mdllm.figures.causal_trace:draw", ("effects",), "../report/causal_trace.rst"),
     FigureKind(

@@ -1,4 +1,4 @@
-"""The section `novelty` of a summary, from the tables of the stage novelty."""
+"""The sections `novelty` and `verification` of a summary, from the tables of these stages."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ import pandas as pd
 from mdllm.analysis.discovery.ensembles import MODEL
 from mdllm.analysis.novelty.table import HELD_OUT_CODED
 from mdllm.core.records import read_json
+from mdllm.report.schema import VerifiedProposal
 
 _LARGEST = 20
 
@@ -34,6 +35,13 @@ def novelty(folder: Path) -> dict:
             f"reaches {more or 'none'} more often than every null"
         ),
     }
+
+
+def verification(folder: Path) -> dict:
+    """The content of `mdllm.report.schema.VerificationSummary` from the folder `verification/`."""
+    about, proposals = read_json(folder / "verdict.json"), pd.read_csv(folder / "proposals.csv")
+    rows = proposals[list(VerifiedProposal.model_fields)].to_dict("records")
+    return {**about, "proposals": [{key: _value(value) for key, value in row.items()} for row in rows]}
 
 
 def _cluster(row: dict, shares: pd.DataFrame) -> dict:

@@ -159,6 +159,41 @@ class NoveltySummary(_Section):
     verdict: str = Field(description="the same in words")
 
 
+class VerifiedProposal(_Section):
+    """A frame of the model, of a null or of MD, and where short simulations of it end."""
+
+    proposal: str
+    kind: str = Field(description="cluster of new frames, state that was not trained on, or training frame")
+    source: str
+    replicas: int
+    outcome: str = Field(
+        description="returned (to the training frames), stayed, a state's name, elsewhere, fell apart, or undecided"
+    )
+    share_returned: float = Field(description="share of the replicas that end near the training frames")
+    share_stayed: float = Field(description="that end near the proposal")
+    share_reached: float = Field(description="that end in a named state")
+    share_elsewhere: float
+    share_apart: float = Field(description="that cannot be relaxed")
+    energy_above_training_kj_mol: float | None = Field(description="after minimization, beside training frames, kJ/mol")
+    drift_nm: float | None = Field(description="median RMSD of the ends to the proposal, nm")
+
+
+class VerificationSummary(_Section):
+    """What MD says of the model's new frames, beside those of its nulls."""
+
+    force_field: list[str]
+    solvent: str
+    length_ps: float = Field(description="of each simulation, ps")
+    replicas: int = Field(description="simulations of each proposal")
+    simulated_ns: float = Field(description="of all of them together, ns")
+    side_chains: str = Field(description="where they come from")
+    limit: float = Field(
+        description="novelty up to which a proposal has returned: how far simulations of training frames go, at least 1"
+    )
+    proposals: list[VerifiedProposal]
+    sentences: list[str] = Field(description="the verdict in words, by kind and source of the proposals")
+
+
 class Comparison(_Section):
     """One quantity beside its reference."""
 
@@ -213,4 +248,5 @@ class Summary(_Section):
     quality: dict[str, QualityMetric] | None = Field(description="by metric; see `analysis/quality.csv`")
     discovery: dict[str, StateDiscovery] | None = Field(description="by state; see `analysis/discovery.csv`")
     novelty: NoveltySummary | None = Field(description="null: a frame is one code; see `novelty/*.csv`")
+    verification: VerificationSummary | None = Field(description="null: verification.proposals is 0")
     kinetics: KineticsSummary | None = Field(description="null: no discrete trajectories; see `kinetics/*.csv`")

@@ -158,7 +158,12 @@ def find_novelty(
         "span_residues": settings.span_residues,
         "scale_whole_nm": float(threshold.scale[0]),
         "spans": [
-            {"first": int(resids[a]), "last": int(resids[b]), "scale_nm": float(nm), "scale_rad": float(rad)}
+            {
+                "residues": [int(a), int(b)],
+                "resids": [int(resids[a]), int(resids[b])],
+                "scale_nm": float(nm),
+                "scale_rad": float(rad),
+            }
             for (a, b), nm, rad in zip(spans, *np.split(threshold.scale[1:], 2), strict=True)
         ],
     }

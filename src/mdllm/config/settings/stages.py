@@ -13,6 +13,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, TypeAdap
 from mdllm.config.choices import DISCRETIZERS, MODELS, TOKENIZERS
 from mdllm.config.section import Name, Section, Share
 from mdllm.config.settings.kinetics import CausalTraceSettings, KineticsSettings
+from mdllm.config.settings.verification import VerificationSettings
 
 Tokenizer = TOKENIZERS.union(DISCRETIZERS)
 Model = MODELS.union()
@@ -129,6 +130,7 @@ class StageSettings(Section):
     decode: DecodeSettings = DecodeSettings()
     analysis: AnalysisSettings = AnalysisSettings()
     novelty: NoveltySettings = NoveltySettings()
+    verification: VerificationSettings = VerificationSettings()
     kinetics: KineticsSettings = KineticsSettings()
     causal_trace: CausalTraceSettings = CausalTraceSettings()
 
