@@ -70,6 +70,7 @@ def write_run(folder: Path, prepared) -> AnalysisInputs:
         topology=prepared.topology,
         trajectory=prepared.trajectory,
         frames=prepared.folder / "frames.parquet",
+        slow=prepared.folder / "slow.npz",
         codes=folder / "codes.npz",
         training=folder / "training.json",
         ensemble=folder / "ensemble.xtc",
@@ -172,16 +173,17 @@ def seek_novelty(folder: Path, prepared, inputs: AnalysisInputs, output: Path, s
     """Look for what is new in the analysed run of `write_run`."""
     backbone = read_backbone(prepared.universe(), prepared.training("A", (442, 898), (3983, 4998)).index[::3])
     Multiscale.fit(backbone[:, :, :3], MultiscaleSettings(codebook_size=64), 0).save(folder / "tokenizer")
-    given = {name: getattr(inputs, name) for name in inputs.__dataclass_fields__}
-    analysis = folder / "output" / "analysis"
+    given = {name: getattr(inputs, name) for name in inputs.__dataclass_fields__ if name != "slow"}
+    analysis, description = folder / "output" / "analysis", folder / "description.json"
+    write_json(description, {"training_states": list(states)})
     find_novelty(
         NoveltyInputs(
             **given,
             tokenizer=folder / "tokenizer",
+            description=description,
             quality=analysis / "quality.csv",
             quality_frames=analysis / "quality_frames.parquet",
         ),
-        training_states=None if states is None else list(states),
         settings=NoveltySettings(**settings),
         analysis=AnalysisSettings(resamples=500),
         seed=0,

@@ -33,7 +33,7 @@ rule analyze:
         code=code_of("analyze", observables),
         settings=read_by("analyze"),
         training_set=training_set,
-        about=lambda wildcards: of_system(wildcards).settings.description,
+        about=about,
         plane=lambda wildcards: of_system(wildcards).settings.plane,
         observables=observables,
     script:
@@ -52,6 +52,7 @@ rule novelty:
         index=made_by("decode", "ensemble/frames.parquet"),
         quality=made_by("analyze", "analysis/quality.csv"),
         quality_frames=made_by("analyze", "analysis/quality_frames.parquet"),
+        description=made_by("analyze", "analysis/description.json"),
     output:
         frames="results/{system}/{variant}/novelty/frames.parquet",
         tables=expand(
@@ -69,7 +70,6 @@ rule novelty:
     params:
         code=code_of("novelty", read_by("novelty")),
         settings=read_by("novelty"),
-        training_set=training_set,
     script:
         "../scripts/novelty.py"
 
@@ -107,7 +107,7 @@ rule summarize:
     params:
         code=code_of("summarize"),
         settings=read_by("summarize"),
-        about=lambda wildcards: of_system(wildcards).settings.description,
+        about=about,
         conditions=lambda wildcards: plan.conditions(*wildcards),
     script:
         "../scripts/summarize.py"

@@ -18,6 +18,7 @@ rule propose:
         frequencies=made_by("decode", "ensemble/frequencies.xtc"),
         index=made_by("decode", "ensemble/frames.parquet"),
         cvs=made_by("analyze", "analysis/cvs.parquet"),
+        description=made_by("analyze", "analysis/description.json"),
         new_frames=made_by("novelty", "novelty/frames.parquet"),
         threshold=made_by("novelty", "novelty/novelty.json"),
     output:
@@ -32,7 +33,6 @@ rule propose:
     params:
         settings=read_by("propose"),
         selection=lambda wildcards: of_system(wildcards).settings.selection,
-        training_set=training_set,
     script:
         "../scripts/propose.py"
 
@@ -62,6 +62,7 @@ rule verify:
             "results/{{system}}/{{variant}}/verification/part_{scatteritem}.json"
         ),
         codes=made_by("tokenize", "tokens/codes.npz"),
+        description=made_by("analyze", "analysis/description.json"),
         threshold=made_by("novelty", "novelty/novelty.json"),
         proposals=made_by("propose", "proposals/proposals.csv"),
         backbones=made_by("propose", "proposals/backbones.xtc"),
@@ -82,7 +83,6 @@ rule verify:
         "../../envs/structures.yaml"
     params:
         settings=read_by("verify"),
-        training_set=training_set,
         observables=observables,
     script:
         "../scripts/verify.py"

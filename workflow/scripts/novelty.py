@@ -4,24 +4,22 @@ from pathlib import Path
 
 from mdllm.analysis.novelty.find import NoveltyInputs, find_novelty
 from mdllm.config.settings.stages import sections
-from mdllm.config.settings.system import TrainingSet
 from mdllm.run.stage import stage
 
 given = snakemake.input
 names = ("topology", "trajectory", "frames", "codes", "ensemble", "roundtrip", "frequencies", "index", "quality")
-files = {name: Path(given[name]) for name in (*names, "quality_frames")}
+files = {name: Path(given[name]) for name in (*names, "quality_frames", "description")}
 files["training"] = Path(given.model) / "training.json"
 files["tokenizer"] = Path(given.tokenizer)
-settings = {**snakemake.params.settings, "training_set": snakemake.params.training_set}
+settings = snakemake.params.settings
 inputs = {name: path for name, path in files.items() if path.is_file()}
 inputs |= {path.name: path for path in files["tokenizer"].iterdir()}
 with stage(
     "novelty", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs=inputs
 ) as running:
-    chosen = sections(snakemake.params.settings)
+    chosen = sections(settings)
     notes = find_novelty(
         NoveltyInputs(**files),
-        training_states=TrainingSet.model_validate(snakemake.params.training_set).states,
         settings=chosen.novelty,
         analysis=chosen.analysis,
         seed=chosen.seed,

@@ -14,7 +14,7 @@ with stage(
 ) as running:
     counts = prepare(
         read_json(snakemake.input.sources),
-        **{key: settings[key] for key in ("residues", "atoms", "sequence", "frame_interval_ps", "stride")},
+        **{key: settings[key] for key in ("residues", "atoms", "sequence", "frame_interval_ps", "stride", "slow")},
         observables=Observables.model_validate(settings["observables"]),
         output=Path(snakemake.output.frames).parent,
     )

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from mdllm.config.settings.stages import sections
-from mdllm.config.settings.system import Observables, TrainingSet
+from mdllm.config.settings.system import Observables
 from mdllm.run.stage import stage
 from mdllm.verification.verify import VerificationInputs, verify
 
 given, settings = snakemake.input, snakemake.params.settings
-names = ("topology", "trajectory", "frames", "codes", "threshold", "proposals", "backbones")
+names = ("topology", "trajectory", "frames", "slow", "codes", "description", "threshold", "proposals", "backbones")
 inputs = {"proposals": given.proposals, **{path.name: path for path in Path(given.structures).glob("*.pdb")}}
 with stage(
     "verify",
@@ -22,11 +22,10 @@ with stage(
     notes = verify(
         VerificationInputs(**{name: Path(given[name]) for name in names}),
         observables=Observables.model_validate(snakemake.params.observables),
-        training_states=TrainingSet.model_validate(snakemake.params.training_set).states,
         novelty=chosen.novelty,
         settings=chosen.verification,
         seed=chosen.seed,
         work_folder=running.work_folder(),
         output=Path(snakemake.output.verdict).parent,
     )
-    running.note(training_set=snakemake.params.training_set, observables=snakemake.params.observables, **notes)
+    running.note(observables=snakemake.params.observables, **notes)

@@ -27,12 +27,12 @@ def check_system(settings: SystemSettings, system: System, path: str) -> None:
     """Raise an InputError for a key of a system file that has no effect on any of its variants, or that is missing."""
     given = settings.model_fields_set
     if system.decoded:
-        for key in ("training_set", "plane"):
-            if getattr(settings, key) is None:
-                raise InputError(f"{path}: {key}: this key is required where residues are coded")
         if "atoms" in given:
             raise InputError(f"{path}: atoms has no effect: residues are coded, so that backbones are kept; remove it")
     else:
+        for key in ("collective_variables", "states"):
+            if key not in given:
+                raise InputError(f"{path}: {key}: this key is required where a frame is one code")
         for key in ("selection", "training_set", "plane"):
             if key in given:
                 raise InputError(f"{path}: {key} has no effect: every variant gives a frame one code; remove it")

@@ -216,6 +216,7 @@ class System:
             "sequence": self.settings.chain_sequences(),
             "frame_interval_ps": self.settings.frame_interval_ps,
             "stride": next(iter(self.variants.values())).settings.prepare.stride,
+            "slow": self.decoded and (self.settings.plane is None or self.settings.states == "auto"),
             "observables": self.settings.with_only(used).model_dump(mode="json"),
         }
 
@@ -226,7 +227,8 @@ class System:
     def conditions(self, variant: str) -> dict:
         """What the results of a variant are made with, as far as the config says."""
         chosen = self.variants[variant]
-        settings, states = chosen.settings, chosen.training_set and chosen.training_set.states
+        settings, chosen_set = chosen.settings, chosen.training_set
+        states = None if chosen_set in (None, TrainingSet()) else chosen_set.states
         sampling = ("temperature", "top_k", "top_p", "epsilon_cutoff", "replicas", "frames")
         return {
             "tokenizer": settings.tokenizer.name,

@@ -5,19 +5,23 @@ from pathlib import Path
 
 import MDAnalysis as mda
 import numpy as np
+import pandas as pd
 from tqdm import tqdm
 
 from mdllm.config.settings.system import OUTSIDE, Observables
 from mdllm.core.errors import InputError
+from mdllm.core.records import replacing
 from mdllm.core.sequences import letter
-from mdllm.core.trajectories import TrajectoryWriter, write_topology
+from mdllm.core.trajectories import TrajectoryWriter, iterate_backbone, open_backbone, write_topology
 from mdllm.observables.bound import bind
+from mdllm.observables.slow import SlowCoordinates, save_none
 from mdllm.prepare.backbone import BackboneAtoms
 from mdllm.prepare.frames import AtomsOfInterest, FrameTable, raw_chunks
 from mdllm.prepare.selected import SelectedAtoms
 from mdllm.sources.raw import open_raw
 
 logger = logging.getLogger(__name__)
+_SEED = 0  # of k-means: prepared frames are common to all variants
 
 
 def prepare(
@@ -30,8 +34,9 @@ def prepare(
     stride: int,
     observables: Observables,
     output: Path,
+    slow: bool = False,
 ) -> dict:
-    """Write `topology.pdb`, `trajectory.xtc` and `frames.parquet` into `output`.
+    """Write `topology.pdb`, `trajectory.xtc`, `frames.parquet` and `slow.npz` into `output`.
 
     Args:
         sources: what `mdllm.sources.acquire.acquire` returned.
@@ -42,6 +47,8 @@ def prepare(
         stride: keep every n-th raw frame.
         observables: collective variables, states and references that decide the state of a frame, and variables that
             frames are coded by. They see no atoms but those that are kept.
+        slow: whether the slowest motions of the backbone are needed, for a plane or for states that nobody defined;
+            they are then columns of the table, and `slow.npz` computes them. Without, that file is empty.
 
     The table has a row per kept frame: `frame` (number over all raw files, from 0), `time_ps`, `segment` (contiguous
     stretches: a new file, or a gap in time within one, starts a new segment), `state`, and the collective variables.
@@ -58,7 +65,7 @@ def prepare(
     if sequence is not None:
         check_sequence(universe.residues, "".join(sequence), str(topology))
     bound = bind(universe, observables)
-    counts = dict.fromkeys([*observables.states, OUTSIDE], 0)
+    counts = dict.fromkeys([*observables.named_states, OUTSIDE], 0)
     total = sum(file["frames"] for file in sources["trajectories"])
     segments = 0
     with (
@@ -76,10 +83,33 @@ def prepare(
             writer.write(coordinates, chunk["time_ps"])
             table.append({**chunk, "state": state, **values})
             segments = int(chunk["segment"][-1]) + 1
-    empty = [state for state in observables.states if not counts[state]]
+    if slow:
+        counts = add_slow(output, observables.states == "auto")
+    else:
+        save_none(output / "slow.npz")
+    empty = [state for state in observables.named_states if not counts[state]]
     if empty:
         logger.warning("no frame is in state %s: its region is either unvisited or wrong", ", ".join(empty))
     return {"frames": table.rows, "segments": segments, "frames_per_state": counts, **kept.counts()}
+
+
+def add_slow(folder: Path, states: bool) -> dict[str, int]:
+    """Fit the slowest motions to the prepared frames, and put them, and their states if asked for, into the table.
+
+    Returns:
+        frames per state.
+    """
+    table = pd.read_parquet(folder / "frames.parquet")
+    universe = open_backbone(folder / "topology.pdb", folder / "trajectory.xtc")
+    slow = SlowCoordinates.fit(universe, table["segment"].to_numpy(), states, _SEED)
+    parts = [pd.DataFrame(slow.compute(backbone)) for _, backbone in iterate_backbone(universe)]
+    table = table.assign(**pd.concat(parts, ignore_index=True))
+    if states:
+        table["state"] = slow.label(table)
+    slow.save(folder / "slow.npz")
+    with replacing(folder / "frames.parquet") as temporary:
+        table.to_parquet(temporary, index=False)
+    return {str(name): int(number) for name, number in table["state"].value_counts().items()}
 
 
 def check_sequence(residues: mda.ResidueGroup, expected: str, topology: str) -> None:

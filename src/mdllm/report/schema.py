@@ -27,7 +27,9 @@ class Conditions(_Section):
     replicas: int
     frames: int = Field(description="generated frames per replica")
     seed: int
-    training_states: list[str] | None = Field(description="states trained on; null: all frames")
+    training_states: list[str] | None = Field(
+        description="states trained on; empty: frames of any within ranges; null: all frames"
+    )
     training_frames: int = Field(description="MD frames that were coded for training and validation")
 
 

@@ -49,7 +49,9 @@ def _losses(summaries: Mapping[str, dict]) -> list[tuple[str, ...]]:
         training, states = summary["training"], summary["conditions"]["training_states"]
         values = (training[key] for key in ("validation_loss", "baseline_frequencies", "baseline_persistence"))
         losses = (f"{value:.3f}" for value in values)
-        rows.append((variant, "all frames" if states is None else ", ".join(states), *losses, _seconds(training)))
+        rows.append(
+            (variant, "all frames" if states is None else ", ".join(states) or "ranges", *losses, _seconds(training))
+        )
     return rows
 
 

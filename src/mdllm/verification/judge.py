@@ -43,7 +43,7 @@ class Judge:
         true: MD frames of named states that were not trained on, by state; without those of which none are known.
         spans, threshold: of novelty.
         near: separation from the proposal, or from the true frames of a state, up to which a frame is there.
-        bound: collective variables and states; None where none are defined.
+        bound: collective variables and states.
         training_states: names of the states trained on.
     """
 
@@ -52,7 +52,7 @@ class Judge:
     spans: np.ndarray
     threshold: Threshold
     near: float
-    bound: BoundObservables | None
+    bound: BoundObservables
     training_states: list[str]
 
     def frames(self, backbone: np.ndarray, proposal: np.ndarray, limit: float = 1.0) -> pd.DataFrame:
@@ -69,9 +69,7 @@ class Judge:
         distances = self.known.distances(backbone)
         novelty = self.threshold.novelty(distances)
         separation = separations(backbone, proposal[None], self.spans, self.threshold)[:, 0]
-        values, state = {}, np.full(len(backbone), OUTSIDE, dtype=object)
-        if self.bound is not None:
-            values, state = self.bound.measure(backbone, np.arange(len(backbone)))
+        values, state = self.bound.measure(backbone, np.arange(len(backbone)))
         where = np.full(len(backbone), ELSEWHERE, dtype=object)
         where[separation <= self.near] = STAYED
         where[novelty <= limit] = RETURNED

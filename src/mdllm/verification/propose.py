@@ -42,7 +42,8 @@ class ProposalInputs:
         topology, trajectory, frames: `frames/topology.pdb`, `trajectory.xtc` and `frames.parquet`.
         codes: `tokens/codes.npz`, for the raw numbers of the training frames.
         ensembles: decoded trajectories by source, and `index`, their table.
-        cvs: `analysis/cvs.parquet`, for the state of each frame.
+        cvs, description: `analysis/cvs.parquet`, for the state of each frame, and `description.json`, for those that
+            the model was trained on.
         new_frames, threshold: `novelty/frames.parquet` and `novelty.json`.
     """
 
@@ -54,6 +55,7 @@ class ProposalInputs:
     ensembles: dict[str, Path]
     index: Path
     cvs: Path
+    description: Path
     new_frames: Path
     threshold: Path
 
@@ -62,7 +64,6 @@ def propose(
     inputs: ProposalInputs,
     *,
     selection: str,
-    training_states: list[str] | None,
     novelty: NoveltySettings,
     settings: VerificationSettings,
     output: Path,
@@ -98,7 +99,7 @@ def propose(
         logger.warning("the raw trajectory holds backbones only: every side chain is built, none is known from MD")
     chosen = pd.DataFrame(
         [
-            *_of_sources(inputs, ensembles, training_states, novelty, settings.proposals),
+            *_of_sources(inputs, ensembles, novelty, settings.proposals),
             *_of_training(md, spread(training, settings.proposals)),
         ]
     )
@@ -135,7 +136,6 @@ def propose(
 def _of_sources(
     inputs: ProposalInputs,
     ensembles: dict[str, Ensemble],
-    training_states: list[str] | None,
     novelty: NoveltySettings,
     most: int,
 ) -> Iterator[dict]:
@@ -144,7 +144,7 @@ def _of_sources(
     spans, threshold = spans_of(about)
     frames = pd.read_parquet(inputs.new_frames)
     state = pd.read_parquet(inputs.cvs)[[*_KEYS, "state"]]
-    unnamed = {OUTSIDE, "", *(training_states or [])}
+    unnamed = {OUTSIDE, "", *read_json(inputs.description)["training_states"]}
     for source in (source for source in ensembles if source in GENERATED):
         own = frames[frames["source"] == source].merge(state, on=_KEYS, how="left").reset_index(drop=True)
         groups = {(CLUSTER, ""): np.flatnonzero(own["new"])}

@@ -15,6 +15,7 @@ from mdllm.config.settings.verification import VerificationSettings
 from mdllm.core.records import read_json, read_npz, write_json
 from mdllm.core.trajectories import open_backbone, read_backbone
 from mdllm.observables.bound import bind
+from mdllm.observables.slow import SlowCoordinates
 from mdllm.verification.judge import APART, Judge, ending, inverted, limit_of, read_simulated
 from mdllm.verification.propose import TRAINING, spans_of
 from mdllm.verification.run import Job, jobs
@@ -29,8 +30,9 @@ class VerificationInputs:
     """Files of the stages before.
 
     Attributes:
-        topology, trajectory, frames: `frames/topology.pdb`, `trajectory.xtc` and `frames.parquet`.
+        topology, trajectory, frames, slow: `frames/topology.pdb`, `trajectory.xtc`, `frames.parquet` and `slow.npz`.
         codes: `tokens/codes.npz`, for the raw numbers of the training frames.
+        description: `analysis/description.json`, for the states trained on.
         threshold: `novelty/novelty.json`.
         proposals, backbones: `proposals/proposals.csv` and `backbones.xtc`.
     """
@@ -38,7 +40,9 @@ class VerificationInputs:
     topology: Path
     trajectory: Path
     frames: Path
+    slow: Path
     codes: Path
+    description: Path
     threshold: Path
     proposals: Path
     backbones: Path
@@ -47,8 +51,7 @@ class VerificationInputs:
 def verify(
     inputs: VerificationInputs,
     *,
-    observables: Observables | None,
-    training_states: list[str] | None,
+    observables: Observables,
     novelty: NoveltySettings,
     settings: VerificationSettings,
     seed: int,
@@ -66,7 +69,7 @@ def verify(
         counts for the provenance record.
     """
     proposals = pd.read_csv(inputs.proposals)
-    judge = _judge(inputs, observables, training_states, novelty)
+    judge = _judge(inputs, observables, novelty)
     backbones = read_backbone(open_backbone(inputs.topology, inputs.backbones))
     start = dict(zip(proposals["proposal"], backbones, strict=True))
     done = jobs(proposals, settings, seed, work_folder)
@@ -105,16 +108,16 @@ def verify(
 
 def _judge(
     inputs: VerificationInputs,
-    observables: Observables | None,
-    training_states: list[str] | None,
+    observables: Observables,
     novelty: NoveltySettings,
 ) -> Judge:
+    training_states = read_json(inputs.description)["training_states"]
     frames = pd.read_parquet(inputs.frames)
     universe = open_backbone(inputs.topology, inputs.trajectory)
     spans, threshold = spans_of(read_json(inputs.threshold))
     trained = np.flatnonzero(frames["frame"].isin(read_npz(inputs.codes)["frame"]))
     compared = spread(trained, novelty.training_frames)
-    others = sorted(set(frames["state"]) - {OUTSIDE, *(training_states or [])}) if training_states is not None else []
+    others = sorted(set(frames["state"]) - {OUTSIDE, *training_states})
     true = {name: spread(np.flatnonzero(frames["state"] == name), _TRUE_FRAMES) for name in others}
     first = read_backbone(universe, trained[:1])[0]
     return Judge(
@@ -123,8 +126,8 @@ def _judge(
         spans=spans,
         threshold=threshold,
         near=novelty.cluster_distance,
-        bound=None if observables is None else bind(universe, observables, first),
-        training_states=training_states or [],
+        bound=bind(universe, observables, first, SlowCoordinates.load(inputs.slow)),
+        training_states=training_states,
     )
 
 

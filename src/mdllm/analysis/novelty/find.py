@@ -45,7 +45,7 @@ class NoveltyInputs:
         codes, tokenizer: `tokens/codes.npz`, for the raw numbers of the training frames, and `tokens/tokenizer`.
         training: `model/training.json`.
         ensemble, roundtrip, frequencies, index: the decoded trajectories and `ensemble/frames.parquet`.
-        quality, quality_frames: of the stage analyze.
+        description, quality, quality_frames: of the stage analyze; the first for the states that were trained on.
     """
 
     topology: Path
@@ -58,6 +58,7 @@ class NoveltyInputs:
     roundtrip: Path
     frequencies: Path
     index: Path
+    description: Path
     quality: Path
     quality_frames: Path
 
@@ -65,7 +66,6 @@ class NoveltyInputs:
 def find_novelty(
     inputs: NoveltyInputs,
     *,
-    training_states: list[str] | None,
     settings: NoveltySettings,
     analysis: AnalysisSettings,
     seed: int,
@@ -74,7 +74,6 @@ def find_novelty(
     """Write the tables of `novelty/` into `output`.
 
     Args:
-        training_states: those that the model was trained on; None: no states are known.
         seed: of the bootstrap.
 
     Tables: `frames.parquet`, of every frame that is judged its distances to the nearest training frame, its novelty
@@ -104,7 +103,7 @@ def find_novelty(
         training,
         known_backbone,
         md.pick,
-        training_states,
+        read_json(inputs.description)["training_states"],
         load_tokenizer(inputs.tokenizer),
         spans,
         most=settings.held_out_frames,

@@ -48,7 +48,7 @@ def held_out(
     training: np.ndarray,
     training_backbone: np.ndarray,
     read,
-    training_states: list[str] | None,
+    training_states: list[str],
     tokenizer: Tokenizer,
     spans: np.ndarray,
     *,
@@ -61,13 +61,11 @@ def held_out(
         table: of the MD trajectory, with `training` and `state`.
         training: (M,) rows of the training frames that frames are compared with, and their backbones (M, L, 4, 3).
         read: function of rows to backbones (F, L, 4, 3) in nm.
-        training_states: states of which frames are held out; None: all frames.
+        training_states: states of which frames are held out.
         most: frames held out at most, evenly spread.
         least: frames that must be there outside the training set; below, stretches of it are taken.
     """
-    outside = ~table["training"].to_numpy()
-    if training_states is not None:
-        outside &= table["state"].isin(training_states).to_numpy()
+    outside = ~table["training"].to_numpy() & table["state"].isin(training_states).to_numpy()
     unseen = spread(np.flatnonzero(outside), most)
     if len(unseen) >= least:
         parts = [(unseen, np.arange(len(training)))]
