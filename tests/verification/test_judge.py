@@ -21,6 +21,7 @@ def world(trp_cage_prepared):
     spans = sliding_spans(np.ones(19, bool), 7)
     threshold = Threshold.fit(KnownFrames(a[::4], spans).distances(a[1::4]).measures(), 0.99)
     judge = Judge(
+        training=a[::4],
         known=KnownFrames(a[::4], spans),
         true={"B": KnownFrames(b[::4], spans)},
         spans=spans,

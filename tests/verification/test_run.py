@@ -5,24 +5,15 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import MDAnalysis as mda
 import numpy as np
-import pandas as pd
-import pytest
 
-from mdllm.config.settings.verification import VerificationSettings
-from mdllm.sources.raw import open_raw
-from mdllm.verification.atoms import RawAtoms
 from mdllm.verification.judge import inverted, read_simulated
-from mdllm.verification.rebuild import rebuild
-from mdllm.verification.run import failures, jobs, run_jobs
+from mdllm.verification.run import failures, run_jobs
 from project import ROOT
+from verification.proposals import SETTINGS, listed
 
-SETTINGS = VerificationSettings(
-    proposals=1, replicas=2, length_ps=2, nvt_ps=0.5, save_interval_ps=0.1, checkpoint_interval_ps=0.5, platform="CPU"
-)
 SCRIPT = """
 import json, sys
 from pathlib import Path
@@ -35,36 +26,11 @@ run_jobs(jobs(pd.DataFrame({"proposal": names}), settings, 0, Path(work)), Path(
 """
 
 
-@pytest.fixture(scope="module")
-def heavy_atoms(trp_cage_files, tmp_path_factory) -> Path:
-    """Folder of three proposals: a training frame, one whose oxygens lie on carbons, one with a broken chain."""
-    raw = open_raw(*map(Path, trp_cage_files))
-    known = RawAtoms(raw, "protein", "trp_cage.pdb")
-    backbone, positions = known.read(raw.trajectory[700].positions.copy(), raw.trajectory[700].dimensions)
-    on_each_other, broken = backbone.copy(), backbone.copy()
-    on_each_other[:, 3] = on_each_other[:, 2]
-    broken[12:] += 1.0
-    folder = tmp_path_factory.mktemp("structures")
-    for name, points in {"good": backbone, "oxygens": on_each_other, "broken": broken}.items():
-        rebuild(points, known, [(backbone, positions)]).write(folder / f"{name}.pdb")
-    return folder
-
-
-def listed(names, work, settings=SETTINGS):
-    return jobs(pd.DataFrame({"proposal": names}), settings, 0, work)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(heavy_atoms, tmp_path_factory):
-    work = tmp_path_factory.mktemp("work")
-    chosen = listed(["good"], work)
-    run_jobs(chosen, heavy_atoms, SETTINGS, 1)
-    return chosen
-
-
 def content(chosen) -> list[bytes]:
     return [
-        (job.folder / name).read_bytes() for job in chosen for name in ("topology.pdb", "trajectory.xtc", "result.json")
+        (job.folder / name).read_bytes()
+        for job in chosen
+        for name in ("topology.pdb", "trajectory.xtc", "state.xml", "result.json")
     ]
 
 

@@ -76,6 +76,7 @@ rule verify:
         frames="results/{system}/{variant}/verification/frames.parquet",
         verdict="results/{system}/{variant}/verification/verdict.json",
         trajectories=directory("results/{system}/{variant}/verification/trajectories"),
+        states=directory("results/{system}/{variant}/verification/states"),
         provenance="results/{system}/{variant}/verification/provenance.json",
     log:
         "logs/{system}/{variant}/verify.log",

@@ -34,6 +34,7 @@ def simulate(
     work_folder: Path,
     threads: int = 1,
     preemption: Preemption | None = None,
+    start_of_more: Path | None = None,
 ) -> dict:
     """Write the topology (PDB), the trajectory (XTC) and the log (CSV) of a simulation.
 
@@ -46,6 +47,7 @@ def simulate(
         work_folder: where a killed run left its checkpoint, if it did; belongs to exactly this source and structure.
         threads: used on the CPU platform; part of the result's identity there.
         preemption: asked once per save interval whether to stop.
+        start_of_more: folder for `system.xml` and `state.xml` of OpenMM, from which the simulation can be continued.
 
     Returns:
         energy after minimization, device, atoms, speed in ns/day and mean values, for the provenance record.
@@ -62,6 +64,9 @@ def simulate(
     run = Run(work_folder, system, solute, source, device)
     speed = run.finish(preemption)
     means = check_log(work_folder / LOG, source, run.degrees_of_freedom)
+    if start_of_more is not None:
+        shutil.copyfile(work_folder / _SYSTEM, start_of_more / _SYSTEM)
+        (start_of_more / "state.xml").write_text(openmm.XmlSerializer.serialize(run.end()))
     for name, target in ((_TOPOLOGY, topology), (TRAJECTORY, trajectory), (LOG, log)):
         shutil.copyfile(work_folder / name, target)
     return {

@@ -39,7 +39,7 @@ class Judge:
     """What the frames of a simulation are compared with.
 
     Attributes:
-        known: training frames.
+        training: (T, L, 4, 3) in nm, training frames; `known`, the same for distances.
         true: MD frames of named states that were not trained on, by state; without those of which none are known.
         spans, threshold: of novelty.
         near: separation from the proposal, or from the true frames of a state, up to which a frame is there.
@@ -47,6 +47,7 @@ class Judge:
         training_states: names of the states trained on.
     """
 
+    training: np.ndarray
     known: KnownFrames
     true: dict[str, KnownFrames]
     spans: np.ndarray

@@ -52,6 +52,14 @@ class Job:
     def log(self) -> Path:
         return self.folder / "simulation.csv"
 
+    @property
+    def system(self) -> Path:
+        return self.folder / "system.xml"
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state.xml"
+
     def result(self) -> dict:
         """`energy` after minimization, `device` and more, or, where it could not be simulated, `failure` in words."""
         return read_json(self.folder / _RESULT)
@@ -130,6 +138,7 @@ def _simulate(
             work_folder=job.folder / _WORK,
             threads=threads,
             preemption=preemption,
+            start_of_more=job.folder,
         )
     except InputError as error:
         message = str(error).replace(str(structure), structure.name)

@@ -6,6 +6,7 @@ from mdllm.verification.judge import APART, ELSEWHERE, RETURNED, STAYED
 
 _NAMES = {RETURNED: "returned", STAYED: "stayed", ELSEWHERE: "elsewhere", APART: "fell apart"}
 UNDECIDED = "undecided"
+LOST = (RETURNED, ELSEWHERE, APART, UNDECIDED)  # all other outcomes are kept: near the proposal, or in a named state
 _WORDS = {STAYED: ("stays", "stay"), RETURNED: ("returns", "return"), ELSEWHERE: ("goes elsewhere", "go elsewhere")}
 _WORDS |= {APART: ("falls apart", "fall apart"), UNDECIDED: ("is undecided", "are undecided")}
 _NOUNS = {

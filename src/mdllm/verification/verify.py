@@ -16,10 +16,11 @@ from mdllm.core.records import read_json, read_npz, write_json
 from mdllm.core.trajectories import open_backbone, read_backbone
 from mdllm.observables.bound import bind
 from mdllm.observables.slow import SlowCoordinates
-from mdllm.verification.judge import APART, Judge, ending, inverted, limit_of, read_simulated
+from mdllm.verification.hand_over import hand_over
+from mdllm.verification.judge import APART, LAST_SHARE, Judge, ending, inverted, limit_of, read_simulated
 from mdllm.verification.propose import TRAINING, spans_of
 from mdllm.verification.run import Job, jobs
-from mdllm.verification.verdict import proposal_table, sentences
+from mdllm.verification.verdict import LOST, proposal_table, sentences
 
 _TRUE_FRAMES = 2000
 _NO_ENDING = ("share_there", "rmsd_to_training_nm", "drift_nm", "novelty", "separation")
@@ -63,7 +64,8 @@ def verify(
     Tables: `frames.parquet`, every frame of every simulation (see `Judge.frames`, with proposal, replica, time_ps);
     `simulations.csv`, where each ends (see `ending`), with minimized_energy_kj_mol, and `failure` in words where it
     could not be simulated; `proposals.csv` (see `proposal_table`); `verdict.json`, the same in words. The trajectories
-    are in `trajectories/PROPOSAL_REPLICA.xtc`, with their topologies.
+    are in `trajectories/PROPOSAL_REPLICA.xtc`, with their topologies; what production of each proposal that was kept
+    starts from, in `states/PROPOSAL/` (see `mdllm.verification.hand_over`).
 
     Returns:
         counts for the provenance record.
@@ -87,6 +89,14 @@ def verify(
                 shutil.copyfile(path, output / "trajectories" / f"{job.proposal}_{job.replica}{path.suffix}")
     simulations = pd.DataFrame(simulations)
     verdicts = proposal_table(proposals, simulations)
+    (output / "states").mkdir(exist_ok=True)
+    ends = list(zip(done, simulations["where"], strict=True))
+    for proposal, outcome in zip(verdicts["proposal"], verdicts["outcome"], strict=True):
+        if proposal not in training and outcome not in LOST:
+            job = next(job for job, where in ends if job.proposal == proposal and where == outcome)
+            _, kept = read_simulated(job.topology, job.trajectory)
+            last = kept[-max(1, round(LAST_SHARE * len(kept))) :]
+            hand_over(job, last, judge.training, output / "states" / proposal)
     simulations.to_csv(output / "simulations.csv", index=False)
     empty = pd.DataFrame({"proposal": [], "replica": [], "time_ps": []})
     pd.concat(frames or [empty], ignore_index=True).to_parquet(output / "frames.parquet")
@@ -120,8 +130,10 @@ def _judge(
     others = sorted(set(frames["state"]) - {OUTSIDE, *training_states})
     true = {name: spread(np.flatnonzero(frames["state"] == name), _TRUE_FRAMES) for name in others}
     first = read_backbone(universe, trained[:1])[0]
+    training = read_backbone(universe, compared)
     return Judge(
-        known=KnownFrames(read_backbone(universe, compared), spans),
+        training=training,
+        known=KnownFrames(training, spans),
         true={name: KnownFrames(read_backbone(universe, rows), spans) for name, rows in true.items()},
         spans=spans,
         threshold=threshold,
