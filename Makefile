@@ -80,6 +80,7 @@ bench: venv
 	$(BIN)/python benchmarks/dry_run.py
 	$(BIN)/python benchmarks/collect.py
 	$(BIN)/python benchmarks/proposals.py
+	$(BIN)/python benchmarks/novelty.py
 
 bench-gpu: venv
 	$(BIN)/python benchmarks/llm.py

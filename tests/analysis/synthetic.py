@@ -10,10 +10,13 @@ import numpy as np
 import pandas as pd
 
 from mdllm.analysis.discovery.analyze import AnalysisInputs, analyze
-from mdllm.config.settings.stages import AnalysisSettings
+from mdllm.analysis.novelty.find import NoveltyInputs, find_novelty
+from mdllm.config.settings.stages import AnalysisSettings, NoveltySettings
 from mdllm.core.records import write_json, write_npz
 from mdllm.core.trajectories import TrajectoryWriter, read_backbone
 from mdllm.report.summarize import SummaryInputs, summarize
+from mdllm.tokenizers.multiscale.settings import MultiscaleSettings
+from mdllm.tokenizers.multiscale.tokenizer import Multiscale
 
 REPLICAS, FRAMES = 8, 40
 NOISE_NM = 0.004
@@ -67,6 +70,7 @@ def write_run(folder: Path, prepared) -> AnalysisInputs:
         topology=prepared.topology,
         trajectory=prepared.trajectory,
         frames=prepared.folder / "frames.parquet",
+        slow=prepared.folder / "slow.npz",
         codes=folder / "codes.npz",
         training=folder / "training.json",
         ensemble=folder / "ensemble.xtc",
@@ -160,8 +164,31 @@ def analyze_run(folder: Path, prepared) -> Path:
         seed=0,
         output=folder / "output" / "analysis",
     )
+    seek_novelty(folder, prepared, inputs, folder / "output" / "novelty")
     write_json(folder / "output" / "summary.json", _summary(folder, prepared))
     return folder / "output"
+
+
+def seek_novelty(folder: Path, prepared, inputs: AnalysisInputs, output: Path, states=("A",), **settings) -> None:
+    """Look for what is new in the analysed run of `write_run`."""
+    backbone = read_backbone(prepared.universe(), prepared.training("A", (442, 898), (3983, 4998)).index[::3])
+    Multiscale.fit(backbone[:, :, :3], MultiscaleSettings(codebook_size=64), 0).save(folder / "tokenizer")
+    given = {name: getattr(inputs, name) for name in inputs.__dataclass_fields__ if name != "slow"}
+    analysis, description = folder / "output" / "analysis", folder / "description.json"
+    write_json(description, {"training_states": list(states)})
+    find_novelty(
+        NoveltyInputs(
+            **given,
+            tokenizer=folder / "tokenizer",
+            description=description,
+            quality=analysis / "quality.csv",
+            quality_frames=analysis / "quality_frames.parquet",
+        ),
+        settings=NoveltySettings(**settings),
+        analysis=AnalysisSettings(resamples=500),
+        seed=0,
+        output=output,
+    )
 
 
 def _summary(folder: Path, prepared) -> dict:
@@ -171,6 +198,7 @@ def _summary(folder: Path, prepared) -> dict:
         rollout=folder / "rollout.npz",
         fidelity=folder / "fidelity.json",
         analysis=folder / "output" / "analysis",
+        novelty=folder / "output" / "novelty",
     )
     names = {"system": "trp_cage", "variant": "main", "about": prepared.system.description}
     return summarize(files, **names, confidence=0.95, conditions=CONDITIONS)

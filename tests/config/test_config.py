@@ -81,7 +81,12 @@ def test_the_configuration_of_this_repository_is_valid():
         ({"training_set": {"state": "A", "frames": [[5, 2]]}}, r"training_set: frames: range \[5, 2\] is reversed"),
         ({"training_set": {"state": []}}, r"training_set: state: name at least one state"),
         ({"training_set": {"state": ["A", "C"]}}, r"training_set\.state names 'C'"),
-        ({"training_set": None}, r"training_set: this key is required where residues are coded"),
+        (
+            {"states": "auto", "variants": {"v": {"kinetics": {"discretizer": {"name": "k_centers", "centers": 5}}}}},
+            "not auto",
+        ),
+        ({"verification": {"proposals": 3}}, "verification: unknown key"),
+        ({"stages": {"verification": {"length_ps": 5}}}, r"length_ps has no effect: verification\.proposals is 0"),
         ({"atoms": "all"}, r"atoms has no effect: residues are coded"),
         ({"stages": {"language": {"context_frames": 3}, "rollout": {"keep_frames": 4}}}, "keep_frames 4 is more than"),
         (
@@ -114,6 +119,36 @@ def test_a_wrong_key_of_a_system_is_named(folder, change, message):
     write(folder, {**system(), **change})
     with pytest.raises(InputError, match=message):
         plan(folder)
+
+
+def test_of_a_system_only_the_source_is_required(folder):
+    source = system()["source"]
+    write(folder, {"source": source})
+    found = plan(folder).systems["x"]
+    assert found.settings.states == "auto"
+    assert found.prepare()["slow"] is True
+    assert found.training_set("main") == {"state": None, "frames": None}
+    assert found.conditions("main")["training_states"] is None
+    write(folder, {"source": source, "training_set": {"frames": [[0, 5]]}})
+    assert plan(folder).systems["x"].conditions("main")["training_states"] == []
+    write(folder, system())
+    assert plan(folder).systems["x"].prepare()["slow"] is False
+    write(folder, {**system(), "plane": None})
+    assert plan(folder).systems["x"].prepare()["slow"] is True
+
+
+def test_where_a_frame_is_one_code_states_are_required(folder):
+    content = {key: value for key, value in kinetic_system().items() if key not in ("states", "main")}
+    write(folder, content)
+    with pytest.raises(InputError, match="states: this key is required where a frame is one code"):
+        plan(folder)
+
+
+def test_md_of_new_frames_is_asked_for(folder):
+    write(folder, {**system(), "variants": {"verified": {"verification": {"proposals": 2}}}})
+    found = plan(folder).systems["x"]
+    assert [found.runs(variant, "verify") for variant in ("main", "verified")] == [False, True]
+    assert found.provider("verified", "novelty") == "main"
 
 
 def test_a_mistyped_key_deep_inside_is_named(folder):
@@ -302,7 +337,7 @@ def test_what_the_tokenizer_makes_decides_which_stages_apply(folder):
     found = plan(folder).systems["x"]
     runs = {name: {stage for stage in VARIANT_STAGES if found.runs(name, stage)} for name in found.variants}
     always = {"tokenize", "train", "rollout", "summarize"}
-    assert runs["main"] == always | {"fidelity", "decode", "analyze"}
+    assert runs["main"] == always | {"fidelity", "decode", "analyze", "novelty"}
     assert runs["kinetic"] == runs["main"] | {"discretize", "md_kinetics", "discretize_rollout", "kinetics"}
     assert runs["torsion"] == always | {"md_kinetics", "kinetics", "trace"}
     assert found.provider("kinetic", "train") == "main"

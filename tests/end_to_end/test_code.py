@@ -47,10 +47,10 @@ def test_neither_a_new_place_of_the_code_nor_of_the_cache_runs_anything(elsewher
     ("module", "runs", "is_stale"),
     [
         ("figures/plane", {"draw_structures"}, set()),
-        ("analysis/discovery/table", {"analyze", "summarize", *DRAW}, set()),
+        ("analysis/discovery/table", {"analyze", "novelty", "summarize", *DRAW}, set()),
         ("models/rollout/sampling", set(), {f"{MAIN}/rollout/provenance.json"}),
         ("models/training/objective", set(), {f"{MAIN}/model"}),
-        ("language/decode", {"decode", "analyze", "summarize", *DRAW}, set()),
+        ("language/decode", {"decode", "analyze", "novelty", "summarize", *DRAW}, set()),
         ("tokenizers/tokenize", set(), {f"{MAIN}/tokens/provenance.json"}),
     ],
 )
@@ -64,7 +64,7 @@ def test_changed_code_runs_what_is_cheap_and_lists_what_is_not(elsewhere, module
 def test_the_command_that_renews_a_result_does(elsewhere):
     edit(elsewhere, "models/training/objective")
     targets = stale(elsewhere)
-    later = {"train", "rollout", "decode", "analyze", "summarize", *DRAW}
+    later = {"train", "rollout", "decode", "analyze", "novelty", "summarize", *DRAW}
     assert elsewhere.would_run("--forcerun", *targets) == later
     edit(elsewhere, "models/rollout/sampling")
     (target,) = [target for target in stale(elsewhere) if target.startswith(f"{MAIN}/rollout")]

@@ -13,7 +13,7 @@ from mdllm.core.records import read_json, read_npz, sha256
 from project import DRAW, FIGURES_ALONE, ROOT
 
 VARIANTS = ("main", "from_b")
-FIGURES = ("plane", "time_series", "loss", "fidelity", "discovery", "quality")
+FIGURES = ("plane", "time_series", "loss", "fidelity", "discovery", "quality", "novelty")
 
 
 @contextlib.contextmanager
@@ -51,7 +51,7 @@ def test_every_stage_has_a_provenance_record(finished):
         for path in results.rglob("*provenance.json")
         if path.name != "fidelity_provenance.json"
     }
-    stages = {"raw", "frames", "tokens", "model", "rollout", "ensemble", "analysis", "figures"}
+    stages = {"raw", "frames", "tokens", "model", "rollout", "ensemble", "analysis", "novelty", "figures"}
     assert set(records) == stages | {*VARIANTS}
     for record in records.values():
         assert record["wall_time_s"] > 0
@@ -88,7 +88,7 @@ def test_expensive_stages_are_measured_and_a_lost_measurement_runs_nothing(finis
     measured = finished.folder / "results" / "benchmarks"
     for variant in ("main", "from_b"):
         stages = {path.stem for path in (measured / "trp_cage" / variant).glob("*.tsv")}
-        assert stages == {"tokenize", "train", "rollout", "decode", "analyze"}
+        assert stages == {"tokenize", "train", "rollout", "decode", "analyze", "novelty"}
     seconds = float(pd.read_csv(measured / "trp_cage" / "main" / "train.tsv", sep="\t")["s"].iloc[0])
     record = read_json(finished.folder / "results" / "trp_cage" / "main" / "model" / "provenance.json")
     assert seconds >= record["wall_time_s"]
@@ -100,11 +100,14 @@ def test_expensive_stages_are_measured_and_a_lost_measurement_runs_nothing(finis
 @pytest.mark.parametrize(
     ("section", "expected"),
     [
-        ({"rollout": {"temperature": 1.3}}, {"rollout", "decode", "analyze", "summarize", *DRAW}),
-        ({"decode": {"samples": 2}}, {"decode", "analyze", "summarize", *DRAW}),
-        ({"analysis": {"confidence": 0.9}}, {"analyze", "summarize", *DRAW}),
-        ({"training": {"learning_rate": 0.01}}, {"train", "rollout", "decode", "analyze", "summarize", *DRAW}),
-        ({"fidelity": {"training_rmsd_nm": 0.5}}, {"fidelity", "analyze", "summarize", *DRAW}),
+        ({"rollout": {"temperature": 1.3}}, {"rollout", "decode", "analyze", "novelty", "summarize", *DRAW}),
+        ({"decode": {"samples": 2}}, {"decode", "analyze", "novelty", "summarize", *DRAW}),
+        ({"analysis": {"confidence": 0.9}}, {"analyze", "novelty", "summarize", *DRAW}),
+        (
+            {"training": {"learning_rate": 0.01}},
+            {"train", "rollout", "decode", "analyze", "novelty", "summarize", *DRAW},
+        ),
+        ({"fidelity": {"training_rmsd_nm": 0.5}}, {"fidelity", "analyze", "novelty", "summarize", *DRAW}),
     ],
 )
 def test_a_changed_setting_runs_its_stage_and_later_ones(finished, section, expected):
@@ -117,7 +120,7 @@ def test_a_new_collective_variable_trains_nothing_again(finished):
     new = {"type": "angle", "a": "resid 1", "b": "resid 10", "c": "resid 20"}
     path = "config/systems/trp_cage.yaml"
     with changed(finished, path, lambda c: c["collective_variables"].update(bend=new)):
-        assert finished.would_run() == {"fidelity", "analyze", "summarize", *DRAW}
+        assert finished.would_run() == {"fidelity", "analyze", "novelty", "summarize", *DRAW}
 
 
 def test_what_was_changed_and_put_back_leaves_nothing_to_do(finished):
@@ -143,7 +146,7 @@ def test_figures_are_redrawn_from_the_tables_alone(finished, tmp_path):
     source = finished.folder / "results" / "trp_cage"
     before = {}
     for variant in VARIANTS:
-        for path in ("analysis", "summary.json", "training_log.csv", "tokens/fidelity.csv"):
+        for path in ("analysis", "novelty", "summary.json", "training_log.csv", "tokens/fidelity.csv"):
             target = copy / "results" / "trp_cage" / variant / path
             target.parent.mkdir(parents=True, exist_ok=True)
             (shutil.copytree if (source / variant / path).is_dir() else shutil.copy)(source / variant / path, target)

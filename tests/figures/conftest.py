@@ -27,6 +27,8 @@ def table_paths(tmp_path_factory, trp_cage_prepared) -> dict[str, Path]:
         **{key: output / "analysis" / f"{key}.csv" for key in ("references", "quality", "discovery")},
         "cvs": output / "analysis" / "cvs.parquet",
         "description": output / "analysis" / "description.json",
+        **{f"new_{key}": output / "novelty" / f"{key}.csv" for key in ("sources", "shares", "residues")},
+        "new_frames": output / "novelty" / "frames.parquet",
         "fidelity": folder / "fidelity.csv",
         "training_log": folder / "training_log.csv",
         "summary": output / "summary.json",

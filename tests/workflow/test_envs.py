@@ -45,6 +45,7 @@ LOADED_BY = {
     "fidelity": [TOKENIZERS, VARIABLES],
     "decode": [TOKENIZERS],
     "analyze": [VARIABLES],
+    "novelty": [TOKENIZERS],
     "discretize_rollout": [DISCRETIZERS],
     "exact": [DISCRETIZERS],
     "train": [MODELS],

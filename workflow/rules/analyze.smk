@@ -1,5 +1,5 @@
 # Needs: frames/, ensemble/, tokens/, model/ and the reference structures; for the summary all that the stages have made.
-# Makes: analysis/, the tables of discovery and quality; and summary.json, every number that a figure or a page quotes.
+# Makes: analysis/, the tables of discovery and quality; novelty/, what is new without being named; and summary.json, every number that a figure or a page quotes.
 
 
 rule analyze:
@@ -33,11 +33,45 @@ rule analyze:
         code=code_of("analyze", observables),
         settings=read_by("analyze"),
         training_set=training_set,
-        about=lambda wildcards: of_system(wildcards).settings.description,
+        about=about,
         plane=lambda wildcards: of_system(wildcards).settings.plane,
         observables=observables,
     script:
         "../scripts/analyze.py"
+
+
+rule novelty:
+    input:
+        unpack(prepared),
+        codes=made_by("tokenize", "tokens/codes.npz"),
+        tokenizer=made_by("tokenize", "tokens/tokenizer"),
+        model=made_by("train", "model"),
+        ensemble=made_by("decode", "ensemble/ensemble.xtc"),
+        roundtrip=made_by("decode", "ensemble/roundtrip.xtc"),
+        frequencies=made_by("decode", "ensemble/frequencies.xtc"),
+        index=made_by("decode", "ensemble/frames.parquet"),
+        quality=made_by("analyze", "analysis/quality.csv"),
+        quality_frames=made_by("analyze", "analysis/quality_frames.parquet"),
+        description=made_by("analyze", "analysis/description.json"),
+    output:
+        frames="results/{system}/{variant}/novelty/frames.parquet",
+        tables=expand(
+            "results/{{system}}/{{variant}}/novelty/{table}.csv", table=NOVELTY_TABLES
+        ),
+        about="results/{system}/{variant}/novelty/novelty.json",
+        structures=directory("results/{system}/{variant}/novelty/structures"),
+        provenance="results/{system}/{variant}/novelty/provenance.json",
+    log:
+        "logs/{system}/{variant}/novelty.log",
+    benchmark:
+        "results/benchmarks/{system}/{variant}/novelty.tsv"
+    conda:
+        env_of_tokenizer
+    params:
+        code=code_of("novelty", read_by("novelty")),
+        settings=read_by("novelty"),
+    script:
+        "../scripts/novelty.py"
 
 
 rule summarize:
@@ -48,6 +82,16 @@ rule summarize:
         fidelity=where_it_runs("fidelity", "tokens/fidelity.json"),
         quality=where_it_runs("analyze", "analysis/quality.csv"),
         discovery=where_it_runs("analyze", "analysis/discovery.csv"),
+        novelty=lambda wildcards: [
+            path
+            for table in (*map("{}.csv".format, NOVELTY_TABLES), "novelty.json")
+            for path in where_it_runs("novelty", f"novelty/{table}")(wildcards)
+        ],
+        verification=lambda wildcards: [
+            path
+            for table in ("proposals.csv", "verdict.json")
+            for path in where_it_runs("verify", f"verification/{table}")(wildcards)
+        ],
         kinetics=lambda wildcards: [
             path
             for table in (*map("{}.csv".format, KINETIC_TABLES), "description.json")
@@ -63,7 +107,7 @@ rule summarize:
     params:
         code=code_of("summarize"),
         settings=read_by("summarize"),
-        about=lambda wildcards: of_system(wildcards).settings.description,
+        about=about,
         conditions=lambda wildcards: plan.conditions(*wildcards),
     script:
         "../scripts/summarize.py"

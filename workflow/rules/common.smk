@@ -8,6 +8,9 @@ KINETIC_TABLES = (
     "chapman_kolmogorov",
 )
 
+NOVELTY_TABLES = ("sources", "shares", "clusters", "residues")
+VERIFICATION_TABLES = ("simulations", "proposals")
+
 
 def in_words(ask, *arguments):
     """What a function of the library answers; what the user can mend ends the workflow with its message alone."""
@@ -101,6 +104,7 @@ def prepared(wildcards):
         files |= {
             "topology": f"{folder}/topology.pdb",
             "trajectory": f"{folder}/trajectory.xtc",
+            "slow": f"{folder}/slow.npz",
         }
     return files
 
@@ -109,6 +113,11 @@ def env_of_tokenizer(wildcards):
     """Conda function: the environment of the variant's tokenizer."""
     variant = of_system(wildcards).trained[wildcards.variant]
     return f"../../envs/{variant.settings.tokenizer.environment}.yaml"
+
+
+def about(wildcards):
+    """Params function: a line about the system."""
+    return of_system(wildcards).settings.description or wildcards.system
 
 
 def observables(wildcards):

@@ -83,7 +83,7 @@ rule kinetics:
     params:
         code=code_of("kinetics"),
         settings=read_by("kinetics"),
-        about=lambda wildcards: of_system(wildcards).settings.description,
+        about=about,
     script:
         "../scripts/kinetics.py"
 

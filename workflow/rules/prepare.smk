@@ -11,6 +11,7 @@ rule prepare:
         topology="results/{system}/frames/topology.pdb",
         trajectory="results/{system}/frames/trajectory.xtc",
         frames="results/{system}/frames/frames.parquet",
+        slow="results/{system}/frames/slow.npz",
         provenance="results/{system}/frames/provenance.json",
     log:
         "logs/{system}/prepare.log",

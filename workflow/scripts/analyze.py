@@ -9,7 +9,7 @@ from mdllm.run.stage import stage
 
 given = {key: snakemake.params[key] for key in ("training_set", "about", "plane", "observables")}
 settings = {**snakemake.params.settings, **given}
-names = ("topology", "trajectory", "frames", "codes", "ensemble", "roundtrip", "frequencies", "index")
+names = ("topology", "trajectory", "frames", "slow", "codes", "ensemble", "roundtrip", "frequencies", "index")
 files = {name: Path(snakemake.input[name]) for name in names}
 files["training"] = Path(snakemake.input.model) / "training.json"
 with stage(
@@ -21,7 +21,7 @@ with stage(
         system=snakemake.wildcards.system,
         variant=snakemake.wildcards.variant,
         about=given["about"],
-        plane=tuple(given["plane"]),
+        plane=given["plane"] and tuple(given["plane"]),
         observables=Observables.model_validate(given["observables"]),
         training_states=TrainingSet.model_validate(given["training_set"]).states,
         settings=chosen.analysis,

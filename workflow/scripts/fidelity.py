@@ -9,12 +9,13 @@ from mdllm.config.settings.system import Observables, TrainingSet
 from mdllm.core.records import read_npz, write_json
 from mdllm.core.trajectories import open_backbone, read_backbone
 from mdllm.observables.bound import bind
+from mdllm.observables.slow import SlowCoordinates
 from mdllm.run.stage import stage
 from mdllm.tokenizers.base import load_tokenizer
 from mdllm.tokenizers.fidelity import check, measure, summarize
 
 settings = {**snakemake.params.settings, "observables": snakemake.params.observables}
-inputs = {key: snakemake.input[key] for key in ("topology", "trajectory", "frames", "codes")}
+inputs = {key: snakemake.input[key] for key in ("topology", "trajectory", "frames", "slow", "codes")}
 with stage("fidelity", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs=inputs):
     limits = sections(snakemake.params.settings).fidelity
     universe = open_backbone(snakemake.input.topology, snakemake.input.trajectory)
@@ -29,6 +30,7 @@ with stage("fidelity", output=snakemake.output.provenance, log=snakemake.log[0],
             universe,
             Observables.model_validate(snakemake.params.observables),
             read_backbone(universe, codes["index"][:1])[0],
+            SlowCoordinates.load(snakemake.input.slow),
         ),
         limits.unseen_frames,
     )

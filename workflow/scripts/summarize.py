@@ -14,11 +14,23 @@ files = SummaryInputs(
     rollout=Path(given.rollout),
     fidelity=Path(given.fidelity[0]) if given.fidelity else None,
     analysis=Path(given.quality[0]).parent if given.quality else None,
+    novelty=Path(given.novelty[0]).parent if given.novelty else None,
+    verification=Path(given.verification[0]).parent if given.verification else None,
     kinetics=Path(given.kinetics[0]).parent if given.kinetics else None,
 )
 settings = {**snakemake.params.settings, "conditions": snakemake.params.conditions, "about": snakemake.params.about}
 inputs = {str(path): path for path in (files.codes, files.rollout, *files.trainings)}
-inputs |= {path: path for path in (*given.fidelity, *given.quality, *given.discovery, *given.kinetics)}
+inputs |= {
+    path: path
+    for path in (
+        *given.fidelity,
+        *given.quality,
+        *given.discovery,
+        *given.novelty,
+        *given.verification,
+        *given.kinetics,
+    )
+}
 with stage("summarize", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs=inputs):
     summary = summarize(
         files,

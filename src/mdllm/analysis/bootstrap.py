@@ -57,6 +57,31 @@ def interval_of_median(
     return _percentiles(float(np.median(values)), np.concatenate(medians), len(names), confidence)
 
 
+def interval_of_ratio(
+    above: tuple[np.ndarray, np.ndarray],
+    below: tuple[np.ndarray, np.ndarray],
+    confidence: float,
+    resamples: int,
+    rng: np.random.Generator,
+) -> Interval:
+    """Mean of the values of `above` divided by that of `below`, each (values (F,), clusters (F,)), resampled apart.
+
+    Where `below` is zero throughout, in all frames or in a resample, it counts as if one frame more had the value 1:
+    the ratio is then a lower bound.
+    """
+    means, draws, fewest = [], [], []
+    for values, cluster in (above, below):
+        _, which, size = np.unique(cluster, return_inverse=True, return_counts=True)
+        total = np.bincount(which, weights=values)
+        drawn = _multiplicities(len(size), resamples, rng)
+        means.append(values.mean())
+        draws.append((drawn @ total) / (drawn @ size))
+        fewest.append(len(size))
+    least = 1 / len(below[0])
+    value = means[0] / max(means[1], least)
+    return _percentiles(value, draws[0] / np.maximum(draws[1], least), min(fewest), confidence)
+
+
 def _multiplicities(clusters: int, resamples: int, rng: np.random.Generator) -> np.ndarray:
     """How often each cluster is in each resample, (resamples, clusters)."""
     return rng.multinomial(clusters, np.full(clusters, 1 / clusters), size=resamples)

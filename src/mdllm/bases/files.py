@@ -18,7 +18,7 @@ from mdllm.core.geometry import with_oxygen
 from mdllm.core.records import write_json
 from mdllm.core.sequences import sequence
 from mdllm.core.trajectories import TrajectoryWriter, open_backbone, read_backbone, write_topology
-from mdllm.sources.raw import open_raw
+from mdllm.molecules.reading import open_raw
 
 logger = logging.getLogger(__name__)
 

@@ -27,14 +27,14 @@ def check_system(settings: SystemSettings, system: System, path: str) -> None:
     """Raise an InputError for a key of a system file that has no effect on any of its variants, or that is missing."""
     given = settings.model_fields_set
     if system.decoded:
-        for key in ("training_set", "plane"):
-            if getattr(settings, key) is None:
-                raise InputError(f"{path}: {key}: this key is required where residues are coded")
         if settings.plane and settings.plane[0] == settings.plane[1]:
             raise InputError(f"{path}: plane names '{settings.plane[0]}' twice; a plane has two variables")
         if "atoms" in given:
             raise InputError(f"{path}: atoms has no effect: residues are coded, so that backbones are kept; remove it")
     else:
+        for key in ("collective_variables", "states"):
+            if key not in given:
+                raise InputError(f"{path}: {key}: this key is required where a frame is one code")
         for key in ("selection", "training_set", "plane"):
             if key in given:
                 raise InputError(f"{path}: {key} has no effect: every variant gives a frame one code; remove it")
@@ -60,7 +60,9 @@ def _leaves(content: dict, above: str = "") -> Iterator[str]:
 def _reason(key: str, system: System, variant: Variant) -> str | None:
     """Why a key of a stage section has no effect on a variant; None: it has one."""
     section, settings = key.split(".")[0], variant.settings
-    if not variant.decoded and (section in ("fidelity", "decode") or key == "analysis.resamples"):
+    if not variant.decoded and (
+        section in ("fidelity", "decode", "novelty", "verification") or key == "analysis.resamples"
+    ):
         return f"tokenizer {settings.tokenizer.name} gives a frame one code, and nothing is decoded"
     if key.startswith("kinetics.discretizer") and not variant.decoded:
         return f"tokenizer {settings.tokenizer.name} gives a frame one code already"
@@ -68,6 +70,8 @@ def _reason(key: str, system: System, variant: Variant) -> str | None:
         return "there are kinetics of codes per residue only where kinetics.discretizer makes frames one code each"
     if section == "causal_trace" and not variant.traced:
         return "a causal trace looks into a nanogpt with one code per frame only"
+    if section == "verification" and not settings.verification.proposals:
+        return "verification.proposals is 0, so that nothing is simulated"
     if section == "prepare" and system.is_potential:
         return "a model potential makes its frames itself"
     if not settings.model.trained and (key in _OF_WINDOWS or (section == "training" and key not in _VALIDATION)):

@@ -120,7 +120,7 @@ def _preset_file(folder: Path, name: str) -> Path:
 
 def _variant(settings: StageSettings, training_set: TrainingSet | None) -> Variant:
     """A variant; one that gives a frame one code learns from all frames."""
-    variant = Variant(settings, training_set)
+    variant = Variant(settings, training_set or TrainingSet())
     return variant if variant.decoded else Variant(settings)
 
 
@@ -132,7 +132,7 @@ def _check_variant(name: str, overrides: dict, place: str) -> None:
 
 
 def _check_states(frames: TrainingSet, settings: SystemSettings, place: str) -> None:
-    for state in frames.states:
+    for state in frames.states if settings.states != "auto" else ():
         if state not in settings.states:
             raise InputError(f"{place}: '{state}' is not defined; defined are {', '.join(settings.states)}")
 
@@ -162,6 +162,8 @@ def _check_codes(settings: SystemSettings, system: System, variant: Variant, pla
             f"{place}: states are regions of {lacking[0]}, which a code of {discretizer.name} does not have; define "
             f"states by {known}, or choose another {key.rsplit(' ', 1)[-1]}"
         )
+    if settings.states == "auto":
+        raise InputError(f"{place}: states: kinetics need two that are defined by collective variables, not auto")
     if len(settings.states) < 2:
         raise InputError(f"{place}: states: kinetics need two, and there is {len(settings.states)}")
     step = chosen.model.frames_per_step

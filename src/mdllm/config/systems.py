@@ -27,6 +27,9 @@ VARIANT_STAGES = {
     "discretize_rollout": ("kinetics",),
     "kinetics": ("seed", "analysis", "kinetics"),
     "trace": ("seed", "language", "model", "causal_trace"),
+    "novelty": ("seed", "tokenizer", "analysis", "novelty"),
+    "propose": ("seed", "novelty", "verification"),
+    "verify": ("seed", "novelty", "verification"),
     "summarize": ("analysis",),
 }
 # No later stage reads the sections of these.
@@ -38,9 +41,11 @@ _MEASUREMENTS = (
     "discretize_rollout",
     "kinetics",
     "trace",
+    "propose",
+    "verify",
     "summarize",
 )
-_OF_RESIDUES = ("fidelity", "decode", "analyze")  # where a tokenizer gives one code per residue
+_OF_RESIDUES = ("fidelity", "decode", "analyze", "novelty")  # where a tokenizer gives one code per residue
 _OF_MD_ALONE = ("discretize", "md_kinetics")  # of decoded variants: neither tokenizer nor training set matters
 _OF_ONE_TRAINING = ("train", "rollout")  # what is done anew for each of several trainings
 
@@ -72,6 +77,11 @@ class Variant:
         """Whether a causal trace looks into the model."""
         return not self.decoded and self.settings.model.traceable
 
+    @property
+    def verified(self) -> bool:
+        """Whether MD decides which of the model's new frames stay."""
+        return self.decoded and self.settings.verification.proposals > 0
+
     def runs(self, stage: str) -> bool:
         """Whether a stage of VARIANT_STAGES applies; `exact` depends on the source as well (`System.runs`)."""
         if stage in _OF_RESIDUES:
@@ -82,6 +92,8 @@ class Variant:
             return self.kinetic
         if stage == "trace":
             return self.traced
+        if stage in ("propose", "verify"):
+            return self.verified
         return True
 
     def read_by(self, stage: str) -> dict:
@@ -207,6 +219,7 @@ class System:
             "frame_interval_ps": self.settings.frame_interval_ps,
             "skip_damaged": self.settings.skip_damaged,
             "stride": next(iter(self.variants.values())).settings.prepare.stride,
+            "slow": self.decoded and (self.settings.plane is None or self.settings.states == "auto"),
             "observables": self.settings.with_only(used).model_dump(mode="json"),
         }
 
@@ -217,7 +230,8 @@ class System:
     def conditions(self, variant: str) -> dict:
         """What the results of a variant are made with, as far as the config says."""
         chosen = self.variants[variant]
-        settings, states = chosen.settings, chosen.training_set and chosen.training_set.states
+        settings, chosen_set = chosen.settings, chosen.training_set
+        states = None if chosen_set in (None, TrainingSet()) else chosen_set.states
         sampling = ("temperature", "top_k", "top_p", "epsilon_cutoff", "replicas", "frames")
         return {
             "tokenizer": settings.tokenizer.name,

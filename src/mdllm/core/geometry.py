@@ -94,10 +94,25 @@ def pairwise_rmsd(mobile: np.ndarray, target: np.ndarray) -> np.ndarray:
     columns = b.transpose(1, 0, 2).reshape(b.shape[1], -1)  # (A, 3 M)
     # s[i, j] (F, M): entries of the covariance of each pair
     s = (a.transpose(2, 0, 1) @ columns).reshape(3, len(a), len(b), 3).transpose(0, 3, 1, 2)
+    return _rmsd_of_covariance(s, half, mobile.shape[1])
+
+
+def paired_rmsd(mobile: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Smallest RMSD (F,) in nm of each frame of `mobile` (F, A, 3) to the same one of `target` (F, A, 3).
+
+    As `pairwise_rmsd`, and several times as fast as `rmsd`, which needs the rotations.
+    """
+    a, b = (x - x.mean(1, keepdims=True) for x in (mobile.astype(np.float64), target.astype(np.float64)))
+    half = ((a**2).sum((1, 2)) + (b**2).sum((1, 2))) / 2
+    return _rmsd_of_covariance((a.transpose(0, 2, 1) @ b).transpose(1, 2, 0), half, mobile.shape[1])
+
+
+def _rmsd_of_covariance(s: np.ndarray, half: np.ndarray, atoms: int) -> np.ndarray:
+    """RMSD (...,) of pairs with the covariance s (3, 3, ...) and half the sum of their squared sizes (...,)."""
     c1 = -8 * (s[0] * (np.roll(s[1], -1, 0) * np.roll(s[2], -2, 0) - np.roll(s[1], -2, 0) * np.roll(s[2], -1, 0))).sum(
         0
     )
-    gram = np.einsum("kifm,kjfm->ijfm", s, s)
+    gram = np.einsum("ki...,kj...->ij...", s, s)
     p = gram[0, 0] + gram[1, 1] + gram[2, 2]
     c0 = 2 * (gram**2).sum((0, 1)) - p**2
     root = half.copy()
@@ -108,7 +123,7 @@ def pairwise_rmsd(mobile: np.ndarray, target: np.ndarray) -> np.ndarray:
         root -= step
         if np.abs(step).max(initial=0) < 1e-12 * half.max(initial=1):
             break
-    return np.sqrt(np.maximum(2 * (half - root) / mobile.shape[1], 0))
+    return np.sqrt(np.maximum(2 * (half - root) / atoms, 0))
 
 
 def dihedral(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> np.ndarray:

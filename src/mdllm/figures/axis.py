@@ -66,7 +66,7 @@ class VariableAxis:
     def text(self, two_lines: bool = False) -> str:
         """Label as "CA11–CA15 distance (nm)"; for a short axis broken before its last word."""
         label = "\n".join(self.label.rsplit(" ", 1)) if two_lines else self.label
-        return f"{label} ({self.unit})"
+        return f"{label} ({self.unit})" if self.unit else label
 
     def set_scale(self, ax: Axes, which: str) -> None:
         """Limits of the x or y axis; for a torsion ticks at multiples of pi/2, or of pi/4 on a short axis."""

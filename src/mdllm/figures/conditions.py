@@ -44,5 +44,5 @@ def _said(conditions: dict) -> list[str]:
 
 def _word(key: str, value) -> str:
     if key == "training_states":
-        value = "all frames" if value is None else " and ".join(value)
+        value = "all frames" if value is None else " and ".join(value) or "ranges of frames"
     return _FORMS[key].format(value)

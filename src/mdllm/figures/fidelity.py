@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from mdllm.figures import style
 from mdllm.figures.tables import Tables
 
+_LABELLED = 3
 _GROUPS = {"training": "training", "md": "unseen"}
 
 
@@ -38,7 +39,8 @@ def draw(tables: Tables, stem: Path) -> None:
 
 def _name(description: dict, column: str) -> str:
     about = description["columns"][column]
-    return "\n".join(about["label"].rsplit(" ", 1)) + f" ({about['unit']})"
+    unit = f" ({about['unit']})" if about["unit"] else ""
+    return "\n".join(about["label"].rsplit(" ", 1)) + unit
 
 
 def _distribution(ax: Axes, data: pd.DataFrame, column: str) -> list:
@@ -61,10 +63,13 @@ def _states_kept(ax: Axes, data: pd.DataFrame) -> None:
     for name, group in _GROUPS.items():
         frames = data[data["training"] == (name == "training")]
         for state, rows in frames.groupby("state", sort=True):
-            bars.append((name, f"{state}, {group}\nn = {len(rows)}", (rows["state_after"] == state).mean()))
-    for place, (name, _, share) in enumerate(bars):
+            bars.append((name, state, group, len(rows), (rows["state_after"] == state).mean()))
+    for place, (name, *_, share) in enumerate(bars):
         hatch = "" if name == "training" else "////"
         ax.bar(place, share, 0.65, color=style.LOOKS[name].color, hatch=hatch, edgecolor="white", lw=0)
-        ax.text(place, share + 0.02, f"{share:.3f}", ha="center", va="bottom", fontsize=6)
-    ax.set_xticks(range(len(bars)), [label for _, label, _ in bars])
+        digits = 3 if len(bars) <= _LABELLED else 2
+        ax.text(place, share + 0.02, f"{share:.{digits}f}", ha="center", va="bottom", fontsize=6)
+    few = len(bars) <= _LABELLED
+    labels = [f"{state}, {group}\nn = {count}" if few else str(state) for _, state, group, count, _ in bars]
+    ax.set_xticks(range(len(bars)), labels)
     ax.set(ylabel="share still in its state", ylim=(0, 1.15), yticks=[0, 0.5, 1])

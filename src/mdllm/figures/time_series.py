@@ -62,7 +62,9 @@ def draw(tables: Tables, stem: Path) -> None:
         )
         axes[3, 1].set(xlabel="generated frame", xlim=(0, max(frames.max(), 1)))
         replicas = model["replica"].nunique()
-        axes[0, 0].set_title(f"training ({len(training)} MD frames of state {states[0]})", pad=3)
+        axes[0, 0].set_title(
+            f"training ({len(training)} MD frames of state {' and '.join(description['training_states'])})", pad=3
+        )
         axes[0, 1].set_title(f"inference ({replicas} replicas of {len(np.unique(frames))} frames)", pad=3)
         for ax in axes[:, 0]:
             ax.yaxis.set_label_coords(-0.13, 0.5)

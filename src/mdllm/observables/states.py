@@ -42,6 +42,8 @@ class States:
         Raises:
             InputError: a frame lies in two states; names the frame and both.
         """
+        if not self.boxes:
+            return np.full(len(next(iter(values.values()), frames if frames is not None else [])), OUTSIDE)
         inside = np.stack([self._inside(boxes, values) for boxes in self.boxes.values()])  # (states, F)
         twice = np.flatnonzero(inside.sum(0) > 1)
         if len(twice):

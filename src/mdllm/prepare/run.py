@@ -5,20 +5,24 @@ from pathlib import Path
 
 import MDAnalysis as mda
 import numpy as np
+import pandas as pd
 from tqdm import tqdm
 
 from mdllm.config.settings.system import OUTSIDE, Observables
 from mdllm.core.errors import InputError
+from mdllm.core.records import replacing
 from mdllm.core.sequences import letter
-from mdllm.core.trajectories import TrajectoryWriter, write_topology
+from mdllm.core.trajectories import TrajectoryWriter, iterate_backbone, open_backbone, write_topology
 from mdllm.molecules.backbone import BackboneAtoms
 from mdllm.molecules.reading import frames_of
 from mdllm.molecules.selected import BackboneAndAtoms, SelectedAtoms
 from mdllm.observables.bound import beyond_backbone, bind
 from mdllm.observables.collective_variables import CollectiveVariables, column
+from mdllm.observables.slow import SlowCoordinates, save_none
 from mdllm.prepare.frames import AtomsOfInterest, FrameTable, Tally, open_listed, raw_chunks
 
 logger = logging.getLogger(__name__)
+_SEED = 0  # of k-means: prepared frames are common to all variants
 
 
 def prepare(
@@ -32,8 +36,9 @@ def prepare(
     observables: Observables,
     output: Path,
     skip_damaged: bool = False,
+    slow: bool = False,
 ) -> dict:
-    """Write `topology.pdb`, `trajectory.xtc` and `frames.parquet` into `output`.
+    """Write `topology.pdb`, `trajectory.xtc`, `frames.parquet` and `slow.npz` into `output`.
 
     Args:
         sources: what `mdllm.sources.acquire.acquire` returned.
@@ -45,6 +50,8 @@ def prepare(
         observables: collective variables, states and references that decide the state of a frame, and variables that
             frames are coded by. They see no atoms but those that are kept.
         skip_damaged: leave damaged frames out; else they are errors.
+        slow: whether the slowest motions of the backbone are needed, for a plane or for states that nobody defined;
+            they are then columns of the table, and `slow.npz` computes them. Without, that file is empty.
 
     The table has a row per kept frame: `frame` (number over all raw files, from 0), `time_ps`, `segment` (contiguous
     stretches: a new file, or a gap in time within one,
@@ -63,7 +70,7 @@ def prepare(
         check_sequence(universe.residues, "".join(sequence), str(topology))
     bound = bind(universe, observables, of_all_atoms=residues is None)
     beside, measured = _atoms_beside(kept, residues, observables, str(topology))
-    counts = dict.fromkeys([*observables.states, OUTSIDE], 0)
+    counts = dict.fromkeys([*observables.named_states, OUTSIDE], 0)
     ranges = {name: [np.inf, -np.inf] for name in bound.variables.columns}
     total = sum(file["frames"] for file in sources["trajectories"])
     segments, tally = 0, Tally()
@@ -94,19 +101,23 @@ def prepare(
         raise InputError(f"no frame is left of the {total} raw frames ({', '.join(tally.described())})")
     for name, (low, high) in ranges.items():
         logger.info("%s: %.3g to %.3g", name, low, high)
-    for state in observables.states:
+    for state in observables.named_states:
         if not counts[state]:
             logger.warning(
                 "no frame is in state %s: its region is either unvisited or wrong. %s",
                 *(state, _compared(observables, state, ranges)),
             )
+    if slow:
+        counts = add_slow(output, observables.states == "auto")
+    else:
+        save_none(output / "slow.npz")
     about = {"frames": table.rows, "segments": segments, "frames_per_state": counts}
     return {**about, **kept.counts(), **tally.counts()}
 
 
 def _compared(observables: Observables, state: str, ranges: dict[str, list[float]]) -> str:
     """The bounds of a state beside what its variables are in the frames, in words."""
-    regions = observables.states[state]
+    regions = observables.named_states[state]
     words = []
     for region in regions if isinstance(regions, list) else [regions]:
         for key, (low, high) in region.items():
@@ -118,6 +129,25 @@ def _compared(observables: Observables, state: str, ranges: dict[str, list[float
                 line += " (are the bounds in ångström? Lengths are nm)"
             words.append(line)
     return "; ".join(dict.fromkeys(words))
+
+
+def add_slow(folder: Path, states: bool) -> dict[str, int]:
+    """Fit the slowest motions to the prepared frames, and put them, and their states if asked for, into the table.
+
+    Returns:
+        frames per state.
+    """
+    table = pd.read_parquet(folder / "frames.parquet")
+    universe = open_backbone(folder / "topology.pdb", folder / "trajectory.xtc")
+    slow = SlowCoordinates.fit(universe, table["segment"].to_numpy(), states, _SEED)
+    parts = [pd.DataFrame(slow.compute(backbone)) for _, backbone in iterate_backbone(universe)]
+    table = table.assign(**pd.concat(parts, ignore_index=True))
+    if states:
+        table["state"] = slow.label(table)
+    slow.save(folder / "slow.npz")
+    with replacing(folder / "frames.parquet") as temporary:
+        table.to_parquet(temporary, index=False)
+    return {str(name): int(number) for name, number in table["state"].value_counts().items()}
 
 
 def check_sequence(residues: mda.ResidueGroup, expected: str, topology: str) -> None:

@@ -35,7 +35,8 @@ def select_training_frames(frames: pd.DataFrame, training_set: TrainingSet) -> T
             frame of the trajectory follows another.
     """
     number = frames["frame"].to_numpy()
-    in_state = frames["state"].isin(training_set.states).to_numpy()
+    of_any = training_set.state is None
+    in_state = np.full(len(frames), of_any) | frames["state"].isin(training_set.states).to_numpy()
     inside = np.zeros(len(frames), bool)
     for first, last in training_set.frames or [(number[0], number[-1])]:
         if first > number[-1]:
@@ -47,9 +48,9 @@ def select_training_frames(frames: pd.DataFrame, training_set: TrainingSet) -> T
     chosen = in_state & inside
     if not chosen.any():
         counts = frames["state"].value_counts().to_dict()
-        named = " or ".join(f"'{state}'" for state in training_set.states)
+        named = "any state" if of_any else " or ".join(f"state '{state}'" for state in training_set.states)
         raise InputError(
-            f"training_set: no frame is in state {named} within {training_set.frames or 'all frames'}; frames per "
+            f"training_set: no frame is in {named} within {training_set.frames or 'all frames'}; frames per "
             f"state are {counts}. Widen the state's region, or change the ranges"
         )
     index = np.flatnonzero(chosen)

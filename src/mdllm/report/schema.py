@@ -29,7 +29,9 @@ class Conditions(_Section):
     replicas: int
     frames: int = Field(description="generated frames per replica")
     seed: int
-    training_states: list[str] | None = Field(description="states trained on; null: all frames")
+    training_states: list[str] | None = Field(
+        description="states trained on; empty: frames of any within ranges; null: all frames"
+    )
     training_frames: int = Field(description="MD frames that were coded for training and validation")
 
 
@@ -128,6 +130,74 @@ class StateDiscovery(_Section):
     frequencies: SourceDiscovery = Field(description="null ii: codes drawn residue by residue")
 
 
+class NewCluster(_Section):
+    """New frames of the model that are alike; no state before MD has kept it."""
+
+    cluster: int = Field(description="number, from 1, the most frequent first")
+    frames: int = Field(description="generated frames in it")
+    share: Interval = Field(description="share of the generated frames")
+    replicas_reached: int
+    first_frame: int = Field(description="first generated frame in it, over all replicas")
+    rmsd_nm: float = Field(description="backbone RMSD of its medoid to the nearest training frame, nm")
+    residues_moved: str = Field(description="residues whose torsions differ from the training frames by more than MD")
+    log_likelihood_per_code_nats: float | None = Field(description="mean under the model, nats")
+    times_more: dict[str, Interval] = Field(
+        description="the model's share divided by that of each null; a lower bound where the null never reaches it"
+    )
+    more_often_than_nulls: bool | None = Field(description="the interval lies above 1 for every null")
+    structures_no_worse: bool = Field(description="quality of its structures, beside encode->decode of training frames")
+    verdict: str = Field(description="the same in words")
+
+
+class NoveltySummary(_Section):
+    """Generated frames that are further from all training frames than held-out MD."""
+
+    held_out: str = Field(description="which MD frames were held out")
+    held_out_frames: int
+    quantile: float = Field(description="of the novelty of held-out MD frames, beyond which a frame is new")
+    span_residues: int = Field(description="residues of the sliding spans that are compared")
+    share_new: dict[str, Interval] = Field(description="share of new frames by source, held-out MD among them")
+    clusters: int = Field(description="clusters of the model's new frames")
+    clusters_more_often: int = Field(description="clusters that the model reaches more often than every null")
+    largest: list[NewCluster] = Field(description="the largest; all are in `novelty/clusters.csv`")
+    verdict: str = Field(description="the same in words")
+
+
+class VerifiedProposal(_Section):
+    """A frame of the model, of a null or of MD, and where short simulations of it end."""
+
+    proposal: str
+    kind: str = Field(description="cluster of new frames, state that was not trained on, or training frame")
+    source: str
+    replicas: int
+    outcome: str = Field(
+        description="returned (to the training frames), stayed, a state's name, elsewhere, fell apart, or undecided"
+    )
+    share_returned: float = Field(description="share of the replicas that end near the training frames")
+    share_stayed: float = Field(description="that end near the proposal")
+    share_reached: float = Field(description="that end in a named state")
+    share_elsewhere: float
+    share_apart: float = Field(description="that cannot be relaxed")
+    energy_above_training_kj_mol: float | None = Field(description="after minimization, beside training frames, kJ/mol")
+    drift_nm: float | None = Field(description="median RMSD of the ends to the proposal, nm")
+
+
+class VerificationSummary(_Section):
+    """What MD says of the model's new frames, beside those of its nulls."""
+
+    force_field: list[str]
+    solvent: str
+    length_ps: float = Field(description="of each simulation, ps")
+    replicas: int = Field(description="simulations of each proposal")
+    simulated_ns: float = Field(description="of all of them together, ns")
+    side_chains: str = Field(description="where they come from")
+    limit: float = Field(
+        description="novelty up to which a proposal has returned: how far simulations of training frames go, at least 1"
+    )
+    proposals: list[VerifiedProposal]
+    sentences: list[str] = Field(description="the verdict in words, by kind and source of the proposals")
+
+
 class Comparison(_Section):
     """One quantity beside its reference."""
 
@@ -184,4 +254,6 @@ class Summary(_Section):
     tokenizer: TokenizerSummary | None = Field(description="null: a frame is one code, which is not decoded")
     quality: dict[str, QualityMetric] | None = Field(description="by metric; see `analysis/quality.csv`")
     discovery: dict[str, StateDiscovery] | None = Field(description="by state; see `analysis/discovery.csv`")
+    novelty: NoveltySummary | None = Field(description="null: a frame is one code; see `novelty/*.csv`")
+    verification: VerificationSummary | None = Field(description="null: verification.proposals is 0")
     kinetics: KineticsSummary | None = Field(description="null: no discrete trajectories; see `kinetics/*.csv`")

@@ -13,6 +13,7 @@ from mdllm.analysis.discovery.table import NULLS
 from mdllm.analysis.kinetics.tables import EXACT, MD
 from mdllm.core.records import read_json, read_npz
 from mdllm.report.comparisons import comparisons
+from mdllm.report.novelty import novelty, verification
 from mdllm.report.schema import Summary
 
 
@@ -26,6 +27,8 @@ class SummaryInputs:
         rollout: `rollout/codes.npz` of the first.
         fidelity: `tokens/fidelity.json`; None where a frame is one code, which is not decoded.
         analysis: folder of the stage analyze; None likewise.
+        novelty: folder of the stage novelty; None likewise.
+        verification: folder of the stage verify; None where nothing is simulated.
         kinetics: folder of the stage kinetics; None where there are no discrete trajectories.
     """
 
@@ -34,6 +37,8 @@ class SummaryInputs:
     rollout: Path
     fidelity: Path | None = None
     analysis: Path | None = None
+    novelty: Path | None = None
+    verification: Path | None = None
     kinetics: Path | None = None
 
 
@@ -64,6 +69,8 @@ def summarize(
         "tokenizer": None if inputs.fidelity is None else _tokenizer(read_json(inputs.fidelity)),
         "quality": None,
         "discovery": None,
+        "novelty": None if inputs.novelty is None else novelty(inputs.novelty),
+        "verification": None if inputs.verification is None else verification(inputs.verification),
         "kinetics": None if inputs.kinetics is None else _kinetics(inputs.kinetics),
     }
     if inputs.analysis is not None:

@@ -26,6 +26,13 @@ def render(folder: Path) -> str:
         confidence = next(iter(found.values()))["confidence"]
         title = f"Share of frames in each state (* trained on), with {100 * confidence:g} % interval:"
         parts.append([title, *aligned(_discoveries(found), rule=True)])
+        parts.append([f"{name}: {s['novelty']['verdict']}" for name, s in summaries.items() if s.get("novelty")])
+    for name, summary in summaries.items():
+        if verified := summary.get("verification"):
+            title = f"{name}: MD of {verified['length_ps']:g} ps, {verified['replicas']} of each proposal:"
+            if verified["limit"] > 1:
+                title += f" (simulations of training frames go as far as novelty {verified['limit']:.1f})"
+            parts.append([title, *(f"  {sentence}" for sentence in verified["sentences"])])
     if kinetic := {name: summary for name, summary in sorted(summaries.items()) if summary["kinetics"]}:
         passages = folder / "figures" / "mfpt_table.md"
         parts.append([passages.read_text()] if passages.is_file() else [])
@@ -42,7 +49,9 @@ def _losses(summaries: Mapping[str, dict]) -> list[tuple[str, ...]]:
         training, states = summary["training"], summary["conditions"]["training_states"]
         values = (training[key] for key in ("validation_loss", "baseline_frequencies", "baseline_persistence"))
         losses = (f"{value:.3f}" for value in values)
-        rows.append((variant, "all frames" if states is None else ", ".join(states), *losses, _seconds(training)))
+        rows.append(
+            (variant, "all frames" if states is None else ", ".join(states) or "ranges", *losses, _seconds(training))
+        )
     return rows
 
 

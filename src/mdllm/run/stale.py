@@ -13,6 +13,7 @@ RENEWED_BY_A_RUN = (
     "md_kinetics",
     "decode",
     "analyze",
+    "novelty",
     "discretize_rollout",
     "kinetics",
     "causal_trace",

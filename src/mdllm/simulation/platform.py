@@ -1,6 +1,8 @@
 """Where OpenMM computes: the platform, its settings for repeatable results, and seeds."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +55,19 @@ def open_device(name: str | None, threads: int) -> Device:
 def derive_seed(root: int, *path: int) -> int:
     """A seed for one draw below `root`, in 1 ... 2^31 - 1 (OpenMM takes 0 for "choose one")."""
     return 1 + int(np.random.SeedSequence([root, *path]).generate_state(1)[0]) % (2**31 - 2)
+
+
+@contextmanager
+def atoms_apart(what: str) -> Iterator[None]:
+    """Turn OpenMM's complaint about coordinates that are not finite into an InputError about `what`."""
+    try:
+        yield
+    except openmm.OpenMMException as error:
+        if "nan" not in str(error).lower():
+            raise
+        raise InputError(
+            f"{what}: atoms lie on each other, and no force can part them; repair the structure, or start from another"
+        ) from error
 
 
 def _try(name: str, threads: int) -> tuple[Device | None, str]:

@@ -120,6 +120,13 @@ class Run:
                 point = Checkpoint.read(self._folder, self._device.identity)
         return self._speed(done - before, started) if done > before else None
 
+    def end(self) -> openmm.State:
+        """Positions, velocities and box of all atoms at the end of a finished run."""
+        point = Checkpoint.read(self._folder, self._device.identity)
+        context = self._context(len(self._phases) - 1)
+        context.loadCheckpoint(point.context)
+        return context.getState(positions=True, velocities=True)
+
     def _segment(self, point: Checkpoint) -> Iterator[Row]:
         """Integrate from one checkpoint to the next; yields once per save interval, after all is written."""
         phase = self._phases[point.phase]

@@ -13,6 +13,7 @@ import openmm
 from openmm import app, unit
 
 from mdllm.config.settings.simulation import SimulationSource
+from mdllm.core.records import read_json, write_json
 from mdllm.simulation.checkpoint import Checkpoint
 from mdllm.simulation.log import check_log
 from mdllm.simulation.platform import Device, open_device
@@ -20,7 +21,7 @@ from mdllm.simulation.run import LOG, TRAJECTORY, Preemption, Run
 from mdllm.simulation.solute import build_solute
 from mdllm.simulation.system import Prepared, build_system
 
-_TOPOLOGY, _SYSTEM = "topology.pdb", "system.xml"
+_TOPOLOGY, _SYSTEM, _MINIMIZED = "topology.pdb", "system.xml", "minimized.json"
 
 
 def simulate(
@@ -33,6 +34,7 @@ def simulate(
     work_folder: Path,
     threads: int = 1,
     preemption: Preemption | None = None,
+    start_of_more: Path | None = None,
 ) -> dict:
     """Write the topology (PDB), the trajectory (XTC) and the log (CSV) of a simulation.
 
@@ -45,9 +47,10 @@ def simulate(
         work_folder: where a killed run left its checkpoint, if it did; belongs to exactly this source and structure.
         threads: used on the CPU platform; part of the result's identity there.
         preemption: asked once per save interval whether to stop.
+        start_of_more: folder for `system.xml` and `state.xml` of OpenMM, from which the simulation can be continued.
 
     Returns:
-        device, atoms, speed in ns/day and mean values, for the provenance record.
+        energy after minimization, device, atoms, speed in ns/day and mean values, for the provenance record.
 
     Raises:
         InputError: names the file, residue, key or step, and what to change.
@@ -61,9 +64,13 @@ def simulate(
     run = Run(work_folder, system, solute, source, device)
     speed = run.finish(preemption)
     means = check_log(work_folder / LOG, source, run.degrees_of_freedom)
+    if start_of_more is not None:
+        shutil.copyfile(work_folder / _SYSTEM, start_of_more / _SYSTEM)
+        (start_of_more / "state.xml").write_text(openmm.XmlSerializer.serialize(run.end()))
     for name, target in ((_TOPOLOGY, topology), (TRAJECTORY, trajectory), (LOG, log)):
         shutil.copyfile(work_folder / name, target)
     return {
+        **read_json(work_folder / _MINIMIZED),
         "device": device.identity,
         "atoms": system.getNumParticles(),
         "atoms_saved": solute.getNumAtoms(),
@@ -79,6 +86,7 @@ def _prepare(source: SimulationSource, structure: Path, folder: Path, device: De
     prepared = build_system(solute, source, device)
     _write_topology(folder / _TOPOLOGY, prepared)
     (folder / _SYSTEM).write_text(openmm.XmlSerializer.serialize(prepared.system))
+    write_json(folder / _MINIMIZED, {"minimized_energy_kj_mol": round(prepared.energy_kj_mol, 3)})
     Run(folder, prepared.system, prepared.solute, source, device).begin(prepared)
 
 

@@ -21,7 +21,7 @@ from pdbfixer.pdbfixer import proteinResidues
 from mdllm.config.settings.simulation import StartStructure
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import PEPTIDE_BOND_NM
-from mdllm.simulation.platform import Device, derive_seed
+from mdllm.simulation.platform import Device, atoms_apart, derive_seed
 
 logger = logging.getLogger(__name__)
 _CAPS = ("ACE", "NME")
@@ -57,10 +57,11 @@ def build_solute(path: Path, structure: StartStructure, *, ph: float, device: De
     built = [f"{r.name} {r.id}" for r in [*fixer.missingAtoms, *fixer.missingTerminals]]
     if built:
         logger.info("missing heavy atoms are built in %s", ", ".join(built))
-    fixer.addMissingAtoms(seed=derive_seed(seed, 0))
-    solute = app.Modeller(fixer.topology, fixer.positions)
-    random.seed(derive_seed(seed, 1))  # where OpenMM first puts a hydrogen
-    solute.addHydrogens(pH=ph, platform=device.platform)
+    with atoms_apart(str(path)):
+        fixer.addMissingAtoms(seed=derive_seed(seed, 0))
+        solute = app.Modeller(fixer.topology, fixer.positions)
+        random.seed(derive_seed(seed, 1))  # where OpenMM first puts a hydrogen
+        solute.addHydrogens(pH=ph, platform=device.platform)
     residues = solute.topology.getNumResidues()
     logger.info("%s: %d residues, %d atoms", path, residues, solute.topology.getNumAtoms())
     return solute

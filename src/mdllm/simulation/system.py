@@ -12,7 +12,7 @@ from openmm import app, unit
 
 from mdllm.config.settings.simulation import ExplicitSolvent, SimulationSource
 from mdllm.core.errors import InputError
-from mdllm.simulation.platform import Device, derive_seed
+from mdllm.simulation.platform import Device, atoms_apart, derive_seed
 
 logger = logging.getLogger(__name__)
 _BORN_FORCES = (openmm.GBSAOBCForce, openmm.CustomGBForce, openmm.AmoebaGeneralizedKirkwoodForce)
@@ -27,12 +27,14 @@ class Prepared:
         solute: topology of the first S atoms, which are saved.
         positions_nm: (A, 3), minimized.
         box_nm: (3, 3) rows are box vectors; None without periodic boundaries.
+        energy_kj_mol: potential energy, after minimization.
     """
 
     system: openmm.System
     solute: app.Topology
     positions_nm: np.ndarray
     box_nm: np.ndarray | None
+    energy_kj_mol: float
 
 
 def build_system(solute: app.Modeller, source: SimulationSource, device: Device) -> Prepared:
@@ -50,7 +52,7 @@ def build_system(solute: app.Modeller, source: SimulationSource, device: Device)
     if isinstance(source.solvent, ExplicitSolvent):
         _solvate(whole, force_field, source.solvent, derive_seed(source.seed, 2))
     system = _system(whole.topology, force_field, source)
-    minimized = _minimize(system, whole.positions, source.minimize_steps, device)
+    minimized, energy = _minimize(system, whole.positions, source.minimize_steps, device)
     box = whole.topology.getPeriodicBoxVectors()
     solute.topology.setPeriodicBoxVectors(box)
     return Prepared(
@@ -58,6 +60,7 @@ def build_system(solute: app.Modeller, source: SimulationSource, device: Device)
         solute.topology,
         minimized,
         None if box is None else np.array(box.value_in_unit(unit.nanometer)),
+        energy,
     )
 
 
@@ -129,12 +132,13 @@ def _parameters_known(files: list[str]) -> Iterator[None]:
         ) from error
 
 
-def _minimize(system: openmm.System, positions, steps: int, device: Device) -> np.ndarray:
-    """Positions (A, 3) in nm after at most `steps` steps of L-BFGS."""
+def _minimize(system: openmm.System, positions, steps: int, device: Device) -> tuple[np.ndarray, float]:
+    """Positions (A, 3) in nm, and the energy in kJ/mol, after at most `steps` steps of L-BFGS."""
     context = device.context(system, openmm.VerletIntegrator(0.001))
     context.setPositions(positions)
     before = _energy(context)
-    openmm.LocalEnergyMinimizer.minimize(context, maxIterations=steps)
+    with atoms_apart("minimization"):
+        openmm.LocalEnergyMinimizer.minimize(context, maxIterations=steps)
     after = _energy(context)
     logger.info("energy %.6g -> %.6g kJ/mol in at most %d steps of minimization", before, after, steps)
     if not np.isfinite(after):
@@ -142,7 +146,7 @@ def _minimize(system: openmm.System, positions, steps: int, device: Device) -> n
             f"the energy after minimization is {after} kJ/mol: atoms of the structure lie on each other; "
             "repair the structure, or start from another one"
         )
-    return context.getState(positions=True).getPositions(asNumpy=True).value_in_unit(unit.nanometer)
+    return context.getState(positions=True).getPositions(asNumpy=True).value_in_unit(unit.nanometer), after
 
 
 def _energy(context: openmm.Context) -> float:

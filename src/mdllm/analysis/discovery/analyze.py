@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mdllm.analysis.discovery.description import describe, reference_table
+from mdllm.analysis.discovery.description import describe, reference_table, visited
 from mdllm.analysis.discovery.ensembles import FREQUENCIES, MD, MODEL, ROUNDTRIP, open_ensembles
 from mdllm.analysis.discovery.measure import known_structures, measure
 from mdllm.analysis.discovery.table import discovery_table, doubts_about
@@ -14,6 +14,7 @@ from mdllm.config.settings.stages import AnalysisSettings
 from mdllm.config.settings.system import Observables
 from mdllm.core.records import read_json, read_npz, write_json
 from mdllm.observables.bound import bind
+from mdllm.observables.slow import SlowCoordinates
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class AnalysisInputs:
     """Files of the stages before.
 
     Attributes:
-        topology, trajectory, frames: `frames/topology.pdb`, `trajectory.xtc` and `frames.parquet`.
+        topology, trajectory, frames, slow: `frames/topology.pdb`, `trajectory.xtc`, `frames.parquet` and `slow.npz`.
         codes: `tokens/codes.npz`, for the raw numbers (`frame`) of the training frames.
         training: `model/training.json`.
         ensemble, roundtrip, frequencies, index: the decoded trajectories and `ensemble/frames.parquet`.
@@ -30,6 +31,7 @@ class AnalysisInputs:
     topology: Path
     trajectory: Path
     frames: Path
+    slow: Path
     codes: Path
     training: Path
     ensemble: Path
@@ -44,9 +46,9 @@ def analyze(
     system: str,
     variant: str,
     about: str,
-    plane: tuple[str, str],
+    plane: tuple[str, str] | None,
     observables: Observables,
-    training_states: list[str],
+    training_states: list[str] | None,
     settings: AnalysisSettings,
     seed: int,
     output: Path,
@@ -55,8 +57,8 @@ def analyze(
 
     Args:
         system, variant, about: names and description, for figures.
-        plane: keys of the two collective variables of the plane.
-        training_states: those that the model was trained on.
+        plane: keys of the two collective variables of the plane; None: the slowest motions of the backbone.
+        training_states: those that the model was trained on; none: those that the training frames visit.
         seed: of the bootstrap.
 
     Tables: `cvs.parquet`, `quality_frames.parquet` (see `measure`), `references.csv` (see `reference_table`),
@@ -78,7 +80,8 @@ def analyze(
     )
     md = ensembles[MD]
     first_training = md.table.index[md.table["training"]][:1].to_numpy()
-    bound = bind(md.universe, observables, md.pick(first_training)[0])
+    bound = bind(md.universe, observables, md.pick(first_training)[0], SlowCoordinates.load(inputs.slow))
+    training_states = training_states or visited(md.table)
     known = known_structures(md, bound)
     measured = [measure(ensemble, bound, known) for ensemble in ensembles.values()]
     cvs, quality_frames = (pd.concat(tables, ignore_index=True) for tables in zip(*measured, strict=True))

@@ -2,9 +2,13 @@
 
 import pandas as pd
 
-from mdllm.config.settings.system import Observables
+from mdllm.config.settings.system import OUTSIDE, Observables
 from mdllm.observables.bound import BoundObservables
 from mdllm.observables.collective_variables import column
+from mdllm.observables.slow import COLUMNS
+
+# Share of the training frames that makes a state one that was trained on, where the system file names none.
+VISITED = 0.01
 
 
 def describe(
@@ -12,7 +16,7 @@ def describe(
     system: str,
     variant: str,
     about: str,
-    plane: tuple[str, str],
+    plane: tuple[str, str] | None,
     observables: Observables,
     bound: BoundObservables,
     training_states: list[str],
@@ -25,6 +29,7 @@ def describe(
     `training_states`; `references` {key: {label, state}}; `confidence` of every interval.
     """
     variables = observables.collective_variables
+    slow = bound.slow.labels() if bound.slow else {}
     return {
         "system": system,
         "variant": variant,
@@ -36,8 +41,9 @@ def describe(
                 "periodic": cv.periodic,
             }
             for key, cv in variables.items()
-        },
-        "plane": [column(key, variables[key]) for key in plane],
+        }
+        | {name: {"label": label, "unit": "", "periodic": False} for name, label in slow.items()},
+        "plane": [column(key, variables[key]) for key in plane] if plane else list(COLUMNS),
         "states": {
             state: [{name: list(bounds) for name, bounds in box.items()} for box in boxes]
             for state, boxes in bound.states.boxes.items()
@@ -48,6 +54,12 @@ def describe(
         },
         "confidence": confidence,
     }
+
+
+def visited(md: pd.DataFrame) -> list[str]:
+    """States that hold more than a few of the training frames, from the MD frames, the most populated first."""
+    share = md.loc[md["training"] & (md["state"] != OUTSIDE), "state"].value_counts() / md["training"].sum()
+    return list(share.index[share >= VISITED])
 
 
 def reference_table(bound: BoundObservables) -> pd.DataFrame:
@@ -67,9 +79,9 @@ def reference_table(bound: BoundObservables) -> pd.DataFrame:
                     "state": reference.state,
                     "identity": reference.identity,
                     "matched_residues": reference.matched,
-                    **bound.variables.compute(reference.coordinates),
+                    **bound.values(reference.coordinates),
                 }
             )
         )
-    columns = ["reference", "label", "model", "state", "identity", "matched_residues", *bound.variables.columns]
+    columns = ["reference", "label", "model", "state", "identity", "matched_residues", *bound.columns]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)

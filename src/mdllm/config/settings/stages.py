@@ -13,6 +13,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, TypeAdap
 from mdllm.config.choices import DISCRETIZERS, MODELS, TOKENIZERS
 from mdllm.config.section import Name, Section, Share
 from mdllm.config.settings.kinetics import CausalTraceSettings, KineticsSettings
+from mdllm.config.settings.verification import VerificationSettings
 
 Tokenizer = TOKENIZERS.union(DISCRETIZERS)
 Model = MODELS.union()
@@ -98,6 +99,23 @@ class AnalysisSettings(Section):
     resamples: PositiveInt = Field(2000, description="bootstrap resamples over replicas")
 
 
+class NoveltySettings(Section):
+    """What counts as new in the generated frames, and how new frames are grouped."""
+
+    quantile: Annotated[float, Field(ge=0.5, lt=1)] = Field(
+        0.99, description="a frame is new beyond what so large a share of held-out MD frames shows"
+    )
+    span_residues: PositiveInt = Field(7, description="residues of the sliding spans that are compared one by one")
+    training_frames: PositiveInt = Field(5000, description="training frames compared with at most, evenly spread")
+    held_out_frames: PositiveInt = Field(1000, description="held-out MD frames at most, evenly spread")
+    cluster_frames: PositiveInt = Field(
+        2000, description="new frames of the model clustered at most; others are assigned"
+    )
+    cluster_distance: PositiveFloat = Field(
+        1.5, description="mean separation within a cluster, in units of what makes a frame new beside another"
+    )
+
+
 class StageSettings(Section):
     """Everything a variant may override, one section per stage."""
 
@@ -111,6 +129,8 @@ class StageSettings(Section):
     rollout: RolloutSettings = RolloutSettings()
     decode: DecodeSettings = DecodeSettings()
     analysis: AnalysisSettings = AnalysisSettings()
+    novelty: NoveltySettings = NoveltySettings()
+    verification: VerificationSettings = VerificationSettings()
     kinetics: KineticsSettings = KineticsSettings()
     causal_trace: CausalTraceSettings = CausalTraceSettings()
 

@@ -39,12 +39,12 @@ class Reference(StructureFile):
 class TrainingSet(Section):
     """Frames of one state or of several, within ranges of raw frames (0-based, inclusive, counted over all files)."""
 
-    state: Name | list[Name] = Field(description="a state, or a list of states")
+    state: Name | list[Name] | None = Field(None, description="a state, or a list of states; null: any")
     frames: list[FrameRange] | None = Field(None, description="ranges [first, last]; null: every frame")
 
     @model_validator(mode="after")
     def _ranges_ascend(self):
-        if not self.states:
+        if self.state == []:
             raise ValueError("state: name at least one state")
         for first, last in self.frames or []:
             if first > last:
@@ -53,16 +53,20 @@ class TrainingSet(Section):
 
     @property
     def states(self) -> list[str]:
+        """Names of the states; empty: frames of any."""
+        if self.state is None:
+            return []
         return [self.state] if isinstance(self.state, str) else self.state
 
 
 class Observables(Section):
     """What is measured on every frame, simulated, generated or known from experiment."""
 
-    collective_variables: dict[Name, CollectiveVariable] = Field(min_length=1)
-    states: dict[Name, Region | list[Region]] = Field(
-        min_length=1,
-        description="regions {CV: [low, high]} in nm or radian; a list is a union; low > high wraps an angle",
+    collective_variables: dict[Name, CollectiveVariable] = Field(default={})
+    states: Annotated[dict[Name, Region | list[Region]], Field(min_length=1)] | Literal["auto"] = Field(
+        "auto",
+        description="regions {CV: [low, high]} in nm or radian; a list is a union; low > high wraps an angle. auto: "
+        "where residues are coded, clusters in the plane of the slowest motions of the backbone, called S1, S2 ...",
     )
     references: dict[Name, Reference] = Field(default={})
 
@@ -75,7 +79,7 @@ class Observables(Section):
                 require(cv.reference_name(), self.references, f"collective_variables.{key}.reference")
         for key, reference in self.references.items():
             if reference.state is not None:
-                require(reference.state, self.states, f"references.{key}.state")
+                require(reference.state, self.named_states, f"references.{key}.state")
         for state, cv in self._cvs_of_states():
             if self.collective_variables[cv].reference_name() == TRAINING_START:
                 raise ValueError(
@@ -85,7 +89,7 @@ class Observables(Section):
 
     @model_validator(mode="after")
     def _regions_hold_something(self):
-        if OUTSIDE in self.states:
+        if OUTSIDE in self.named_states:
             raise ValueError(f"states.{OUTSIDE}: this name marks frames outside all states; choose another")
         for state, region in self._regions():
             for cv, (low, high) in region.items():
@@ -96,8 +100,13 @@ class Observables(Section):
                     )
         return self
 
+    @property
+    def named_states(self) -> dict[str, Region | list[Region]]:
+        """The states that the file defines; none where they are found."""
+        return {} if self.states == "auto" else self.states
+
     def _regions(self) -> list[tuple[str, Region]]:
-        return [(s, region) for s, rs in self.states.items() for region in (rs if isinstance(rs, list) else [rs])]
+        return [(s, region) for s, rs in self.named_states.items() for region in (rs if isinstance(rs, list) else [rs])]
 
     def _cvs_of_states(self) -> list[tuple[str, str]]:
         return [(state, cv) for state, region in self._regions() for cv in region]
@@ -121,7 +130,7 @@ class SystemSettings(Observables):
     and `plane`; of one code per frame `atoms`. A key without effect is an error (`mdllm.config.effects`).
     """
 
-    description: str
+    description: str = Field("", description="a line about the system, for figures and summaries")
     source: Source
     frame_interval_ps: PositiveFloat | Literal["unknown"] | None = Field(
         None, description="time between raw frames; null: as the trajectory says; unknown: axes count frames"
@@ -134,9 +143,12 @@ class SystemSettings(Observables):
         description="of the residues that are kept, a list where there are several chains; checked against the frames, "
         "and what collections leave out (config/collections)",
     )
-    training_set: TrainingSet | None = Field(None, description="needed where residues are coded")
+    training_set: TrainingSet | None = Field(
+        None, description="frames that the model learns from, where residues are coded; null: all of them"
+    )
     plane: tuple[Name, Name] | None = Field(
-        None, description="the two CVs of figures a and b; needed where residues are coded"
+        None,
+        description="the two CVs of figures a and b, where residues are coded; null: the slowest backbone motions",
     )
     stages: dict = Field(default={}, description="stage sections laid over the preset, for all variants")
     main: bool = Field(True, description="whether the file as it stands, without overrides, runs as the variant `main`")
@@ -152,8 +164,8 @@ class SystemSettings(Observables):
     def _choices_exist(self):
         for axis in self.plane or ():
             require(axis, self.collective_variables, "plane")
-        for state in self.training_set.states if self.training_set else ():
-            require(state, self.states, "training_set.state")
+        for state in self.training_set.states if self.training_set and self.states != "auto" else ():
+            require(state, self.named_states, "training_set.state")
         if "main" in self.variants:
             raise ValueError("variants.main: `main` is the run without overrides; choose another name")
         if not self.main and not self.variants:

@@ -1,0 +1,77 @@
+"""New frames that are alike: clusters, their medoids, and which frames of any source belong to them.
+
+The separation of two frames is measured as novelty is: the largest of their distances, over the whole and over each
+span, in units of what makes a frame new. Frames of a cluster thus differ from each other by about as much as MD frames
+of one state do, and the number of clusters follows from one distance (average linkage, scikit-learn). The medoid of
+each is its most central frame; a frame, of the model or of a null, belongs to the nearest medoid if it is new and
+within that distance.
+
+Axes: F frames, K medoids, L residues, D distances.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from sklearn.cluster import AgglomerativeClustering
+
+from mdllm.analysis.novelty.spans import torsion_vectors
+from mdllm.analysis.novelty.threshold import Threshold
+from mdllm.core.geometry import pairwise_rmsd
+
+_ROWS_AT_ONCE = 500
+
+
+def separations(a: np.ndarray, b: np.ndarray, spans: np.ndarray, threshold: Threshold) -> np.ndarray:
+    """(F, K) of frames `a` (F, L, >=3, 3) and `b` (K, L, >=3, 3), in nm; above 1: one would be new beside the other."""
+    found = np.zeros((len(a), len(b)))
+    for first in range(0, len(a), _ROWS_AT_ONCE):
+        rows = slice(first, first + _ROWS_AT_ONCE)
+        for number, distance in enumerate(_distances(a[rows], b, spans)):
+            np.maximum(found[rows], distance / threshold.scale[number], out=found[rows])
+    return found
+
+
+def find_medoids(backbone: np.ndarray, spans: np.ndarray, threshold: Threshold, distance: float) -> np.ndarray:
+    """Rows of the medoids of frames (F, L, >=3, 3), those of large clusters first.
+
+    Args:
+        distance: mean separation up to which two clusters are merged.
+    """
+    if len(backbone) < 2:
+        return np.arange(len(backbone))
+    apart = separations(backbone, backbone, spans, threshold)
+    apart = np.maximum(apart, apart.T)
+    np.fill_diagonal(apart, 0)
+    clustering = AgglomerativeClustering(
+        n_clusters=None, metric="precomputed", linkage="average", distance_threshold=distance
+    )
+    label = clustering.fit_predict(apart)
+    size = np.bincount(label)
+    medoids = []
+    for cluster in np.lexsort((np.arange(len(size)), -size)):
+        members = np.flatnonzero(label == cluster)
+        medoids.append(members[apart[np.ix_(members, members)].sum(1).argmin()])
+    return np.array(medoids)
+
+
+def assign(
+    backbone: np.ndarray, medoids: np.ndarray, spans: np.ndarray, threshold: Threshold, distance: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cluster (F,), from 1, and separation (F,) from its medoid, of new frames; 0 where no medoid is near enough."""
+    if not len(medoids) or not len(backbone):
+        return np.zeros(len(backbone), int), np.full(len(backbone), np.nan)
+    apart = separations(backbone, medoids, spans, threshold)
+    nearest, separation = apart.argmin(1), apart.min(1)
+    return np.where(separation <= distance, nearest + 1, 0), separation
+
+
+def _distances(a: np.ndarray, b: np.ndarray, spans: np.ndarray) -> Iterator[np.ndarray]:
+    """D distances (F, K), in the order of `mdllm.analysis.novelty.spans.Distances.measures`."""
+    torsions_a, torsions_b = torsion_vectors(a), torsion_vectors(b)
+    pieces = [slice(first, last + 1) for first, last in spans]
+    for piece in (slice(None), *pieces):
+        yield pairwise_rmsd(*(x[:, piece, :3].reshape(len(x), -1, 3) for x in (a, b)))
+    for piece in pieces:
+        own, other = (x[:, piece].reshape(len(x), -1) for x in (torsions_a, torsions_b))
+        angles = (other[0] ** 2).sum()
+        yield np.sqrt(np.maximum(2 * (angles - own @ other.T), 0) / angles)

@@ -1,0 +1,93 @@
+"""How far MD itself wanders from training frames: frames of the training states that the model was not trained on.
+
+Where there are too few of these, the training frames are cut into contiguous stretches, and each is compared with the
+frames of all others: what a simulation of the same state would show if one stretch of it were not known.
+"""
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from mdllm.analysis.discovery.ensembles import spread
+from mdllm.analysis.novelty.spans import Distances, KnownFrames
+from mdllm.tokenizers.base import Tokenizer
+
+logger = logging.getLogger(__name__)
+STRETCHES = 5
+UNSEEN, BLOCKS = "unseen", "stretches"
+MEANING = {
+    UNSEEN: "MD frames of the training states that were not trained on",
+    BLOCKS: f"each of {STRETCHES} stretches of the training frames, compared with the others",
+}
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Held-out frames and their distances to the training frames that are not held out.
+
+    Attributes:
+        kind: a key of MEANING.
+        rows: (F,) in the MD trajectory.
+        raw, coded: distances of the frames as they are, and after encode->decode.
+        backbone: (F, L, 3, 3) in nm, after encode->decode.
+        compared: (F,) rows, in the MD trajectory, of the nearest frame that is not held out, to the coded frame.
+    """
+
+    kind: str
+    rows: np.ndarray
+    raw: Distances
+    coded: Distances
+    backbone: np.ndarray
+    compared: np.ndarray
+
+
+def held_out(
+    table: pd.DataFrame,
+    training: np.ndarray,
+    training_backbone: np.ndarray,
+    read,
+    training_states: list[str],
+    tokenizer: Tokenizer,
+    spans: np.ndarray,
+    *,
+    most: int,
+    least: int,
+) -> HeldOut:
+    """Distances of held-out MD.
+
+    Args:
+        table: of the MD trajectory, with `training` and `state`.
+        training: (M,) rows of the training frames that frames are compared with, and their backbones (M, L, 4, 3).
+        read: function of rows to backbones (F, L, 4, 3) in nm.
+        training_states: states of which frames are held out.
+        most: frames held out at most, evenly spread.
+        least: frames that must be there outside the training set; below, stretches of it are taken.
+    """
+    outside = ~table["training"].to_numpy() & table["state"].isin(training_states).to_numpy()
+    unseen = spread(np.flatnonzero(outside), most)
+    if len(unseen) >= least:
+        parts = [(unseen, np.arange(len(training)))]
+    else:
+        logger.info("%d held-out MD frames are too few: stretches of the training frames are held out", len(unseen))
+        everything = np.arange(len(training))
+        pieces = [piece for piece in np.array_split(everything, min(STRETCHES, len(training))) if len(piece)]
+        shown = [spread(piece, max(most // STRETCHES, 1)) for piece in pieces]
+        parts = [(training[own], np.setdiff1d(everything, piece)) for own, piece in zip(shown, pieces, strict=True)]
+    found = []
+    for rows, against in parts:
+        known = KnownFrames(training_backbone[against], spans)
+        backbone = read(rows)[:, :, :3]
+        coded = tokenizer.decode(tokenizer.encode(backbone))
+        distances = known.distances(coded)
+        found.append((rows, known.distances(backbone), distances, coded, training[against][distances.nearest]))
+    rows, raw, coded, backbone, compared = zip(*found, strict=True)
+    kind = UNSEEN if len(unseen) >= least else BLOCKS
+    stacked = (np.concatenate(rows), _stack(raw), _stack(coded), np.concatenate(backbone), np.concatenate(compared))
+    return HeldOut(kind, *stacked)
+
+
+def _stack(parts: tuple[Distances, ...]) -> Distances:
+    names = ("whole_nm", "nearest", "span_nm", "span_rad")
+    return Distances(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))

@@ -1,0 +1,166 @@
+"""Coordinates and states that nobody has to define: slowest motions of the backbone's torsions, and clusters in them.
+
+Features are cosine and sine of every phi and psi. The coordinates are the two slowest of a time-lagged independent
+component analysis (Perez-Hernandez et al., J. Chem. Phys. 139, 015102, 2013; deeptime), at a lag of LAG_FRAMES frames.
+Where too few frames follow each other at that lag, which is so where their order in time is unknown, they are the two
+largest principal components instead. States are clusters in their plane (k-means, scikit-learn): the number of them, up
+to MOST_STATES, is the one with the largest mean silhouette, and one where none reaches SILHOUETTE. They are called S1,
+S2 ... from the most populated on; a frame is in that of the nearest center.
+
+Pitfalls: a slow motion of the data need not be the one of interest, and an end that flips now and then is slow.
+
+Axes: F frames, L residues, D features, K states.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from deeptime.decomposition import TICA
+from sklearn.cluster import KMeans
+from sklearn.metrics import silhouette_score
+
+from mdllm.core.geometry import backbone_torsions
+from mdllm.core.records import read_npz, write_npz
+from mdllm.core.trajectories import iterate_backbone
+
+logger = logging.getLogger(__name__)
+LAG_FRAMES = 10
+LEAST_PAIRS = 50
+MOST_STATES = 5
+SILHOUETTE = 0.5
+COLUMNS = ("slow_1", "slow_2")
+_FIT_FRAMES, _CLUSTERED = 50_000, 2000
+TIME, VARIANCE = "tICA", "PCA"
+
+
+@dataclass(frozen=True)
+class SlowCoordinates:
+    """A projection of backbones, and the centers of its states.
+
+    Attributes:
+        mean: (D,) of the features.
+        components: (D, 2) per unit of standard deviation of each coordinate.
+        centers: (K, 2), in the plane; K = 0 where states are defined otherwise.
+        kind: tICA or PCA.
+    """
+
+    mean: np.ndarray
+    components: np.ndarray
+    centers: np.ndarray
+    kind: str
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the states."""
+        return [f"S{number}" for number in range(1, len(self.centers) + 1)]
+
+    @property
+    def boxes(self) -> dict[str, list]:
+        """The states have no bounds in collective variables."""
+        return {name: [] for name in self.names}
+
+    def labels(self) -> dict[str, str]:
+        """Labels of COLUMNS, for figures."""
+        return {column: f"{self.kind} coordinate {number}" for number, column in enumerate(COLUMNS, start=1)}
+
+    def compute(self, coordinates: np.ndarray) -> dict[str, np.ndarray]:
+        """Column -> (F,) of coordinates (F, A, 3) or (F, L, 4, 3) in nm; NaN where atoms are missing."""
+        projected = (_features(coordinates) - self.mean) @ self.components
+        return dict(zip(COLUMNS, projected.T, strict=True))
+
+    def label(self, values: Mapping[str, np.ndarray], frames: np.ndarray | None = None) -> np.ndarray:
+        """State (F,) of each frame, from the values of `compute`."""
+        points = np.stack([np.asarray(values[column]) for column in COLUMNS], axis=-1)
+        nearest = ((points[:, None] - self.centers) ** 2).sum(-1).argmin(1)
+        return np.array(self.names)[nearest]
+
+    @classmethod
+    def fit(cls, universe, segment: np.ndarray, states: bool, seed: int) -> "SlowCoordinates":
+        """From a backbone trajectory.
+
+        Args:
+            segment: (F,) frames of one segment follow each other without a gap.
+            states: whether to find states.
+        """
+        stride = max(1, -(-len(segment) // _FIT_FRAMES))
+        index = np.arange(0, len(segment), stride)
+        features = np.concatenate([_features(backbone) for _, backbone in iterate_backbone(universe, index)])
+        features, segment = features.astype(float), np.asarray(segment)[index]
+        mean, kind, components = features.mean(0), TIME, _slowest(features, segment)
+        if components is None:
+            kind, components = VARIANCE, _largest(features - mean)
+        projected = (features - mean) @ components
+        spread = projected.std(0)
+        components = components / np.where(spread > 0, spread, 1)
+        plane = (features - mean) @ components
+        centers = _centers(plane, seed) if states else np.zeros((0, 2))
+        logger.info("the plane is that of %s of backbone torsions; %d states found", kind, len(centers))
+        return cls(mean, components, centers, kind)
+
+    def save(self, path: Path) -> None:
+        write_npz(path, mean=self.mean, components=self.components, centers=self.centers, kind=np.array([self.kind]))
+
+    @classmethod
+    def load(cls, path: Path) -> "SlowCoordinates | None":
+        """What `save` or `save_none` has written."""
+        content = read_npz(path)
+        if not len(content["mean"]):
+            return None
+        return cls(content["mean"], content["components"], content["centers"], str(content["kind"][0]))
+
+
+def save_none(path: Path) -> None:
+    """The file of a system that needs no coordinates of this kind."""
+    write_npz(path, mean=np.zeros(0))
+
+
+def _features(coordinates: np.ndarray) -> np.ndarray:
+    """(F, D)"""
+    backbone = np.asarray(coordinates)
+    backbone = backbone.reshape(len(backbone), -1, 4, 3).astype(np.float64)
+    phi, psi, _ = backbone_torsions(backbone)
+    angles = np.concatenate([phi[:, 1:], psi[:, :-1]], axis=1)
+    return np.concatenate([np.cos(angles), np.sin(angles)], axis=1)
+
+
+def _slowest(features: np.ndarray, segment: np.ndarray) -> np.ndarray | None:
+    """Components (D, 2), or None where too few frames follow each other."""
+    pieces = np.split(features, np.flatnonzero(np.diff(segment) != 0) + 1)
+    pieces = [piece for piece in pieces if len(piece) > LAG_FRAMES]
+    if sum(len(piece) - LAG_FRAMES for piece in pieces) < LEAST_PAIRS:
+        return None
+    estimator = TICA(lagtime=LAG_FRAMES, dim=2, scaling=None)
+    for piece in pieces:
+        estimator.partial_fit((piece[:-LAG_FRAMES], piece[LAG_FRAMES:]))
+    vectors = np.asarray(estimator.fetch_model().instantaneous_coefficients)[:, :2].real
+    return _signed(vectors) if vectors.shape[1] == 2 else None
+
+
+def _largest(centred: np.ndarray) -> np.ndarray:
+    """Principal components (D, 2)."""
+    vectors = np.linalg.svd(centred, full_matrices=False)[2][:2].T
+    if vectors.shape[1] < 2:
+        vectors = np.pad(vectors, ((0, 0), (0, 2 - vectors.shape[1])))
+    return _signed(vectors)
+
+
+def _signed(vectors: np.ndarray) -> np.ndarray:
+    """With the largest entry of each column positive, so that no sign is left to chance."""
+    largest = np.abs(vectors).argmax(0)
+    return vectors * np.where(vectors[largest, np.arange(vectors.shape[1])] < 0, -1, 1)
+
+
+def _centers(plane: np.ndarray, seed: int) -> np.ndarray:
+    """Centers (K, 2), those of populated states first."""
+    shown = plane[np.unique(np.linspace(0, len(plane) - 1, min(_CLUSTERED, len(plane))).round().astype(int))]
+    best, centers = SILHOUETTE, shown.mean(0, keepdims=True)
+    for count in range(2, min(MOST_STATES, len(np.unique(shown, axis=0)) - 1) + 1):
+        fitted = KMeans(count, n_init=10, random_state=seed).fit(shown)
+        score = silhouette_score(shown, fitted.labels_)
+        if score > best:
+            best, centers = score, fitted.cluster_centers_
+    nearest = ((plane[:, None] - centers) ** 2).sum(-1).argmin(1)
+    return centers[np.argsort(-np.bincount(nearest, minlength=len(centers)), kind="stable")]

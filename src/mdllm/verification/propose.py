@@ -1,0 +1,197 @@
+"""Which frames are simulated, by one rule for the model and for its nulls.
+
+Of each source the new frames are clustered as those of the model are, and the medoids of its largest clusters are
+proposed, as many of each source; of its frames in each named state that was not trained on, likewise. Training frames,
+evenly spread, go through the same: they show what the rebuilding of atoms and the force field alone do.
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mdllm.analysis.discovery.ensembles import GENERATED, MD, Ensemble, open_ensembles, spread
+from mdllm.analysis.novelty.clusters import find_medoids
+from mdllm.analysis.novelty.threshold import Threshold
+from mdllm.config.settings.stages import NoveltySettings
+from mdllm.config.settings.system import OUTSIDE
+from mdllm.config.settings.verification import VerificationSettings
+from mdllm.core.errors import InputError
+from mdllm.core.geometry import pairwise_rmsd
+from mdllm.core.records import read_json, read_npz
+from mdllm.core.trajectories import TrajectoryWriter
+from mdllm.molecules.reading import open_raw
+from mdllm.verification.atoms import RawAtoms
+from mdllm.verification.force_field import check_residues
+from mdllm.verification.rebuild import rebuild
+
+logger = logging.getLogger(__name__)
+CLUSTER, STATE, TRAINING = "cluster", "state", "training"
+_KEYS = ["source", "replica", "frame", "sample"]
+
+
+@dataclass(frozen=True)
+class ProposalInputs:
+    """Files of the stages before.
+
+    Attributes:
+        sources: `raw/sources.json`.
+        topology, trajectory, frames: `frames/topology.pdb`, `trajectory.xtc` and `frames.parquet`.
+        codes: `tokens/codes.npz`, for the raw numbers of the training frames.
+        ensembles: decoded trajectories by source, and `index`, their table.
+        cvs, description: `analysis/cvs.parquet`, for the state of each frame, and `description.json`, for those that
+            the model was trained on.
+        new_frames, threshold: `novelty/frames.parquet` and `novelty.json`.
+    """
+
+    sources: Path
+    topology: Path
+    trajectory: Path
+    frames: Path
+    codes: Path
+    ensembles: dict[str, Path]
+    index: Path
+    cvs: Path
+    description: Path
+    new_frames: Path
+    threshold: Path
+
+
+def propose(
+    inputs: ProposalInputs,
+    *,
+    selection: str,
+    novelty: NoveltySettings,
+    settings: VerificationSettings,
+    output: Path,
+) -> dict:
+    """Write `proposals.csv`, `backbones.xtc` and `structures/NAME.pdb`, heavy atoms, into `output`.
+
+    Columns of the table: proposal (its name), kind (cluster, state, training), source, group (number of the cluster,
+    name of the state), replica, frame, sample; nearest_training_frame and rmsd_nm to it; side_chains_carried,
+    _exchanged and _built (see `mdllm.verification.rebuild`).
+
+    Returns:
+        counts for the provenance record.
+
+    Raises:
+        InputError: residues that the force field does not know, which are named; or raw files that have changed.
+    """
+    ensembles = open_ensembles(
+        inputs.topology,
+        (inputs.trajectory, inputs.frames),
+        inputs.index,
+        inputs.ensembles,
+        read_npz(inputs.codes)["frame"],
+    )
+    md = ensembles.pop(MD)
+    sources = read_json(inputs.sources)
+    universe = open_raw(Path(sources["topology"]["path"]), Path(sources["trajectories"][0]["path"]))
+    known = RawAtoms(universe, selection, sources["topology"]["path"])
+    training = np.flatnonzero(md.table["training"])
+    compared = spread(training, novelty.training_frames)
+    first = _read_raw(sources, known, md.table["frame"].to_numpy()[training[:1]])
+    check_residues(rebuild(first[0][0], known, first), settings)
+    if known.backbone_only:
+        logger.warning("the raw trajectory holds backbones only: every side chain is built, none is known from MD")
+    chosen = pd.DataFrame(
+        [
+            *_of_sources(inputs, ensembles, novelty, settings.proposals),
+            *_of_training(md, spread(training, settings.proposals)),
+        ]
+    )
+    backbones, rows = [], []
+    md_points = md.pick(compared)[:, :, :3].reshape(len(compared), -1, 3)
+    (output / "structures").mkdir(parents=True, exist_ok=True)
+    for proposal in chosen.to_dict("records"):
+        ensemble = md if proposal["kind"] == TRAINING else ensembles[proposal["source"]]
+        backbone = ensemble.pick(np.array([proposal.pop("row")]))[0]
+        distance = pairwise_rmsd(backbone[None, :, :3].reshape(1, -1, 3), md_points)[0]
+        order = np.argsort(distance, kind="stable")[: settings.side_chain_frames]
+        numbers = md.table["frame"].to_numpy()[compared[order]]
+        if proposal["kind"] == TRAINING:
+            numbers = np.r_[proposal["frame"], numbers[numbers != proposal["frame"]]]
+        built = rebuild(backbone, known, _read_raw(sources, known, numbers))
+        built.write(output / "structures" / f"{proposal['proposal']}.pdb")
+        backbones.append(backbone)
+        sides = {"carried": built.carried, "exchanged": built.exchanged, "built": built.left_out}
+        rows.append(
+            {
+                **proposal,
+                "nearest_training_frame": int(numbers[0]),
+                "rmsd_nm": distance[order[0]],
+                **{f"side_chains_{key}": value for key, value in sides.items()},
+            }
+        )
+    with TrajectoryWriter(output / "backbones.xtc") as writer:
+        writer.write(np.array(backbones), np.arange(len(backbones)))
+    pd.DataFrame(rows).to_csv(output / "proposals.csv", index=False)
+    of_each = (chosen["source"] + " " + chosen["kind"]).value_counts(sort=False)
+    return {"proposals": len(rows), "of_each": of_each.to_dict()}
+
+
+def _of_sources(
+    inputs: ProposalInputs,
+    ensembles: dict[str, Ensemble],
+    novelty: NoveltySettings,
+    most: int,
+) -> Iterator[dict]:
+    """Medoids of the largest clusters of new frames, and of frames in named states, of model and nulls."""
+    about = read_json(inputs.threshold)
+    spans, threshold = spans_of(about)
+    frames = pd.read_parquet(inputs.new_frames)
+    state = pd.read_parquet(inputs.cvs)[[*_KEYS, "state"]]
+    unnamed = {OUTSIDE, "", *read_json(inputs.description)["training_states"]}
+    for source in (source for source in ensembles if source in GENERATED):
+        own = frames[frames["source"] == source].merge(state, on=_KEYS, how="left").reset_index(drop=True)
+        groups = {(CLUSTER, ""): np.flatnonzero(own["new"])}
+        for name in sorted(set(own["state"]) - unnamed):
+            groups[STATE, f"{name}_"] = np.flatnonzero(own["state"] == name)
+        for (kind, prefix), rows in groups.items():
+            candidates = spread(rows, novelty.cluster_frames)
+            backbone = ensembles[source].pick(candidates)
+            medoids = find_medoids(backbone, spans, threshold, novelty.cluster_distance)[:most]
+            for number, row in enumerate(candidates[medoids] if len(medoids) else [], start=1):
+                frame = own.iloc[row]
+                yield {
+                    "proposal": f"{source}_{kind}_{prefix}{number}",
+                    "kind": kind,
+                    "source": source,
+                    "group": f"{prefix}{number}",
+                    **{key: int(frame[key]) for key in ("replica", "frame", "sample")},
+                    "row": int(row),
+                }
+
+
+def _of_training(md: Ensemble, rows: np.ndarray) -> Iterator[dict]:
+    for number, row in enumerate(rows, start=1):
+        frame = int(md.table["frame"].iloc[row])
+        place = {"group": str(number), "replica": 0, "frame": frame, "sample": 0, "row": int(row)}
+        yield {"proposal": f"training_{number}", "kind": TRAINING, "source": TRAINING, **place}
+
+
+def spans_of(about: dict) -> tuple[np.ndarray, Threshold]:
+    """Spans (S, 2), by index, and the threshold, from the content of `novelty.json`."""
+    spans = np.array([span["residues"] for span in about["spans"]])
+    scales = [[span[key] for span in about["spans"]] for key in ("scale_nm", "scale_rad")]
+    return spans, Threshold(np.concatenate([[about["scale_whole_nm"]], *scales]))
+
+
+def _read_raw(sources: dict, known: RawAtoms, frames: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """`RawAtoms.read` of raw frames, by their numbers over all files, in the order given."""
+    found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    first = 0
+    for file in sources["trajectories"]:
+        inside = [int(frame) for frame in frames if first <= frame < first + file["frames"]]
+        if inside:
+            trajectory = open_raw(Path(sources["topology"]["path"]), Path(file["path"])).trajectory
+            if len(trajectory) != file["frames"]:
+                raise InputError(f"{file['path']} has {len(trajectory)} frames, not {file['frames']}; list it anew")
+            for frame in sorted(set(inside)):
+                step = trajectory[frame - first]
+                found[frame] = known.read(np.array(step.positions), step.dimensions)
+        first += file["frames"]
+    return [found[int(frame)] for frame in frames]

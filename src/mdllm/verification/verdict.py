@@ -1,0 +1,80 @@
+"""What the simulations say of each proposal, and of the model beside its nulls, in numbers and in plain words."""
+
+import pandas as pd
+
+from mdllm.verification.judge import APART, ELSEWHERE, RETURNED, STAYED
+
+_NAMES = {RETURNED: "returned", STAYED: "stayed", ELSEWHERE: "elsewhere", APART: "fell apart"}
+UNDECIDED = "undecided"
+LOST = (RETURNED, ELSEWHERE, APART, UNDECIDED)  # all other outcomes are kept: near the proposal, or in a named state
+_WORDS = {STAYED: ("stays", "stay"), RETURNED: ("returns", "return"), ELSEWHERE: ("goes elsewhere", "go elsewhere")}
+_WORDS |= {APART: ("falls apart", "fall apart"), UNDECIDED: ("is undecided", "are undecided")}
+_NOUNS = {
+    "cluster": {
+        "model": ("new cluster of the model", "new clusters of the model"),
+        "frequencies": ("new cluster of code frequencies", "new clusters of code frequencies"),
+    },
+    "training": {"training": ("training frame", "training frames")},
+}
+
+
+def proposal_table(proposals: pd.DataFrame, simulations: pd.DataFrame) -> pd.DataFrame:
+    """`proposals.csv` with what became of each.
+
+    New columns: replicas; share_returned, share_stayed, share_elsewhere, share_apart, share_reached (a named state), of
+    the replicas; outcome, where more than half of them end, or undecided; energy_above_training_kj_mol, the median
+    after minimization less that of the training frames; drift_nm, novelty_end, medians over the replicas.
+
+    Args:
+        simulations: `verification/simulations.csv`, one row per proposal and replica.
+    """
+    own = simulations.groupby("proposal", sort=False)
+    training = proposals.loc[proposals["kind"] == "training", "proposal"]
+    baseline = simulations.loc[simulations["proposal"].isin(training), "minimized_energy_kj_mol"].median()
+    rows = []
+    for name, rows_of in own:
+        share = rows_of["where"].value_counts(normalize=True)
+        usual = {key: share.get(key, 0.0) for key in _NAMES}
+        rows.append(
+            {
+                "proposal": name,
+                "replicas": len(rows_of),
+                **{f"share_{'apart' if key == APART else key}": value for key, value in usual.items()},
+                "share_reached": 1 - sum(usual.values()),
+                "outcome": share.index[0] if share.iloc[0] > 0.5 else UNDECIDED,
+                "energy_above_training_kj_mol": rows_of["minimized_energy_kj_mol"].median() - baseline,
+                "drift_nm": rows_of["drift_nm"].median(),
+                "novelty_end": rows_of["novelty"].median(),
+            }
+        )
+    return proposals.merge(pd.DataFrame(rows), on="proposal")
+
+
+def sentences(table: pd.DataFrame) -> list[str]:
+    """One for each source and kind of proposal: "3 of 9 new clusters of the model stay, 5 return, 1 falls apart"."""
+    found = []
+    for (kind, source, state), own in table.assign(state=_state(table)).groupby(
+        ["kind", "source", "state"], sort=False
+    ):
+        one, several = _NOUNS.get(kind, {}).get(
+            source, (f"frame of {source} in {state}", f"frames of {source} in {state}")
+        )
+        counts = own["outcome"].value_counts()
+        order = [STAYED, *sorted(set(counts.index) - set(_WORDS)), RETURNED, ELSEWHERE, APART, UNDECIDED]
+        parts = [(int(counts[outcome]), outcome) for outcome in order if outcome in counts.index]
+        (count, outcome), *others = parts
+        text = f"{count} of {len(own)} {one if len(own) == 1 else several} {_word(outcome, count, kind)}"
+        found.append(text + "".join(f", {count} {_word(outcome, count, kind)}" for count, outcome in others))
+    return found
+
+
+def _state(table: pd.DataFrame) -> pd.Series:
+    """Name of the state of proposals of kind state; empty otherwise."""
+    return table["group"].astype(str).str.rpartition("_")[0].where(table["kind"] == "state", "")
+
+
+def _word(outcome: str, count: int, kind: str) -> str:
+    if kind == "training" and outcome == RETURNED:
+        return "stays among the training frames" if count == 1 else "stay among the training frames"
+    one, several = _WORDS.get(outcome, (f"reaches {outcome}", f"reach {outcome}"))
+    return one if count == 1 else several

@@ -1,0 +1,161 @@
+"""Verify: from the simulations of all proposals to tables and verdicts."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mdllm.analysis.discovery.ensembles import spread
+from mdllm.analysis.novelty.spans import KnownFrames
+from mdllm.config.settings.stages import NoveltySettings
+from mdllm.config.settings.system import OUTSIDE, Observables
+from mdllm.config.settings.verification import VerificationSettings
+from mdllm.core.records import read_json, read_npz, write_json
+from mdllm.core.trajectories import open_backbone, read_backbone
+from mdllm.observables.bound import bind
+from mdllm.observables.slow import SlowCoordinates
+from mdllm.verification.hand_over import hand_over
+from mdllm.verification.judge import APART, LAST_SHARE, Judge, ending, inverted, limit_of, read_simulated
+from mdllm.verification.propose import TRAINING, spans_of
+from mdllm.verification.run import Job, jobs
+from mdllm.verification.verdict import LOST, proposal_table, sentences
+
+_TRUE_FRAMES = 2000
+_NO_ENDING = ("share_there", "rmsd_to_training_nm", "drift_nm", "novelty", "separation")
+
+
+@dataclass(frozen=True)
+class VerificationInputs:
+    """Files of the stages before.
+
+    Attributes:
+        topology, trajectory, frames, slow: `frames/topology.pdb`, `trajectory.xtc`, `frames.parquet` and `slow.npz`.
+        codes: `tokens/codes.npz`, for the raw numbers of the training frames.
+        description: `analysis/description.json`, for the states trained on.
+        threshold: `novelty/novelty.json`.
+        proposals, backbones: `proposals/proposals.csv` and `backbones.xtc`.
+    """
+
+    topology: Path
+    trajectory: Path
+    frames: Path
+    slow: Path
+    codes: Path
+    description: Path
+    threshold: Path
+    proposals: Path
+    backbones: Path
+
+
+def verify(
+    inputs: VerificationInputs,
+    *,
+    observables: Observables,
+    novelty: NoveltySettings,
+    settings: VerificationSettings,
+    seed: int,
+    work_folder: Path,
+    output: Path,
+) -> dict:
+    """Write the tables of `verification/` into `output`, from finished simulations in `work_folder`.
+
+    Tables: `frames.parquet`, every frame of every simulation (see `Judge.frames`, with proposal, replica, time_ps);
+    `simulations.csv`, where each ends (see `ending`), with minimized_energy_kj_mol, and `failure` in words where it
+    could not be simulated; `proposals.csv` (see `proposal_table`); `verdict.json`, the same in words. The trajectories
+    are in `trajectories/PROPOSAL_REPLICA.xtc`, with their topologies; what production of each proposal that was kept
+    starts from, in `states/PROPOSAL/` (see `mdllm.verification.hand_over`).
+
+    Returns:
+        counts for the provenance record.
+    """
+    proposals = pd.read_csv(inputs.proposals)
+    judge = _judge(inputs, observables, novelty)
+    backbones = read_backbone(open_backbone(inputs.topology, inputs.backbones))
+    start = dict(zip(proposals["proposal"], backbones, strict=True))
+    done = jobs(proposals, settings, seed, work_folder)
+    (output / "trajectories").mkdir(parents=True, exist_ok=True)
+    training = set(proposals.loc[proposals["kind"] == TRAINING, "proposal"])
+    controls = [_judged(job, judge, start[job.proposal], 1.0)[0] for job in done if job.proposal in training]
+    limit = limit_of([row for row in controls if row["where"] != APART])
+    simulations, frames = [], []
+    for job in done:
+        row, table = _judged(job, judge, start[job.proposal], 1.0 if job.proposal in training else limit)
+        simulations.append(row)
+        if table is not None:
+            frames.append(table)
+            for path in (job.topology, job.trajectory):
+                shutil.copyfile(path, output / "trajectories" / f"{job.proposal}_{job.replica}{path.suffix}")
+    simulations = pd.DataFrame(simulations)
+    verdicts = proposal_table(proposals, simulations)
+    (output / "states").mkdir(exist_ok=True)
+    ends = list(zip(done, simulations["where"], strict=True))
+    for proposal, outcome in zip(verdicts["proposal"], verdicts["outcome"], strict=True):
+        if proposal not in training and outcome not in LOST:
+            job = next(job for job, where in ends if job.proposal == proposal and where == outcome)
+            _, kept = read_simulated(job.topology, job.trajectory)
+            last = kept[-max(1, round(LAST_SHARE * len(kept))) :]
+            hand_over(job, last, judge.training, output / "states" / proposal)
+    simulations.to_csv(output / "simulations.csv", index=False)
+    empty = pd.DataFrame({"proposal": [], "replica": [], "time_ps": []})
+    pd.concat(frames or [empty], ignore_index=True).to_parquet(output / "frames.parquet")
+    verdicts.to_csv(output / "proposals.csv", index=False)
+    built = (verdicts["side_chains_carried"] + verdicts["side_chains_exchanged"]).sum() == 0
+    about = {
+        "sentences": sentences(verdicts),
+        "limit": limit,
+        "side_chains": "built, since the raw trajectory holds backbones only" if built else "of training frames",
+        "simulated_ns": float(len(frames) * (settings.length_ps + settings.nvt_ps) / 1000),
+        "force_field": settings.solvent.force_field,
+        "solvent": settings.solvent.type,
+        "length_ps": settings.length_ps,
+        "replicas": settings.replicas,
+    }
+    write_json(output / "verdict.json", about)
+    return {"simulations": len(done), "outcomes": verdicts["outcome"].value_counts().to_dict()}
+
+
+def _judge(
+    inputs: VerificationInputs,
+    observables: Observables,
+    novelty: NoveltySettings,
+) -> Judge:
+    training_states = read_json(inputs.description)["training_states"]
+    frames = pd.read_parquet(inputs.frames)
+    universe = open_backbone(inputs.topology, inputs.trajectory)
+    spans, threshold = spans_of(read_json(inputs.threshold))
+    trained = np.flatnonzero(frames["frame"].isin(read_npz(inputs.codes)["frame"]))
+    compared = spread(trained, novelty.training_frames)
+    others = sorted(set(frames["state"]) - {OUTSIDE, *training_states})
+    true = {name: spread(np.flatnonzero(frames["state"] == name), _TRUE_FRAMES) for name in others}
+    first = read_backbone(universe, trained[:1])[0]
+    training = read_backbone(universe, compared)
+    return Judge(
+        training=training,
+        known=KnownFrames(training, spans),
+        true={name: KnownFrames(read_backbone(universe, rows), spans) for name, rows in true.items()},
+        spans=spans,
+        threshold=threshold,
+        near=novelty.cluster_distance,
+        bound=bind(universe, observables, first, SlowCoordinates.load(inputs.slow)),
+        training_states=training_states,
+    )
+
+
+def _judged(job: Job, judge: Judge, proposal: np.ndarray, limit: float) -> tuple[dict, pd.DataFrame | None]:
+    """The row of `simulations.csv`, and those of `frames.parquet`; none where nothing could be simulated."""
+    result = job.result()
+    row = {"proposal": job.proposal, "replica": job.replica}
+    energy = {"minimized_energy_kj_mol": result.get("minimized_energy_kj_mol", np.nan)}
+    if "failure" in result:
+        nothing = dict.fromkeys(_NO_ENDING, np.nan)
+        return {**row, "where": APART, **nothing, **energy, "failure": result["failure"]}, None
+    times, backbone = read_simulated(job.topology, job.trajectory)
+    table = judge.frames(backbone, proposal, limit)
+    for number, (key, values) in enumerate({**row, "time_ps": times}.items()):
+        table.insert(number, key, values)
+    end = {**row, **ending(table), **energy, "failure": None}
+    if mirrored := inverted(job.topology, job.trajectory):
+        end |= {"where": APART, "failure": f"CA of {', '.join(mirrored)} turned inside out, so the start was knotted"}
+    return end, table

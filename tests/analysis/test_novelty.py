@@ -1,0 +1,192 @@
+"""Novelty on real MD frames with a model whose truth is known, and its parts against brute force."""
+
+import MDAnalysis as mda
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.synthetic import FRAMES, REPLICAS, seek_novelty, write_run
+from mdllm.analysis.bootstrap import interval_of_ratio
+from mdllm.analysis.novelty.clusters import assign, find_medoids, separations
+from mdllm.analysis.novelty.spans import KnownFrames, sliding_spans
+from mdllm.analysis.novelty.table import share_table
+from mdllm.analysis.novelty.threshold import Threshold
+from mdllm.config.settings.stages import AnalysisSettings
+from mdllm.core.geometry import backbone_torsions, rmsd
+from mdllm.core.records import read_json
+from mdllm.core.trajectories import open_backbone, read_backbone
+
+
+@pytest.fixture(scope="module")
+def backbones(trp_cage_prepared):
+    return read_backbone(trp_cage_prepared.universe(), np.arange(0, 4999, 25))
+
+
+def brute_force(asked: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Smallest RMSD (F,) of backbones to any of the known ones, superposed one by one."""
+    return np.min([rmsd(asked[:, :, :3], frame) for frame in known[:, :, :3]], axis=0)
+
+
+def test_no_span_holds_a_break_and_short_chains_are_one_span():
+    spans = sliding_spans(np.array([True, True, True, False, True]), 3)
+    assert spans.tolist() == [[0, 2], [1, 3], [4, 5]]
+    assert sliding_spans(np.ones(9, bool), 10).tolist() == [[0, 9]]
+
+
+def test_distances_are_those_of_brute_force(backbones):
+    known, asked = backbones[:120], backbones[120:]
+    spans = sliding_spans(np.ones(19, bool), 7)
+    found = KnownFrames(known, spans).distances(asked)
+    exact = brute_force(asked, known)
+    assert (found.whole_nm > exact - 1e-5).all()
+    np.testing.assert_allclose(found.whole_nm, exact, rtol=0.03)
+    assert (np.abs(found.whole_nm / exact - 1) < 1e-4).mean() > 0.95
+    np.testing.assert_allclose(rmsd(asked[:, :, :3], known[found.nearest][:, :, :3]), found.whole_nm, rtol=1e-4)
+    for number in (0, 6, 13):
+        first, last = spans[number]
+        exact = brute_force(asked[:, first : last + 1], known[:, first : last + 1])
+        assert (np.abs(found.span_nm[:, number] / exact - 1) < 1e-3).mean() > 0.95
+
+
+def test_distances_of_torsions_are_chords(backbones):
+    known, asked = backbones[:50], backbones[50:80]
+    spans = sliding_spans(np.ones(19, bool), 7)
+    found = KnownFrames(known, spans).distances(asked).span_rad
+    angles = [np.stack(backbone_torsions(x.astype(float))[:2], axis=-1) for x in (asked, known)]
+    for number in (0, 5, 13):
+        first, last = spans[number]
+        a, b = (x[:, first : last + 1].reshape(len(x), -1) for x in angles)
+        chords = (2 * np.sin((a[:, None] - b[None]) / 2)) ** 2
+        exact = np.sqrt(np.nanmean(chords, axis=-1)).min(1)
+        np.testing.assert_allclose(found[:, number], exact, atol=2e-3)
+
+
+def test_a_local_change_is_far_in_its_spans_and_a_hinge_as_a_whole(backbones):
+    spans = sliding_spans(np.ones(19, bool), 5)
+    known = KnownFrames(backbones[:100], spans)
+    hinge = backbones[:1].astype(float).copy()
+    turn = mda.lib.transformations.rotation_matrix(0.9, [0, 0, 1])[:3, :3]
+    pivot = hinge[0, 10, 1]
+    hinge[0, 10:] = (hinge[0, 10:] - pivot) @ turn + pivot
+    distances = known.distances(hinge)
+    away = (spans[:, 1] < 9) | (spans[:, 0] > 10)
+    assert distances.whole_nm[0] > 0.1
+    assert distances.span_nm[0, away].max() < 0.01
+    assert distances.span_nm[0, ~away].max() > 0.02
+
+
+def test_of_held_out_frames_as_many_are_new_as_the_quantile_says():
+    held_out = np.abs(np.random.default_rng(0).normal(size=(4000, 60))) * np.geomspace(0.01, 1, 60)
+    threshold = Threshold.fit(held_out, 0.99)
+    assert ((held_out / threshold.scale).max(1) > 1).mean() == pytest.approx(0.01, abs=0.001)
+    other = np.abs(np.random.default_rng(1).normal(size=(4000, 60))) * np.geomspace(0.01, 1, 60)
+    assert ((other / threshold.scale).max(1) > 1).mean() == pytest.approx(0.01, abs=0.006)
+
+
+def test_frames_of_two_states_are_two_clusters(backbones, trp_cage_prepared):
+    state = trp_cage_prepared.frames["state"].to_numpy()[::25]
+    spans = sliding_spans(np.ones(19, bool), 7)
+    threshold = Threshold(np.r_[0.15, np.full(14, 0.12), np.full(14, 0.6)])
+    backbone = np.concatenate([backbones[state == "A"][:30], backbones[state == "B"][:20]])
+    medoids = find_medoids(backbone, spans, threshold, 1.2)
+    cluster, separation = assign(backbone, backbone[medoids], spans, threshold, 1.2)
+    assert (cluster[:30] == 1).sum() > 25
+    assert (cluster[30:] == 2).sum() > 15
+    assert (separation[cluster > 0] <= 1.2).all()
+    own = separations(backbone[:5], backbone[:5], spans, threshold)
+    np.testing.assert_allclose(np.diag(own), 0, atol=0.01)
+    np.testing.assert_allclose(own, own.T, atol=1e-6)
+
+
+def test_the_ratio_of_shares_counts_a_silent_null_as_one_frame():
+    rng = np.random.default_rng(0)
+    model, null = np.repeat([1.0, 0.0], 50), np.zeros(200)
+    found = interval_of_ratio((model, np.arange(100) % 10), (null, np.arange(200) % 10), 0.95, 500, rng)
+    assert found.value == pytest.approx(0.5 * 200)
+    null[:20] = 1
+    found = interval_of_ratio((model, np.arange(100) % 10), (null, np.arange(200) % 10), 0.95, 500, rng)
+    assert found.value == pytest.approx(5)
+    assert found.low <= 5 <= found.high
+    one = interval_of_ratio((model, np.zeros(100)), (null, np.arange(200) % 10), 0.95, 500, rng)
+    assert np.isnan(one.low)
+
+
+def test_the_other_state_is_found_without_being_named(analyzed):
+    folder = analyzed / "novelty"
+    frames, clusters = pd.read_parquet(folder / "frames.parquet"), pd.read_csv(folder / "clusters.csv")
+    cvs = pd.read_parquet(analyzed / "analysis" / "cvs.parquet")
+    model = frames[frames["source"] == "model"].merge(
+        cvs[["source", "replica", "frame", "sample", "state"]], on=["source", "replica", "frame", "sample"]
+    )
+    share = model.groupby("state")["new"].mean()
+    assert share["B"] > 0.7
+    assert share["A"] < 0.05
+    assert frames.loc[frames["source"] == "held_out_coded", "new"].mean() == pytest.approx(0.01, abs=0.005)
+    largest = model[model["cluster"] == 1]
+    assert set(largest["state"]) == {"B"}
+    assert largest["replica"].max() < REPLICAS // 2
+    assert clusters.loc[0, "more_often_than_nulls"]
+    assert clusters.loc[0, "verdict"].startswith("more often than its nulls")
+    shares = pd.read_csv(folder / "shares.csv").set_index(["cluster", "source"])
+    assert shares.loc[(1, "model"), "share"] == pytest.approx(len(largest) / (REPLICAS * FRAMES))
+    assert shares.loc[(1, "frequencies"), "never_reached"]
+    assert shares.loc[(1, "model"), "first_frame"] >= FRAMES // 2
+
+
+def test_residues_that_moved_are_those_in_which_the_states_differ(analyzed, trp_cage_prepared):
+    residues = pd.read_csv(analyzed / "novelty" / "residues.csv")
+    moved = residues[(residues["cluster"] == 1) & residues["moved"]]
+    assert 11 in set(moved["resid"])
+    assert set(moved["resid"]) <= set(range(9, 18))
+    keys = ["source", "replica", "frame", "sample"]
+    frames = pd.read_parquet(analyzed / "novelty" / "frames.parquet")
+    members = frames[(frames["source"] == "model") & (frames["cluster"] == 1)]
+    own = members.merge(pd.read_parquet(analyzed / "analysis" / "cvs.parquet")[[*keys, "phi11_rad"]], on=keys)
+    nearest = trp_cage_prepared.frames.set_index("frame")["phi11_rad"][own["nearest_training_frame"]]
+    expected = np.angle(np.exp(1j * (own["phi11_rad"].to_numpy() - nearest.to_numpy())).mean())
+    found = residues[(residues["cluster"] == 1) & (residues["resid"] == 11)]["phi_change_rad"].iloc[0]
+    assert found == pytest.approx(expected, abs=0.02)
+    assert abs(found) > 1
+
+
+def test_a_medoid_lies_beside_its_nearest_training_frame(analyzed, trp_cage_prepared):
+    folder = analyzed / "novelty"
+    row = pd.read_csv(folder / "clusters.csv").iloc[0]
+    medoid, nearest = (
+        read_backbone(open_backbone(folder / "structures" / f"cluster_1{end}.pdb"))[0] for end in ("", "_nearest")
+    )
+    apart = np.sqrt(((medoid[:, :3] - nearest[:, :3]) ** 2).sum(-1).mean())
+    assert apart == pytest.approx(row["rmsd_nm"], abs=2e-3)
+    place = np.flatnonzero(trp_cage_prepared.frames["frame"] == row["nearest_training_frame"])
+    expected = read_backbone(trp_cage_prepared.universe(), place)[0]
+    np.testing.assert_allclose(rmsd(nearest[None], expected), 0, atol=2e-3)
+
+
+def test_the_summary_has_what_the_tables_have(analyzed):
+    summary, folder = read_json(analyzed / "summary.json")["novelty"], analyzed / "novelty"
+    sources = pd.read_csv(folder / "sources.csv").set_index("source")
+    assert summary["share_new"]["model"]["value"] == sources.loc["model", "share_new"]
+    assert summary["held_out"].startswith("MD frames of the training states")
+    first = summary["largest"][0]
+    assert first["frames"] == (pd.read_parquet(folder / "frames.parquet")["cluster"] == 1).sum()
+    assert first["more_often_than_nulls"] is True
+    assert f"{summary['clusters']} clusters" in summary["verdict"]
+
+
+def test_without_other_frames_stretches_of_the_training_set_are_held_out(trp_cage_prepared, analyzed, tmp_path):
+    inputs = write_run(tmp_path, trp_cage_prepared)
+    (tmp_path / "output").mkdir()
+    (tmp_path / "output" / "analysis").symlink_to(analyzed / "analysis")
+    seek_novelty(tmp_path, trp_cage_prepared, inputs, tmp_path / "novelty", states=(), held_out_frames=300)
+    about = read_json(tmp_path / "novelty" / "novelty.json")
+    assert about["held_out"] == "stretches"
+    assert about["held_out_frames"] == 300
+    frames = pd.read_parquet(tmp_path / "novelty" / "frames.parquet")
+    held = frames[frames["source"] == "held_out"]
+    assert (held["frame"] != held["nearest_training_frame"]).all()
+    assert held["rmsd_nm"].min() > 0.01
+
+
+def test_a_model_that_repeats_what_it_saw_has_no_clusters():
+    frames = pd.DataFrame({"source": "model", "replica": [0, 1], "frame": 0, "segment": -1, "cluster": 0})
+    assert share_table(frames, 0, AnalysisSettings(), 0).empty

@@ -1,0 +1,67 @@
+"""New frames decided by MD, in the real workflow: what it makes, and what a kill in the middle changes: nothing."""
+
+import jsonschema
+import pandas as pd
+import pytest
+
+from mdllm.core.records import read_json, sha256
+from project import FRAMES, copy_of, kill_when
+
+VERIFICATION = {
+    "proposals": 1,
+    "replicas": 2,
+    "length_ps": 1.0,
+    "nvt_ps": 0.2,
+    "save_interval_ps": 0.1,
+    "checkpoint_interval_ps": 0.2,
+    "minimize_steps": 100,
+}
+PARTS = (*FRAMES, "main/tokens", "main/model", "main/rollout", "main/ensemble", "main/analysis", "main/novelty")
+FOLDER = "results/trp_cage/main"
+TARGET = f"{FOLDER}/verification/verdict.json"
+
+
+@pytest.fixture(scope="module")
+def verified(finished, tmp_path_factory):
+    project = copy_of(finished, tmp_path_factory.mktemp("verified"), *PARTS, verification=VERIFICATION)
+    project.run("results/trp_cage/main/figures/verification.png", f"{FOLDER}/summary.json")
+    return project
+
+
+def trajectories(project) -> dict[str, str]:
+    """Checksums of all trajectories, topologies and tables by name."""
+    folder = project.folder / FOLDER
+    files = [*(folder / "verification" / "trajectories").iterdir(), *(folder / "verification").glob("*.csv")]
+    return {path.name: sha256(path) for path in files}
+
+
+def test_each_source_has_its_simulations_and_a_verdict(verified):
+    folder = verified.folder / FOLDER
+    simulations = pd.read_csv(folder / "verification" / "simulations.csv")
+    proposals = pd.read_csv(folder / "proposals" / "proposals.csv")
+    assert set(proposals["source"]) >= {"model", "training"}
+    assert set(proposals["kind"]) >= {"cluster", "training"}
+    assert len(simulations) == 2 * len(proposals)
+    assert simulations["minimized_energy_kj_mol"].notna().sum() == simulations["failure"].isna().sum()
+    summary = read_json(folder / "summary.json")
+    jsonschema.validate(summary, read_json(verified.root / "workflow" / "schemas" / "summary.schema.json"))
+    assert len(summary["verification"]["proposals"]) == len(proposals)
+    assert any("new cluster of the model" in sentence for sentence in summary["verification"]["sentences"])
+    assert (folder / "figures" / "verification.png").stat().st_size > 1000
+    assert not list(folder.glob(".work/verify*"))
+    assert verified.would_run(TARGET) == set()
+
+
+def test_killed_in_a_simulation_and_still_the_same(finished, verified, tmp_path):
+    project = copy_of(finished, tmp_path / "killed", *PARTS, verification=VERIFICATION)
+    work = project.folder / FOLDER / ".work"
+
+    def within_a_simulation() -> bool:
+        logs = [path.read_text() for path in work.glob("verify-*/*_1/work/log.csv")]
+        return any(0 < text.count("production") < 8 for text in logs)
+
+    kill_when(project, TARGET, within_a_simulation)
+    assert list(work.glob("verify-*/*/work/checkpoint.npz"))
+    assert not (project.folder / TARGET).exists()
+    project.run(TARGET, "--set-scatter", "verify=3")
+    assert trajectories(project) == trajectories(verified)

@@ -1,0 +1,57 @@
+"""The figure of verification, from its tables alone."""
+
+import json
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.synthetic import CONDITIONS
+from figures.artists import alike, draw_into
+from mdllm.figures import verification
+from mdllm.figures.tables import Tables
+
+ENDS = {
+    "model_cluster_1": ["stayed", "stayed", "returned", "B"],
+    "frequencies_cluster_1": ["returned", "elsewhere", "fell apart", "returned"],
+    "training_1": ["returned"] * 4,
+}
+
+
+@pytest.fixture
+def tables(tmp_path) -> Tables:
+    proposals = pd.DataFrame({"proposal": list(ENDS), "kind": ["cluster", "cluster", "training"], "group": 1})
+    proposals["source"] = ["model", "frequencies", "training"]
+    rows = [
+        {"proposal": name, "replica": number, "where": where, "minimized_energy_kj_mol": -100.0 - number}
+        for name, ends in ENDS.items()
+        for number, where in enumerate(ends)
+    ]
+    frames = pd.DataFrame(rows).merge(pd.DataFrame({"time_ps": [1.0, 2.0, 3.0]}), how="cross")
+    frames = frames.assign(novelty=1 + frames["replica"] + frames["time_ps"]).drop(columns="minimized_energy_kj_mol")
+    proposals.to_csv(tmp_path / "verified.csv", index=False)
+    pd.DataFrame(rows).to_csv(tmp_path / "simulations.csv", index=False)
+    frames.to_parquet(tmp_path / "frames.parquet")
+    conditions = {**CONDITIONS, "codebook_size": 64, "replicas": 4, "frames": 16, "training_frames": 100}
+    (tmp_path / "summary.json").write_text(json.dumps({"conditions": conditions}))
+    names = {"verified": "verified.csv", "simulations": "simulations.csv", "summary": "summary.json"}
+    return Tables(
+        {**{key: tmp_path / name for key, name in names.items()}, "simulated_frames": tmp_path / "frames.parquet"}
+    )
+
+
+def test_bars_are_shares_of_simulations_and_lines_those_of_the_model(tables, tmp_path):
+    pictures = draw_into(tmp_path / "drawn", lambda given, folder: verification.draw(given, folder / "v"), tables)
+    ends, way, _ = pictures.figures["v"].axes[:3]
+    assert [label.get_text() for label in ends.get_yticklabels()] == [
+        "model, cluster",
+        "frequencies, cluster",
+        "training",
+    ]
+    stayed = [bar for bar in ends.patches if alike(bar.get_facecolor(), "#E8590C")]
+    assert [bar.get_width() for bar in stayed] == [50, 0, 0]
+    lines = [line for line in way.lines if len(line.get_xdata()) == 3]
+    assert len(lines) == 4
+    np.testing.assert_allclose(sorted(line.get_ydata()[0] for line in lines), [2, 3, 4, 5])
+    assert min(text.get_size() for text in pictures.figures["v"].findobj(mpl.text.Text) if text.get_text()) >= 6

@@ -1,0 +1,40 @@
+"""Propose: frames of the model and of its nulls, with heavy atoms, for simulations that decide."""
+
+from pathlib import Path
+
+from mdllm.config.settings.stages import sections
+from mdllm.run.stage import stage
+from mdllm.verification.propose import ProposalInputs, propose
+
+given = snakemake.input
+ensembles = {source: Path(given[source]) for source in ("model", "roundtrip", "frequencies")}
+names = (
+    "sources",
+    "topology",
+    "trajectory",
+    "frames",
+    "codes",
+    "index",
+    "cvs",
+    "description",
+    "new_frames",
+    "threshold",
+)
+files = {name: Path(given[name]) for name in names}
+about = {"selection": snakemake.params.selection}
+with stage(
+    "propose",
+    output=snakemake.output.provenance,
+    log=snakemake.log[0],
+    settings={**snakemake.params.settings, **about},
+    inputs={**files, **ensembles},
+) as running:
+    chosen = sections(snakemake.params.settings)
+    notes = propose(
+        ProposalInputs(**files, ensembles=ensembles),
+        selection=about["selection"],
+        novelty=chosen.novelty,
+        settings=chosen.verification,
+        output=Path(snakemake.output.proposals).parent,
+    )
+    running.note(**notes)
