@@ -13,6 +13,7 @@ from mdllm.bases.propose import Proposals, Proposer
 from mdllm.bases.settings import ProposalSettings
 from mdllm.bases.spans import of_residue_types
 from mdllm.collections.chains import find_chains, only_chain
+from mdllm.collections.frames import structure_run
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import with_oxygen
 from mdllm.core.records import write_json
@@ -75,12 +76,8 @@ def _read(starts: Path) -> tuple[mda.Universe, np.ndarray]:
     if starts.is_dir():
         universe = open_backbone(starts / "topology.pdb", starts / "trajectory.xtc")
         return open_backbone(starts / "topology.pdb"), read_backbone(universe)
-    universe = open_raw(starts)
-    atoms = only_chain(find_chains(universe, None, str(starts)), str(starts))
-    frames = [atoms.cut(model.positions, None) for model in universe.trajectory]
-    for number, frame in enumerate(frames):
-        atoms.check(frame, f"{starts}, model {number}")
-    return atoms.universe(), np.stack(frames)
+    atoms = only_chain(find_chains(open_raw(starts), None, str(starts)), str(starts))
+    return atoms.universe(), np.concatenate([chunk for _, chunk in structure_run(starts, None, label="").chunks()])
 
 
 def _table(source: str, first: int, made: Proposals, resids: np.ndarray) -> pd.DataFrame:
