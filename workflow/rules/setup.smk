@@ -38,7 +38,7 @@ from mdllm.config.choices import implementations
 from mdllm.run.code import script_digest
 
 
-if not Path("config/config.yaml").is_file():
+if "systems" not in config and not Path("config/config.yaml").is_file():
     raise WorkflowError(
         f"there is no config/config.yaml in {Path.cwd()}, where all paths start. Call snakemake in the folder that holds "
         "config/, or name it: snakemake --directory FOLDER --snakefile .../workflow/Snakefile"

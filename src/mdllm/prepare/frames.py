@@ -162,7 +162,7 @@ def raw_chunks(
         first_frame += read
         before = trajectory
     for line in tally.described():
-        logger.warning("%s", line)
+        logger.log(logging.WARNING if "left out" in line else logging.INFO, "%s", line)
 
 
 def open_listed(topology: dict, trajectory: dict) -> mda.Universe:
