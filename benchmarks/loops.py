@@ -24,7 +24,8 @@ from mdllm.collections.reader import Collection
 SPANS, LENGTH, REPEATS, AROUND = 60, 8, 4, 30
 CASES = {
     "null": {},
-    "null, 64 drawings": {"drawings": 64},
+    "null, sharpness 1": {"sharpness": 1.0},
+    "null, sharpness 1, 64 drawings": {"sharpness": 1.0, "drawings": 64},
     "base": {},
     "base, temperature 0.7": {"temperature": 0.7},
     "base, sharpness 0.5": {"sharpness": 0.5},

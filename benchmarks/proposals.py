@@ -126,6 +126,10 @@ def judged(backbone: np.ndarray, case: Case, parts: tuple, limits: tuple[float, 
     }
 
 
+def _rounded(limit: float) -> float | None:
+    return round(limit, 4) if np.isfinite(limit) else None
+
+
 def main(name: str = "small", count: str = "1600") -> None:
     base, settings = load_base(find_base(name)), ProposalSettings()
     groups = -(-int(count) // settings.group)
@@ -149,8 +153,8 @@ def main(name: str = "small", count: str = "1600") -> None:
             print(case.name, f"{source:16s}", rows[source], flush=True)
         results["cases"][case.name] = {
             "residues": (residues + 1).tolist(),
-            "limit_nm": round(limits[0], 4),
-            "limit_all_residues_nm": round(limits[1], 4),
+            "limit_nm": _rounded(limits[0]),
+            "limit_all_residues_nm": _rounded(limits[1]),
             "sources": rows,
         }
     write_record("proposals", results)

@@ -45,8 +45,8 @@ def test_only_the_span_moves_and_its_chain_is_whole(proposer, cage):
     before, made = redrawn(proposer, cage, span)
     assert made.changed.any()
     outside = [residue for residue in range(20) if residue not in span]
-    torch.testing.assert_close(made.poses.origin[:, outside], before.origin[:, outside])
-    torch.testing.assert_close(made.poses.rotation[:, outside], before.rotation[:, outside])
+    assert torch.equal(made.poses.origin[:, outside], before.origin[:, outside])
+    assert torch.equal(made.poses.rotation[:, outside], before.rotation[:, outside])
     moved = (made.poses.origin - before.origin)[:, span.start : span.stop].norm(dim=-1).amax(1)
     assert ((moved > 0.01) == made.changed).all()
     atoms = made.poses.to_atoms(proposer.molecule.local).numpy()
@@ -61,6 +61,7 @@ def test_where_every_drawing_clashes_the_span_stays(proposer, cage, monkeypatch)
     monkeypatch.setattr("mdllm.bases.spans._CLASH_NM", 10.0)
     before, made = redrawn(proposer, cage)
     assert not made.changed.any()
+    assert (made.log_likelihood == 0).all()
     torch.testing.assert_close(made.poses.origin, before.origin)
 
 
@@ -76,7 +77,14 @@ def test_a_gap_after_the_span_is_no_place_to_close_at(trained, cage):
     assert Proposer(trained[2], broken, SEQUENCE, ProposalSettings()).stretches == [(1, 13), (15, 19)]
     proposer = Proposer(trained[2], broken, SEQUENCE, ProposalSettings(free_ends=True))
     assert proposer.stretches == [(1, 14), (15, 20)]
-    before, made = redrawn(proposer, broken, range(9, 14))
+    asked = []
+
+    def watch(view, residue):
+        asked.append(residue)
+        return proposer.base.log_probabilities(view)
+
+    before, made = redrawn(proposer, broken, range(9, 14), knowledge=watch)
+    assert asked == list(range(9, 14))
     torch.testing.assert_close(made.poses.origin[:, 14:], before.origin[:, 14:])
     rng = np.random.default_rng(0)
     spans = [span for _ in range(200) for span in proposer.spans(rng)]

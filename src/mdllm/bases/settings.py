@@ -65,7 +65,7 @@ class ProposalSettings(Section):
     drawings: PositiveInt = Field(16, description="drawings of a span that compete")
     temperature: PositiveFloat = Field(1.0, description="of the draws")
     sharpness: Annotated[float, Field(ge=0)] = Field(
-        0.0, description="power of a drawing's own probability by which it competes; 0: drawings are equal"
+        1.0, description="power of a drawing's own probability by which it competes; 0: drawings are equal"
     )
     group: PositiveInt = Field(8, description="proposals that redraw the same spans of different starts")
 
