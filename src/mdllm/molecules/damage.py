@@ -14,6 +14,7 @@ from mdllm.molecules.chains import residue_name
 # N-CA 0.146 nm and CA-C 0.153 nm; a thermal or coarsely minimized bond stays well inside this range.
 _BOND_RANGE_NM = (0.11, 0.20)
 _ACROSS_BOX_NM = 0.5  # a bond as long as this is no strained bond: an atom is in another image
+_STRAINED = 5  # wrong bonds that a first frame may have of itself; more are those of another order of atoms
 _FARTHEST_NM = 1e5  # coordinates beyond are no places
 
 CUT = (
@@ -100,7 +101,7 @@ def _reason(
     few = count <= len(residues) // 2
     if not boxed and few and all((length[bad] > _ACROSS_BOX_NM).all() for length, bad in bonds.values()):
         return what, CUT
-    if first and not few:
+    if first and count > _STRAINED:
         return what, (
             "the atoms of the trajectory and the topology are not in the same order, or the topology is that of "
             "another molecule"

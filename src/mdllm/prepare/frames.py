@@ -212,15 +212,16 @@ def _chunks(universe, path: Path, atoms: AtomsOfInterest, stride: int, offset: i
     """`_Frames` of `size` frames each, of which those in the stride are kept that have positions."""
     rows, read, lost, last = [], 0, 0, min(stop, len(universe.trajectory)) - 1
     whole, moved = atoms.fragments.made_whole, atoms.fragments.moved
-    for ts in frames_of(universe, path, first, last + 1):
+    # not by ts.frame, which some readers of one frame (MMTF) do not set
+    for number, ts in enumerate(frames_of(universe, path, first, last + 1), start=first):
         read += 1
-        if (offset + ts.frame) % stride == 0:
+        if (offset + number) % stride == 0:
             if ts.has_positions:
                 boxed = ts.dimensions is not None and bool(np.all(ts.dimensions[:3] > 0))
-                rows.append((ts.frame, ts.time, atoms.cut(ts.positions, ts.dimensions), boxed))
+                rows.append((number, ts.time, atoms.cut(ts.positions, ts.dimensions), boxed))
             else:
                 lost += 1
-        if read == size or ts.frame == last:
+        if read == size or number == last:
             numbers, times, coordinates, boxed = zip(*rows, strict=True) if rows else ((), (), (), ())
             yield _Frames(
                 np.array(numbers, np.int64),
