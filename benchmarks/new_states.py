@@ -172,8 +172,7 @@ def main(count: int = 10) -> None:
             place = Path(folder) / name
             place.mkdir()
             parts[name] = study(place)
-            print(name, parts[name], flush=True)
-        write_record("new_states", parts)
+            write_record("new_states", parts)
 
 
 if __name__ == "__main__":
