@@ -42,7 +42,7 @@ def raw(tmp_path):
 
 def run(sources, folder, atoms="not name H*", variables=VARIABLES):
     folder.mkdir(exist_ok=True)
-    observables = Observables(collective_variables=variables, states={"all": {next(iter(variables)): (-9, 9)}})
+    observables = Observables(collective_variables=variables, states={"all": {next(iter(variables)): (-3.2, 3.2)}})
     kept = {"residues": None, "atoms": atoms, "frame_interval_ps": None, "stride": 1}
     return prepare(sources, **kept, observables=observables, output=folder)
 

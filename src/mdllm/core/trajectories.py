@@ -101,7 +101,7 @@ def write_topology(path: Path, universe: mda.Universe, backbone: np.ndarray) -> 
     universe.dimensions = None
     with mda.Writer(str(path), bonds=None, multiframe=False) as writer:
         writer.write(universe.atoms)
-    named = hasattr(universe.atoms, "chainIDs")
+    named = hasattr(universe.atoms, "chainIDs") and hasattr(universe.residues, "segids")
     if named and any(len(segment.segid) > _SEGMENT_COLUMNS for segment in universe.segments):
         chains = {residue.atoms[0].chainID: residue.segid for residue in universe.residues}
         remarks = [f"{_SEGMENT_REMARK} {chain} {segment}\n" for chain, segment in chains.items()]
