@@ -37,7 +37,6 @@ from mdllm.core.errors import InputError
 from mdllm.config.choices import implementations
 from mdllm.run.code import script_digest
 
-
 if "systems" not in config and not Path("config/config.yaml").is_file():
     raise WorkflowError(
         f"there is no config/config.yaml in {Path.cwd()}, where all paths start. Call snakemake in the folder that holds "
