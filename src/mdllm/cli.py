@@ -124,7 +124,9 @@ def propose(
     from mdllm.bases.settings import ProposalSettings
 
     made = propose(starts, base, ProposalSettings(moves=moves), count, seed, output)
-    typer.echo(f"{output}: {made['proposals']} proposals from {made['start_structures']} structures, and their null")
+    typer.echo(
+        f"{output}: {made['proposals']} proposals, and as many of the null, of {made['start_structures']} starts"
+    )
 
 
 @app.command()

@@ -182,6 +182,8 @@ def test_proposals_of_a_structure_file(trained, structures, tmp_path):
     np.testing.assert_allclose(universe.select_atoms(kept).positions, starts.select_atoms(kept).positions, atol=0.02)
     with pytest.raises(InputError, match="exists; nothing is overwritten"):
         propose(structures / "1l2y.pdb", str(trained[0]), settings, 10, 1, output)
+    with pytest.raises(InputError, match=r"nothing\.pdb does not exist; give a folder"):
+        propose(tmp_path / "nothing.pdb", str(trained[0]), settings, 10, 1, tmp_path / "other")
     with pytest.raises(InputError, match="base none: not one that comes with mdllm"):
         propose(structures / "1l2y.pdb", "none", settings, 10, 1, tmp_path / "other")
     assert not (tmp_path / "other").exists()

@@ -43,6 +43,8 @@ def propose(starts: Path, base: str, settings: ProposalSettings, count: int, see
     """
     if output.exists():
         raise InputError(f"{output} exists; nothing is overwritten: name another folder")
+    if not starts.exists():
+        raise InputError(f"{starts} does not exist; give a folder results/SYSTEM/frames or a structure file")
     universe, backbone = _read(starts)
     loaded = load_base(find_base(base))
     letters = sequence(universe.residues.resnames)
