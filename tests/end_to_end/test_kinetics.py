@@ -182,10 +182,6 @@ def test_the_users_trajectories_of_a_protein_as_fip35(tmp_path, cache, trp_cage_
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (
-            {"stages": {"tokenizer": {"name": "multiscale"}}},
-            "training_set: this key is required where residues are coded",
-        ),
         ({"source": {"type": "shared", "system": "four_state"}}, "type coordinate belongs to a model potential"),
         ({"states": {"A": {"x": [0, 9]}, "B": {"z": [0, 1]}}}, "states.B names 'z', which is not defined"),
         ({"variants": {"figures": {}}}, "this name is taken by a folder of results"),

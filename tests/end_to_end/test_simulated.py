@@ -25,6 +25,7 @@ def make_project(tmp_path_factory, structures):
     shutil.copy(structures / "2jof.pdb", cache / "structures")
     system = yaml.safe_load((ROOT / "config" / "systems" / "trp_cage.yaml").read_text())
     del system["sequence"]  # 2JOF is another one
+    del system["frame_interval_ps"]  # unknown of the wheel's trajectory, not of this one
     system["source"] = {
         "type": "simulation",
         "structure": {"pdb": "2JOF"},

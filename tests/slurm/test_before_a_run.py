@@ -46,7 +46,7 @@ def test_the_dry_run_of_the_demo_becomes_eight_jobs(tmp_path, cache):
     out = estimate(text)
     assert re.search(r"^before_gpu\s+1\s+6\s+0\s+0.0", out.stdout, re.MULTILINE)
     assert re.search(r"^train\s+2\s+2\s+1\s+16.0", out.stdout, re.MULTILINE)
-    assert re.search(r"^total\s+8\s+21\s+24.0", out.stdout, re.MULTILINE)
+    assert re.search(r"^total\s+8\s+23\s+24.0", out.stdout, re.MULTILINE)
 
 
 def test_a_dry_run_that_fails_is_not_taken_for_one_without_jobs(tmp_path, cache):
@@ -61,7 +61,7 @@ def test_more_gpus_for_the_fine_tuning_are_not_held_by_others():
     text = (ROOT / "profiles" / "slurm" / "config.yaml").read_text().replace("    gpu: 1  ", "    gpu: 2  ")
     resources = yaml.safe_load(text)["set-resources"]
     gpus = {rule: chosen["gpu"] for rule, chosen in resources.items() if "gpu" in chosen}
-    assert gpus == {"train": 2, "rollout": 1, "rollout_part": 1, "simulate": 1, "check_gpu": 1}
+    assert gpus == {"train": 2, "rollout": 1, "rollout_part": 1, "simulate": 1, "verify_part": 1, "check_gpu": 1}
 
 
 def test_a_healthy_node_needs_no_advice():
