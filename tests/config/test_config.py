@@ -1,50 +1,14 @@
-"""Config files: what is accepted, what is shared between variants, and what an error says."""
-
-from pathlib import Path
+"""Config files: what is accepted, and what an error says."""
 
 import pytest
-import yaml
 
+from config_folder import kinetic_system, plan, system, write
 from mdllm.config.plan import Plan
 from mdllm.config.reading import merge, read_yaml
 from mdllm.config.settings.stages import StageSettings, sections
-from mdllm.config.systems import VARIANT_STAGES
 from mdllm.core.errors import InputError
 from mdllm.schemas import problems
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """A config folder with one system, which a test may spoil."""
-    (tmp_path / "systems").mkdir()
-    (tmp_path / "presets").mkdir()
-    (tmp_path / "presets" / "cpu.yaml").write_text((ROOT / "config" / "presets" / "cpu.yaml").read_text())
-    write(tmp_path, system())
-    return tmp_path
-
-
-def system() -> dict:
-    return {
-        "description": "test",
-        "source": {"type": "files", "topology": "a.pdb", "trajectories": ["a.xtc"]},
-        "collective_variables": {
-            "d": {"type": "distance", "a": "resid 1", "b": "resid 2"},
-            "psi2": {"type": "psi", "residue": 2},
-        },
-        "states": {"A": {"d": [0, 1]}, "B": {"d": [1, 2]}},
-        "training_set": {"state": "A"},
-        "plane": ["d", "psi2"],
-    }
-
-
-def write(folder, content, name="x"):
-    (folder / "systems" / f"{name}.yaml").write_text(yaml.safe_dump(content))
-
-
-def plan(folder, **run):
-    return Plan({"systems": ["x"], **run}, folder)
+from project import ROOT
 
 
 def test_the_configuration_of_this_repository_is_valid():
@@ -222,181 +186,11 @@ def test_only_selects_by_name_list_or_comma(folder):
     assert list(Plan({**both, "only": ["y"]}, folder).systems) == ["y"]
 
 
-def test_a_variant_shares_what_its_overrides_do_not_touch(folder):
-    variants = {
-        "hot": {"rollout": {"temperature": 2.0}},
-        "hotter": {"rollout": {"temperature": 2.0}, "decode": {"samples": 4}},
-        "other": {"training_set": {"state": "B"}},
-        "strict": {"fidelity": {"training_rmsd_nm": 0.01}},
-    }
-    write(folder, {**system(), "variants": variants})
-    found = plan(folder).systems["x"]
-    stages = ("tokenize", "fidelity", "train", "rollout", "decode", "analyze")
-    provided = {name: [found.provider(name, stage) for stage in stages] for name in found.variants}
-    assert provided["hot"] == ["main", "main", "main", "hot", "hot", "hot"]
-    assert provided["hotter"] == ["main", "main", "main", "hot", "hotter", "hotter"]
-    assert provided["other"] == ["other"] * 6
-    assert provided["strict"] == ["main", "strict", "main", "main", "main", "main"]
-
-
-def kinetic_system(**variants):
-    variables = {"type": "coordinate", "axis": "x"}
-    stages = {"tokenizer": {"name": "bins", "variable": "x", "bins": 4, "low": -4, "high": 4}}
-    states = {"left": {"x": [-9, 0]}, "right": {"x": [0, 9]}}
-    about = {"main": False, "description": "a potential", "source": {"type": "potential", "name": "four_state"}}
-    return {**about, "collective_variables": {"x": variables}, "states": states, "stages": stages, "variants": variants}
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (
-            {"states": {"left": {"x": [0, -9]}, "right": {"x": [0, 9]}}},
-            r"states\.left\.x: low 0.0 is not below high -9.0",
-        ),
-        ({"states": {"left": {"x": [-9, 0]}, "none": {"x": [0, 9]}}}, r"states\.none: this name marks frames outside"),
-        ({"states": {"left": {"x": [-9, 0]}}}, r"states: kinetics need two, and there is 1"),
-        ({"stages": {"prepare": {"stride": 10}}}, r"stages\.prepare\.stride has no effect: a model potential"),
-        ({"stages": {"tokenizer": {"variable": "z"}}}, r"tokenizer names 'z', which is not defined; defined are x"),
-        (
-            {"stages": {"tokenizer": {"name": "bins", "variable": "x", "low": None, "high": None}}},
-            "x is no angle that wr",
-        ),
-        ({"stages": {"tokenizer": {"name": "k_centers"}}}, r"k_centers reads atoms, and a model potential has none"),
-        (
-            {"stages": {"fidelity": {"unseen_frames": 5}}},
-            r"fidelity\.unseen_frames has no effect: tokenizer bins gives a",
-        ),
-        (
-            {"stages": {"kinetics": {"discretizer": {"name": "states"}}}},
-            r"discretizer\.name has no effect: tokenizer bins",
-        ),
-        ({"stages": {"kinetics": {"lag": 100}}}, r"is 500 generated frames, and rollout\.frames makes 200"),
-        ({"variants": {"m": {"model": {"name": "markov", "lag": 3}}}}, r"a lag of 10 MD frames does not fall on"),
-        (
-            {"variants": {"m": {"model": {"name": "markov"}, "training": {"max_steps": 5}}}},
-            r"max_steps has no effect: mo",
-        ),
-        ({"variants": {"m": {"training_set": {"state": "left"}}}}, r"training_set has no effect: it gives a frame one"),
-        ({"training_set": {"state": "left"}}, r"training_set has no effect: every variant gives a frame one code"),
-        ({"selection": "all"}, r"selection has no effect"),
-        ({"plane": ["x", "x"]}, r"plane has no effect"),
-        ({"atoms": "all"}, r"atoms has no effect on a model potential"),
-        ({"references": {"r": {"file": "r.pdb"}}}, r"references\.r has no effect: no variable is an RMSD to it"),
-        (
-            {"collective_variables": {"x": {"type": "radius_of_gyration"}}},
-            "type coordinate belongs to a model potential",
-        ),
-    ],
-)
-def test_what_was_accepted_in_silence_of_kinetics_is_an_error(folder, change, message):
-    content = kinetic_system(lstm={"model": {"name": "lstm"}})
-    stages = {**content["stages"], **change.get("stages", {})}
-    tokenizer = {**content["stages"]["tokenizer"], **change.get("stages", {}).get("tokenizer", {})}
-    if tokenizer["name"] == "k_centers":
-        tokenizer = {"name": "k_centers"}
-    write(folder, {**content, **change, "stages": {**stages, "tokenizer": tokenizer}})
-    with pytest.raises(InputError, match=message):
-        plan(folder)
-
-
-def test_an_rmsd_needs_its_reference_in_every_kind_of_system(folder):
-    content = {**system(), "stages": {"tokenizer": {"name": "bins", "variable": "psi2"}}}
-    content |= {"states": {"A": {"psi2": [-3.2, 0]}, "B": {"psi2": [0, 3.2]}}}
-    for key in ("training_set", "plane"):
-        del content[key]
-    write(folder, content)
-    assert not plan(folder).systems["x"].decoded
-    content["collective_variables"]["r"] = {"type": "rmsd", "reference": "crystal"}
-    write(folder, content)
-    with pytest.raises(InputError, match=r"collective_variables\.r\.reference names 'crystal'"):
-        plan(folder)
-    content["collective_variables"]["r"]["reference"] = "training_start"
-    write(folder, content)
-    with pytest.raises(InputError, match="an RMSD to training_start needs a training set"):
-        plan(folder)
-
-
-def test_an_override_for_all_systems_needs_an_effect_on_one_of_them(folder):
-    write(folder, kinetic_system(lstm={"model": {"name": "lstm"}}), "k")
-    overrides = {"kinetics": {"trainings": 3}}
-    both = Plan({"systems": ["x", "k"], "overrides": overrides}, folder).systems
-    assert list(both["x"].trained) == ["main"]
-    assert list(both["k"].trained) == ["lstm", "lstm_training2", "lstm_training3"]
-    with pytest.raises(InputError, match=r"--config: overrides\.kinetics\.trainings has no effect: there are kinetics"):
-        plan(folder, overrides=overrides)
-
-
-def test_what_the_tokenizer_makes_decides_which_stages_apply(folder):
-    variants = {
-        "kinetic": {"kinetics": {"discretizer": {"name": "states"}, "lag": 5}},
-        "torsion": {"tokenizer": {"name": "bins", "variable": "psi2"}, "model": {"name": "nanogpt"}},
-    }
-    content = {**system(), "states": {"A": {"psi2": [-3.2, 0]}, "B": {"psi2": [0, 3.2]}}, "variants": variants}
-    write(folder, content)
-    found = plan(folder).systems["x"]
-    runs = {name: {stage for stage in VARIANT_STAGES if found.runs(name, stage)} for name in found.variants}
-    always = {"tokenize", "train", "rollout", "summarize"}
-    assert runs["main"] == always | {"fidelity", "decode", "analyze", "novelty"}
-    assert runs["kinetic"] == runs["main"] | {"discretize", "md_kinetics", "discretize_rollout", "kinetics"}
-    assert runs["torsion"] == always | {"md_kinetics", "kinetics", "trace"}
-    assert found.provider("kinetic", "train") == "main"
-    assert list(found.prepare()["observables"]["collective_variables"]) == ["psi2"]
-    with pytest.raises(InputError, match="there is no decode of the variant torsion"):
-        found.stage("torsion", "decode")
-
-
-def test_md_is_discretized_once_for_all_training_sets(folder):
-    kinetics = {"kinetics": {"discretizer": {"name": "states"}, "lag": 5}}
-    content = {**system(), "stages": kinetics, "variants": {"other": {"training_set": {"state": ["A", "B"]}}}}
-    write(folder, content)
-    found = plan(folder).systems["x"]
-    assert {
-        stage: found.provider("other", stage) for stage in ("discretize", "md_kinetics", "tokenize", "kinetics")
-    } == {
-        "discretize": "main",
-        "md_kinetics": "main",
-        "tokenize": "other",
-        "kinetics": "other",
-    }
-    assert found.training_set("other")["state"] == ["A", "B"]
-
-
 def test_a_section_that_a_stage_was_not_given_does_not_exist():
     given = sections({"seed": 3, "rollout": {"frames": 7, "keep_frames": 9}})
     assert (given.seed, given.rollout.frames) == (3, 7)
     with pytest.raises(AttributeError):
         given.language  # noqa: B018
-
-
-def test_trainings_differ_in_the_seed_and_share_the_tokens(folder):
-    model = {"model": {"name": "lstm"}, "seed": 3}
-    write(folder, kinetic_system(lstm=model, markov={"model": {"name": "markov"}, "seed": 3}))
-    found = plan(folder, overrides={"kinetics": {"trainings": 3}}).systems["x"]
-    names = ["lstm", "lstm_training2", "lstm_training3"]
-    assert list(found.trainings("lstm")) == names
-    assert [found.stage(name, "train")["seed"] for name in names] == [3, 4, 5]
-    assert [found.stage(name, "rollout")["seed"] for name in names] == [3, 4, 5]
-    assert [found.provider(name, "tokenize") for name in names] == ["lstm"] * 3
-    assert [found.provider(name, "train") for name in names] == names
-    assert list(found.variants) == ["lstm", "markov"]
-
-
-def test_a_variant_may_not_have_the_name_of_a_training(folder):
-    model = {"model": {"name": "lstm"}}
-    write(folder, kinetic_system(lstm=model, lstm_training2=model))
-    assert len(plan(folder).systems["x"].variants) == 2
-    with pytest.raises(InputError, match=r"variants\.lstm_training2: this name is taken by a training of 'lstm'"):
-        plan(folder, overrides={"kinetics": {"trainings": 2}})
-
-
-def test_prepare_reads_only_the_variables_that_states_use(folder):
-    before = plan(folder).systems["x"].prepare()
-    content = system()
-    content["collective_variables"]["g"] = {"type": "radius_of_gyration"}
-    write(folder, content)
-    assert plan(folder).systems["x"].prepare() == before
-    assert list(before["observables"]["collective_variables"]) == ["d"]
 
 
 def test_merge_replaces_a_section_of_another_kind():

@@ -79,13 +79,11 @@ class Redrawn:
         poses: (B, L).
         changed: (B,) whether any drawing was left.
         log_likelihood: (B,) of the codes that were drawn, nats.
-        entropy: (B,) of the distributions that they were drawn from, summed over residues, nats.
     """
 
     poses: Poses
     changed: torch.Tensor
     log_likelihood: torch.Tensor
-    entropy: torch.Tensor
 
 
 def redraw(
@@ -118,7 +116,7 @@ def redraw(
     hidden = torch.as_tensor(base.hidden)
     known = torch.where(seen & ~molecule.starts, old, hidden)
     new_codes, built = torch.where(molecule.starts, hidden, old), flat.clone()
-    log_likelihood, entropy = torch.zeros(len(old), dtype=torch.float64), torch.zeros(len(old), dtype=torch.float64)
+    log_likelihood = torch.zeros(len(old), dtype=torch.float64)
     types = molecule.residue_types.expand_as(old)
     rotation, origin = (torch.from_numpy(part) for part in (base.steps.rotation, base.steps.origin))
     for number, residue in enumerate(range(span.start, span.stop + held_end)):
@@ -129,7 +127,6 @@ def redraw(
         target = draws[:, number, None] * cumulative[:, -1:]
         code = torch.searchsorted(cumulative, target, right=True).clamp(max=base.hidden - 1)
         log_likelihood += log_p.gather(1, code)[:, 0]
-        entropy += torch.special.entr(log_p.exp()).sum(-1)
         code = code[:, 0]
         new_codes[:, residue] = code
         last = built[:, residue - 1]
@@ -160,7 +157,6 @@ def redraw(
         ),
         changed,
         log_likelihood[row] * changed,
-        entropy[row] * changed,
     )
 
 

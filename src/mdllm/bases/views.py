@@ -11,7 +11,7 @@ of residues that are *hidden*; the others are *seen*. A view holds
 Axes: B rows, one residue of one structure each; L residues; M neighbours.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 
@@ -54,9 +54,6 @@ class Views:
     neighbours: torch.Tensor
     neighbour_types: torch.Tensor
     neighbour_offsets: torch.Tensor
-
-    def to(self, device: torch.device) -> "Views":
-        return Views(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 def views(
