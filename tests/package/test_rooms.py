@@ -22,6 +22,7 @@ ROOMS = (
     "models",
     "bases",
     "analysis",
+    "seqdance",
     "verification",
     "report",
     "figures",
