@@ -16,7 +16,7 @@ from mdllm.core.records import write_npz
 from mdllm.schemas import render
 
 CHAIN = four_states()
-TABLES = ("populations", "timescales", "mfpt", "transitions", "chapman_kolmogorov")
+TABLES = ("populations", "timescales", "mfpt", "transitions", "committor", "chapman_kolmogorov")
 
 
 def tables(output):

@@ -5,7 +5,14 @@ import pytest
 
 from analysis.chains import HIERARCHY, discrete, double_well, masks, sample, two_state
 from mdllm.analysis.kinetics.markov_models import MarkovModel
-from mdllm.analysis.kinetics.passages import NONE, mean_passage_times, passage_times, state_numbers, transition_counts
+from mdllm.analysis.kinetics.passages import (
+    NONE,
+    committors,
+    mean_passage_times,
+    passage_times,
+    state_numbers,
+    transition_counts,
+)
 
 
 def passage(trajectories, start: int = 0, end: int = 1, state=None):
@@ -159,3 +166,31 @@ def test_transitions_of_a_chain_come_at_the_equilibrium_flux():
     populations = MarkovModel.of_matrix(HIERARCHY, 1.0).populations
     expected = steps * populations[:, None] * HIERARCHY
     np.testing.assert_array_less(np.abs(counts - expected)[off], 5 * np.sqrt(expected[off]) + 1)
+
+
+def test_committors_are_those_of_the_chain_and_count_both_ends():
+    """Of a random walk on 0 ... 5 with equal steps, code k comes to 5 before 0 with probability k / 5."""
+    walk = np.eye(6, k=1) + np.eye(6, k=-1)
+    walk[0, 0] = walk[5, 5] = 1
+    walk /= 2
+    trajectories = discrete(sample(walk, 100, 500), 6)
+    state = np.array([0, NONE, NONE, NONE, NONE, 1])
+    found, frames, left_out = committors(trajectories, state, 0, 1)
+    exact = np.arange(6) / 5
+    assert np.all(np.abs(found.value - exact)[1:5] < 3.5 * found.standard_error[1:5])
+    assert np.all(found.standard_error[1:5] < 0.03)
+    assert found.value[[0, 5]].tolist() == [0, 1]
+    model = MarkovModel.of_matrix(walk, 1.0)
+    np.testing.assert_allclose(model.committor(*(np.arange(6) == end for end in (0, 5))), exact, atol=1e-9)
+    assert np.isnan(model.committor(np.zeros(6, bool), np.arange(6) == 5)).all()
+    assert frames.sum() == round((1 - left_out) @ np.bincount(trajectories.concatenated))
+
+
+def test_a_frame_before_neither_end_has_no_committor():
+    found, frames, left_out = committors(
+        discrete([[1, 0, 1, 2, 1], [1] * 5], 4, runs=2), np.array([0, NONE, 1, NONE]), 0, 1
+    )
+    assert found.value[:3].tolist() == [0, 0.5, 1]
+    assert np.isnan(found.value[3])
+    assert frames.tolist() == [1, 2, 1, 0]
+    assert left_out[1] == pytest.approx(6 / 8)

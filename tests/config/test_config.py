@@ -91,7 +91,7 @@ def test_of_a_system_only_the_source_is_required(folder):
     found = plan(folder).systems["x"]
     assert found.settings.states == "auto"
     assert found.prepare()["slow"] is True
-    assert found.training_set("main") == {"state": None, "frames": None}
+    assert found.training_set("main") == {"state": None, "frames": None}  # not cut: as before there were pieces
     assert found.conditions("main")["training_states"] is None
     write(folder, {"source": source, "training_set": {"frames": [[0, 5]]}})
     assert plan(folder).systems["x"].conditions("main")["training_states"] == []

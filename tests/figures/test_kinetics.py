@@ -117,6 +117,8 @@ def test_every_figure_says_what_it_is_about_and_is_readable(drawn, system, name)
         ("psi", "mfpt_lag", "MFPT (ps)"),
         ("psi", "transitions", "transitions / ns"),
         ("psi", "chapman_kolmogorov", "probability"),
+        ("psi", "committor", "probability of beta before alpha"),
+        ("psi", "committor", "ψ of each code, in the order of MD"),
     ],
 )
 def test_axes_say_what_and_in_which_unit(drawn, system, name, label):
@@ -277,6 +279,20 @@ def test_the_chapman_kolmogorov_test_shows_prediction_and_count(folders, drawn, 
             np.testing.assert_allclose(line, own[["lag_ps", "predicted"]])
             np.testing.assert_allclose(np.c_[shown.x, shown.y], own[["lag_ps", "estimated"]])
             np.testing.assert_allclose(shown.yerr, own["standard_error"])
+
+
+@pytest.mark.parametrize("source", ["md", "nanogpt"])
+def test_committors_stand_in_the_order_of_md_between_the_states(folders, drawn, source):
+    kinetics = load(folders["psi"])
+    table = kinetics.committor[kinetics.committor["state"] == "none"]
+    order = rows(table, source="md", method="direct").sort_values(["committor", "code"])["code"]
+    own = rows(table, source=source, method="direct").set_index("code").loc[order]
+    (ax,) = drawn["psi"].figures["committor"].axes
+    shown = error_bars(ax, look(kinetics, source))
+    at = np.argsort(shown.x)
+    np.testing.assert_allclose(np.round(shown.x[at]), range(len(order)))
+    np.testing.assert_allclose(shown.y[at], own["committor"])
+    np.testing.assert_allclose(shown.yerr[at], own["standard_error"])
 
 
 def test_populations_and_free_energies_of_states(folders, drawn):

@@ -69,3 +69,17 @@ def test_frames_of_several_states_follow_each_other():
     frames = choose(table("AABBCA"), ["A", "B"])
     assert frames.index.tolist() == [0, 1, 2, 3, 5]
     assert frames.segment.tolist() == [0, 0, 0, 0, 1]
+
+
+def test_pieces_are_cut_from_the_start_of_each_stretch_and_spread_evenly():
+    frames = table("A" * 11, segment=[0] * 7 + [1] * 4)
+    cut = select_training_frames(frames, TrainingSet(piece_frames=2))
+    assert cut.frame.tolist() == [0, 1, 2, 3, 4, 5, 7, 8, 9, 10]
+    assert cut.segment.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    three = select_training_frames(frames, TrainingSet(piece_frames=2, pieces=3))
+    assert three.frame.tolist() == [0, 1, 4, 5, 9, 10]
+    assert three.segment.tolist() == [0, 0, 1, 1, 2, 2]
+    strided = select_training_frames(table("A" * 6, stride=5), TrainingSet(frames=[(5, 29)], piece_frames=10))
+    assert (strided.frame.tolist(), strided.segment.tolist()) == ([5, 10, 15, 20], [0, 0, 1, 1])
+    with pytest.raises(InputError, match=r"6 pieces of 2 frames are asked for, and 5 fit into the 2 stretches.*of 7;"):
+        select_training_frames(frames, TrainingSet(piece_frames=2, pieces=6))

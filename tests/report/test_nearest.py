@@ -81,7 +81,9 @@ def test_the_table_names_the_nearest_of_each_quantity():
     assert lines[3] == "| MFPT alpha -> beta | 0.00 (nearest) | 2.00 (2.4) |"
     assert lines[4] == "| slowest timescale | 2.00 (0.7) | 1.00 (nearest) |"
     assert lines[5] == "| MFPTs together | 0.00 | 2.00 |"
-    assert lines[6] == "| all together | 1.29 | 1.29 |"  # sqrt((1 + 0 + 4) / 3), sqrt((0 + 4 + 1) / 3)
+    assert (
+        lines[6] == "| populations, MFPTs and timescale together | 1.29 | 1.29 |"
+    )  # sqrt((1 + 0 + 4) / 3), sqrt((0 + 4 + 1) / 3)
     assert lines[-1].startswith("Distances from MD in combined standard errors; together: their root mean square.")
 
 
@@ -90,7 +92,7 @@ def test_what_is_missing_is_not_left_out_of_the_whole():
     comparisons = {"populations": [row(9, 1)], "mfpt_ps": [missing], "slowest_timescale_ps": row(9, 1)}
     lines = table({"lstm": {"kinetics": {"reference": "md", "comparisons": {"model": comparisons}}}}).splitlines()
     assert "| MFPTs together | none |" in lines
-    assert "| all together | none |" in lines
+    assert "| populations, MFPTs and timescale together | none |" in lines
 
 
 def test_a_single_model_stands_alone():

@@ -5,6 +5,7 @@ KINETIC_TABLES = (
     "timescales",
     "mfpt",
     "transitions",
+    "committor",
     "chapman_kolmogorov",
 )
 
@@ -100,7 +101,7 @@ def prepared(wildcards):
     """Input function: the frames of a system, with their atoms where there are any."""
     folder = f"results/{wildcards.system}/frames"
     files = {"frames": f"{folder}/frames.parquet"}
-    if not of_system(wildcards).is_potential:
+    if of_system(wildcards).frames_are == "atoms":
         files |= {
             "topology": f"{folder}/topology.pdb",
             "trajectory": f"{folder}/trajectory.xtc",
@@ -139,7 +140,7 @@ def reference_files(wildcards):
 
 
 def raw_files(wildcards):
-    """Input function: the user's raw files, or nothing where a package holds them."""
+    """Input function: the user's raw files, or nothing where they are fetched."""
     return in_words(of_system(wildcards).raw_files)
 
 

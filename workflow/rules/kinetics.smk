@@ -14,7 +14,7 @@ rule exact:
     log:
         "logs/{system}/{variant}/exact.log",
     wildcard_constraints:
-        system=one_of(plan.potentials()),
+        system=one_of(plan.with_frames("potential")),
     conda:
         "../../envs/analysis.yaml"
     params:
@@ -65,7 +65,7 @@ rule kinetics:
                 provided(*wildcards, "exact", f"exact/{table}.csv")
                 for table in ("populations", "timescales", "mfpt")
             ]
-            if of_system(wildcards).is_potential
+            if of_system(wildcards).frames_are == "potential"
             else []
         ),
     output:

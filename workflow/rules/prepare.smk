@@ -1,6 +1,6 @@
-# Needs: raw/sources.json.
+# Needs: raw/sources.json; for a series of states, its files.
 # Makes: frames/, what is kept of every raw frame (PDB + XTC: the backbone where residues are coded, else chosen atoms),
-# and a table with time, segment, state and collective variables.
+# and a table with time, segment, state and collective variables; of a series this table alone.
 
 
 rule prepare:
@@ -16,7 +16,7 @@ rule prepare:
     log:
         "logs/{system}/prepare.log",
     wildcard_constraints:
-        system=one_of(set(plan.systems) - set(plan.potentials())),
+        system=one_of(plan.with_frames("atoms")),
     priority: 2
     conda:
         "../../envs/analysis.yaml"
@@ -24,3 +24,26 @@ rule prepare:
         settings=lambda wildcards: of_system(wildcards).prepare(),
     script:
         "../scripts/prepare.py"
+
+
+rule read_series:
+    input:
+        files=raw_files,
+    output:
+        frames="results/{system}/frames/frames.parquet",
+        provenance="results/{system}/frames/provenance.json",
+    log:
+        "logs/{system}/prepare.log",
+    wildcard_constraints:
+        system=one_of(plan.with_frames("series")),
+    priority: 2
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        source=lambda wildcards: of_system(wildcards).settings.source.model_dump(
+            mode="json"
+        ),
+        interval_ps=lambda wildcards: of_system(wildcards).settings.frame_interval_ps,
+        observables=observables,
+    script:
+        "../scripts/read_series.py"

@@ -52,7 +52,7 @@ rule simulate_potential:
     benchmark:
         "results/benchmarks/{system}/simulate.tsv"
     wildcard_constraints:
-        system=one_of(plan.potentials()),
+        system=one_of(plan.with_frames("potential")),
     priority: 2
     conda:
         "../../envs/analysis.yaml"

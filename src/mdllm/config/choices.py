@@ -114,11 +114,12 @@ class SourceSettings(Choice):
     """Where raw frames come from; its implementation is a function (settings, cache) to (topology, trajectories).
 
     Attributes:
-        simulated: how frames are made here, where they are: by OpenMM as raw files, or in a model potential as a table.
-            Rules of their own do that, and there is no implementation.
+        simulated: how frames are made here, by rules of their own without an implementation: by OpenMM, or as walkers.
+        frames_are: atoms, points in a model potential, or states of a series, whose implementation gives its files.
     """
 
     simulated: ClassVar[Literal["molecule", "potential"] | None] = None
+    frames_are: ClassVar[Literal["atoms", "potential", "series"]] = "atoms"
 
     def formats(self) -> tuple[str | None, str | None]:
         """Formats of topology and trajectories by their names in MDAnalysis; None: by the endings."""
@@ -157,13 +158,13 @@ class VariableSettings(Choice):
     (label or None, function of coordinates (F, A, 3) in nm to values (F,)).
 
     Attributes:
-        unit: nm, rad, or empty; the end of its column's name.
-        periodic: whether values wrap at +-pi.
+        unit: nm, rad, or empty; the end of its column's name. periodic: whether values wrap at +-pi.
+        of: what frames it is measured on, as `SourceSettings.frames_are`.
     """
 
     unit: ClassVar[str]
     periodic: ClassVar[bool] = False
-    of_potential: ClassVar[bool] = False
+    of: ClassVar[Literal["atoms", "potential", "series"]] = "atoms"
 
     def reference_name(self) -> str | None:
         """The reference that it measures a distance to; None where it needs none."""
@@ -229,8 +230,7 @@ def found_by_name(group: str, ours: Mapping[str, str]) -> dict[str, Any]:
             found[point.name] = point.load()
         except (ImportError, AttributeError) as error:
             raise InputError(
-                f"entry point {point.name} of {group} ({_package(point)}) cannot be loaded: {error}; mend or remove "
-                "that package"
+                f"entry point {point.name} of {group} ({_package(point)}) cannot be loaded: {error}; mend that package"
             ) from error
     return found
 
@@ -264,6 +264,7 @@ DISCRETIZERS = Registry(
         "bins": "mdllm.tokenizers.discretizers.settings:BinsSettings",
         "nearest_center": "mdllm.tokenizers.discretizers.settings:NearestCenterSettings",
         "k_centers": "mdllm.tokenizers.discretizers.settings:KCentersSettings",
+        "numbers": "mdllm.tokenizers.discretizers.settings:NumbersSettings",
     },
 )
 MODELS = Registry(
@@ -288,6 +289,7 @@ SOURCES = Registry(
         "url": "mdllm.sources.url:UrlSource",
         "mdcath": "mdllm.sources.mdcath:MdcathSource",
         "atlas": "mdllm.sources.atlas:AtlasSource",
+        "series": "mdllm.sources.series:SeriesSource",
         "simulation": "mdllm.config.settings.simulation:SimulationSource",
         "potential": "mdllm.simulation.potentials.settings:PotentialSource",
         "shared": "mdllm.config.settings.simulation:SharedSource",
@@ -318,6 +320,7 @@ VARIABLES = Registry(
         "rmsd": "mdllm.observables.settings:RmsdCV",
         "radius_of_gyration": "mdllm.observables.settings:GyrationCV",
         "coordinate": "mdllm.observables.settings:CoordinateCV",
+        "number": "mdllm.observables.settings:NumberCV",
     },
 )
 

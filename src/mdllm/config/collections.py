@@ -56,6 +56,6 @@ def system_sequences(config: Path) -> dict[str, list[str] | None]:
     found = {}
     for path in sorted((Path(config) / "systems").glob("*.yaml")):
         settings = validate(SystemSettings, read_yaml(path), str(path))
-        if settings.source.simulated != "potential":
+        if settings.source.frames_are == "atoms":
             found[path.stem] = settings.chain_sequences()
     return found

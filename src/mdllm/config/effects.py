@@ -7,9 +7,14 @@ those of the system whose `stages` it stands in, or, where the command line or c
 from collections.abc import Iterable, Iterator
 
 from mdllm.config.settings.system import TRAINING_START, SystemSettings
-from mdllm.config.systems import System, Variant
+from mdllm.config.systems import IN_WORDS, System, Variant
 from mdllm.core.errors import InputError
 
+# Keys of a system file that need atoms.
+_NOT_OF = {
+    "potential": ("atoms", "frame_interval_ps", "sequence", "skip_damaged"),
+    "series": ("atoms", "sequence", "skip_damaged"),
+}
 _VALIDATION = ("training.validation_share", "training.validation_windows")
 _OF_WINDOWS = ("language.stride", "language.loss", "language.time_reversed")
 
@@ -35,7 +40,7 @@ def check_system(settings: SystemSettings, system: System, path: str) -> None:
         for key in ("collective_variables", "states"):
             if key not in given:
                 raise InputError(f"{path}: {key}: this key is required where a frame is one code")
-        for key in ("selection", "training_set", "plane"):
+        for key in ("selection", "plane"):
             if key in given:
                 raise InputError(f"{path}: {key} has no effect: every variant gives a frame one code; remove it")
         used = {cv.reference_name() for cv in settings.collective_variables.values()}
@@ -43,10 +48,13 @@ def check_system(settings: SystemSettings, system: System, path: str) -> None:
             raise InputError(f"{path}: collective_variables: an RMSD to {TRAINING_START} needs a training set")
         if idle := sorted(settings.references.keys() - used):
             raise InputError(f"{path}: references.{idle[0]} has no effect: no variable is an RMSD to it; remove it")
-    if system.is_potential:
-        for key in ("atoms", "frame_interval_ps", "sequence", "skip_damaged"):
-            if key in given:
-                raise InputError(f"{path}: {key} has no effect on a model potential; remove it")
+    for key in _NOT_OF.get(system.frames_are, ()):
+        if key in given:
+            raise InputError(f"{path}: {key} has no effect on a {IN_WORDS[system.frames_are]}; remove it")
+    if system.frames_are == "series" and settings.frame_interval_ps is None:
+        raise InputError(
+            f"{path}: frame_interval_ps: a series does not say how long a frame is; give the time in ps, or `unknown`"
+        )
 
 
 def _leaves(content: dict, above: str = "") -> Iterator[str]:
@@ -72,8 +80,8 @@ def _reason(key: str, system: System, variant: Variant) -> str | None:
         return "a causal trace looks into a nanogpt with one code per frame only"
     if section == "verification" and not settings.verification.proposals:
         return "verification.proposals is 0, so that nothing is simulated"
-    if section == "prepare" and system.is_potential:
-        return "a model potential makes its frames itself"
+    if section == "prepare" and system.frames_are != "atoms":
+        return f"a {IN_WORDS[system.frames_are]} has its frames already; tokenizer.stride takes every n-th of them"
     if not settings.model.trained and (key in _OF_WINDOWS or (section == "training" and key not in _VALIDATION)):
         return f"model {settings.model.name} is estimated from counts, not trained"
     if settings.language.form == "text" and key in ("language.judged_frames", "rollout.keep_frames"):

@@ -13,7 +13,7 @@ from mdllm.config.section import require
 from mdllm.config.settings.simulation import SharedSource, SimulationSource
 from mdllm.config.settings.stages import RunSettings, StageSettings
 from mdllm.config.settings.system import SystemSettings, TrainingSet, require_radians
-from mdllm.config.systems import MAIN, SHARED_FOLDERS, System, Variant
+from mdllm.config.systems import IN_WORDS, MAIN, SHARED_FOLDERS, System, Variant
 from mdllm.core.errors import InputError
 
 PRESETS = Path(__file__).with_name("presets")
@@ -66,8 +66,6 @@ class Plan:
                 frames = validate(TrainingSet, overrides["training_set"], f"{place}.training_set")
                 _check_states(frames, settings, f"{place}.training_set.state")
             variants[variant] = _variant(validate(StageSettings, content, place), frames)
-            if "training_set" in overrides and not variants[variant].decoded:
-                raise InputError(f"{place}.training_set has no effect: it gives a frame one code; remove it")
         system = System(name, settings, variants, self._simulation(name, path, settings.source))
         check_system(settings, system, str(path))
         for variant, chosen in system.variants.items():
@@ -99,9 +97,9 @@ class Plan:
         """All simulations that the selected systems need, by the system that they belong to."""
         return dict(system.simulation for system in self.systems.values() if system.simulation is not None)
 
-    def potentials(self) -> list[str]:
-        """Names of the systems whose frames are walkers in a model potential."""
-        return [name for name, system in self.systems.items() if system.is_potential]
+    def with_frames(self, kind: str) -> list[str]:
+        """Names of the systems whose frames are of a kind: atoms, potential or series."""
+        return [name for name, system in self.systems.items() if system.frames_are == kind]
 
     def conditions(self, system: str, variant: str) -> dict:
         """What the results of a variant are made with, as far as the config says."""
@@ -119,9 +117,9 @@ def _preset_file(folder: Path, name: str) -> Path:
 
 
 def _variant(settings: StageSettings, training_set: TrainingSet | None) -> Variant:
-    """A variant; one that gives a frame one code learns from all frames."""
+    """A variant; of one that gives a frame one code, the training set may be missing: all frames."""
     variant = Variant(settings, training_set or TrainingSet())
-    return variant if variant.decoded else Variant(settings)
+    return variant if variant.decoded or training_set else Variant(settings)
 
 
 def _check_variant(name: str, overrides: dict, place: str) -> None:
@@ -151,8 +149,8 @@ def _check_codes(settings: SystemSettings, system: System, variant: Variant, pla
             require_radians(settings.collective_variables[name], f"{key}: {name}", *values)
     except ValueError as error:
         raise InputError(str(error)) from error
-    if discretizer.reads_atoms and system.is_potential:
-        raise InputError(f"{key}.name: {discretizer.name} reads atoms, and a model potential has none")
+    if discretizer.reads_atoms and system.frames_are != "atoms":
+        raise InputError(f"{key}.name: {discretizer.name} reads atoms, and a {IN_WORDS[system.frames_are]} has none")
     for name in discretizer.wraps():
         if not settings.collective_variables[name].periodic:
             raise InputError(f"{key}: give `low` and `high`, since {name} is no angle that wraps at +-pi")
@@ -166,6 +164,12 @@ def _check_codes(settings: SystemSettings, system: System, variant: Variant, pla
         raise InputError(f"{place}: states: kinetics need two that are defined by collective variables, not auto")
     if len(settings.states) < 2:
         raise InputError(f"{place}: states: kinetics need two, and there is {len(settings.states)}")
+    for name in chosen.kinetics.committor or ():
+        if name not in settings.states:
+            known = ", ".join(settings.states)
+            raise InputError(f"{place}: kinetics.committor names '{name}', which is no state; states are {known}")
+    if chosen.kinetics.committor and len(set(chosen.kinetics.committor)) == 1:
+        raise InputError(f"{place}: kinetics.committor names '{name}' twice; a committor is between two states")
     step = chosen.model.frames_per_step
     if chosen.kinetics.lag % step:
         raise InputError(

@@ -12,6 +12,7 @@ from mdllm.core.records import digest
 
 MAIN = "main"
 SHARED_FOLDERS = ("raw", "frames", "figures")
+IN_WORDS = {"potential": "model potential", "series": "series"}  # frames that are no atoms
 # The stages whose results depend on the variant, in order, with the sections of `StageSettings` that each one reads;
 # what chooses by name what it loads, tokenizer or model, is among them.
 VARIANT_STAGES = {
@@ -111,7 +112,7 @@ class Variant:
 
     @cached_property
     def _keys(self) -> dict[str, str]:
-        keys, history = {}, [self.training_set and self.training_set.model_dump(mode="json")]
+        keys, history = {}, [self.training_set and self.training_set.plain()]
         for stage in VARIANT_STAGES:
             own = self.read_by(stage)
             alone = self.decoded and stage in _OF_MD_ALONE
@@ -164,13 +165,13 @@ class System:
         return any(variant.decoded for variant in self.variants.values())
 
     @property
-    def is_potential(self) -> bool:
-        """Whether frames are walkers in a model potential, without atoms, whose exact kinetics are known."""
-        return self.settings.source.simulated == "potential"
+    def frames_are(self) -> str:
+        """What a frame is: atoms; a point in a model potential, whose exact kinetics are known; or one of a series."""
+        return self.settings.source.frames_are
 
     def runs(self, variant: str, stage: str) -> bool:
         """Whether a stage applies to a variant."""
-        return self.trained[variant].runs(stage) and (stage != "exact" or self.is_potential)
+        return self.trained[variant].runs(stage) and (stage != "exact" or self.frames_are == "potential")
 
     def raw_source(self) -> SourceSettings:
         """Where acquire finds the raw frames; of a simulated system they are what the rule simulate makes."""
@@ -244,6 +245,6 @@ class System:
         }
 
     def training_set(self, variant: str) -> dict | None:
-        """The frames that a variant is trained on; None where every frame is one code: all of them."""
+        """The frames that a variant is trained on; None: all of them."""
         chosen = self.trained[variant].training_set
-        return None if chosen is None else chosen.model_dump(mode="json")
+        return None if chosen is None else chosen.plain()

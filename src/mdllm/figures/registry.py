@@ -34,6 +34,7 @@ TABLES = {
     "timescales": ("kinetics", "kinetics/timescales.csv"),
     "mfpt": ("kinetics", "kinetics/mfpt.csv"),
     "transitions": ("kinetics", "kinetics/transitions.csv"),
+    "committor": ("kinetics", "kinetics/committor.csv"),
     "chapman_kolmogorov": ("kinetics", "kinetics/chapman_kolmogorov.csv"),
     "kinetics": ("kinetics", "kinetics/description.json"),
 }
@@ -48,7 +49,7 @@ _APPLIES = {
     "trace": "causal_trace",
     "kinetics": "kinetics",
 }
-KINETIC = ("populations", "timescales", "mfpt", "transitions", "chapman_kolmogorov", "kinetics")
+KINETIC = ("populations", "timescales", "mfpt", "transitions", "committor", "chapman_kolmogorov", "kinetics")
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,7 @@ _OURS = (
     _of_kinetics("mfpt", also=("mfpt_table.csv", "mfpt_table.md")),
     _of_kinetics("mfpt_lag", "draw_against_lag", "mfpt"),
     _of_kinetics("transitions"),
+    _of_kinetics("committor"),
     _of_kinetics("chapman_kolmogorov"),
 )
 

@@ -31,12 +31,15 @@ class CodeSeries:
     def load(cls, path: Path) -> "CodeSeries":
         """Read `codes`, `frame`, `segment` and `codebook_size` from an npz file.
 
+        Where it has `training` (F,), only frames in a training stretch, >= 0, are taken, and these are the segments.
+
         Raises:
             InputError: arrays of different lengths, or a code outside of the codebook.
         """
         with np.load(path, allow_pickle=False) as file:
             codes, frame, segment = (file[key].astype(np.int64) for key in ("codes", "frame", "segment"))
             codebook_size = file["codebook_size"].item()
+            training = file["training"].astype(np.int64) if "training" in file.files else None
         if not len(codes) == len(frame) == len(segment):
             raise InputError(
                 f"{path}: {len(codes)} frames of codes, {len(frame)} frame numbers and {len(segment)} segment ids; "
@@ -49,6 +52,9 @@ class CodeSeries:
                 f"{path}: code {codes[f, residue]} of frame {frame[f]}, residue index {residue}, is outside of the "
                 f"codebook (0 to {codebook_size - 1}): tokenize again"
             )
+        if training is not None:
+            learned = training >= 0
+            codes, frame, segment = codes[learned], frame[learned], training[learned]
         return cls(codes, frame, segment, codebook_size)
 
     @property

@@ -19,6 +19,7 @@ from mdllm.observables.settings import (
     DihedralCV,
     DistanceCV,
     GyrationCV,
+    NumberCV,
     RmsdCV,
     TorsionCV,
 )
@@ -78,8 +79,8 @@ def radius_of_gyration(cv: GyrationCV, binding: Binding) -> Measure:
     return "radius of gyration", compute
 
 
-def coordinate(cv: CoordinateCV, binding: Binding) -> Measure:
-    raise InputError(f"{binding.place}: type coordinate belongs to a model potential; choose another type")
+def without_atoms(cv: CoordinateCV | NumberCV, binding: Binding) -> Measure:
+    raise InputError(f"{binding.place}: type {cv.type} is no measure of atoms; choose another type")
 
 
 def _between_centres(cv, binding: Binding, fields: tuple[str, ...], measure) -> Measure:

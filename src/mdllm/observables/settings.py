@@ -114,8 +114,17 @@ class GyrationCV(_OfSelections):
 class CoordinateCV(VariableSettings):
     """Coordinate of a particle in a model potential, without a unit."""
 
-    implementation: ClassVar[str] = "mdllm.observables.measures:coordinate"
+    implementation: ClassVar[str] = "mdllm.observables.measures:without_atoms"
     unit: ClassVar[str] = ""
-    of_potential: ClassVar[bool] = True
+    of: ClassVar[Literal["atoms", "potential", "series"]] = "potential"
     type: Literal["coordinate"]
     axis: Literal["x", "y"]
+
+
+class NumberCV(VariableSettings):
+    """The number of the state that a frame of a series is in."""
+
+    implementation: ClassVar[str] = "mdllm.observables.measures:without_atoms"
+    unit: ClassVar[str] = ""
+    of: ClassVar[Literal["atoms", "potential", "series"]] = "series"
+    type: Literal["number"]

@@ -57,4 +57,31 @@ def select_training_frames(frames: pd.DataFrame, training_set: TrainingSet) -> T
     segment = frames["segment"].to_numpy()[index]
     starts = np.ones(len(index), bool)
     starts[1:] = (np.diff(index) != 1) | (np.diff(segment) != 0)
-    return TrainingFrames(index, number[index], np.cumsum(starts).astype(np.int32) - 1, frame_interval(frames))
+    stretch = np.cumsum(starts).astype(np.int32) - 1
+    if training_set.piece_frames:
+        kept, stretch = _pieces(number[index], stretch, training_set)
+        index = index[kept]
+    return TrainingFrames(index, number[index], stretch, frame_interval(frames))
+
+
+def _pieces(number: np.ndarray, stretch: np.ndarray, training_set: TrainingSet) -> tuple[np.ndarray, np.ndarray]:
+    """Which of the frames (F,) are in the pieces that the training set asks for, and the piece of each of these.
+
+    Pieces begin where a stretch does; what is left at its end, shorter than a piece, is in none.
+    """
+    length = training_set.piece_frames
+    stride = int(np.diff(number)[np.diff(stretch) == 0].min(initial=length))
+    first, counts = number[np.r_[0, 1 + np.flatnonzero(np.diff(stretch))]], np.bincount(stretch)
+    whole = counts * stride // length  # pieces of each stretch
+    within = (number - first[stretch]) // length
+    piece = np.where(within < whole[stretch], np.r_[0, np.cumsum(whole)[:-1]][stretch] + within, -1)
+    found = int(whole.sum())
+    if found < (training_set.pieces or 1):
+        raise InputError(
+            f"training_set: {training_set.pieces or 1} pieces of {length} frames are asked for, and {found} fit into "
+            f"the {len(counts)} stretches of training frames, the longest of {counts.max() * stride}; give fewer or "
+            "shorter ones"
+        )
+    chosen = np.unique(np.linspace(0, found - 1, training_set.pieces or found).round().astype(int))
+    kept = np.flatnonzero(np.isin(piece, chosen))
+    return kept, np.searchsorted(chosen, piece[kept]).astype(np.int32)

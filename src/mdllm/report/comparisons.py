@@ -9,13 +9,14 @@ from mdllm.analysis.kinetics.tables import EXACT, MD
 
 # A distance of this many combined standard errors counts as agreement.
 WITHIN = 2
+TABLES = ("populations", "mfpt", "timescales", "transitions", "committor", "chapman_kolmogorov")
 NAMES = {MD: "MD", EXACT: "exact"}
 
 
 def comparisons(source: str, description: dict, tables: dict[str, pd.DataFrame]) -> dict:
     """`Comparisons` of a source with the reference, from `kinetics/description.json` and the tables of `kinetics/`."""
     reference = description["reference"]
-    populations, mfpt, timescales = (tables[name] for name in ("populations", "mfpt", "timescales"))
+    populations, mfpt, timescales, transitions, committor, chapman_kolmogorov = (tables[name] for name in TABLES)
     populations = populations[populations["level"] == "state"].assign(quantity=lambda t: t["name"])
     mfpt = mfpt[mfpt["method"] != "msm"].assign(quantity=lambda t: t["start"] + " -> " + t["end"])
     at_lag = np.isclose(timescales["lag_ps"], description["lag_ps"]) & (timescales["process"] == 1)
@@ -24,7 +25,23 @@ def comparisons(source: str, description: dict, tables: dict[str, pd.DataFrame])
         "populations": _compare(populations, "population", source, reference),
         "slowest_timescale_ps": _compare(slowest, "timescale_ps", source, reference)[0],
         "mfpt_ps": _compare(mfpt, "mfpt_ps", source, reference),
+        "transitions_per_ns": [],
+        "staying": [],
+        "committor": [],
     }
+    if reference == MD:  # of a model potential these are not solved exactly
+        lasting = transitions[transitions["commit_ps"] == transitions["commit_ps"].max()]
+        lasting = lasting.assign(quantity=lambda t: t["start"] + " -> " + t["end"])
+        staying = chapman_kolmogorov[chapman_kolmogorov["start"] == chapman_kolmogorov["end"]]
+        staying = staying[np.isclose(staying["lag_ps"], staying["lag_ps"].max())].assign(quantity=lambda t: t["start"])
+        between = committor[
+            (committor["method"] != "msm") & ~committor["state"].isin(committor.loc[0, ["start", "end"]])
+        ]
+        named = next(iter(description["variables"])) if len(description["variables"]) == 1 else "code"
+        between = between.assign(quantity=named + " " + between[named].map("{:g}".format))
+        found["transitions_per_ns"] = _compare(lasting, "per_ns", source, reference)
+        found["staying"] = _compare(staying, "estimated", source, reference)
+        found["committor"] = _compare(between, "committor", source, reference)
     return {**found, "verdict": _verdict(found, NAMES[reference])}
 
 

@@ -13,6 +13,15 @@ from collections.abc import Mapping
 from mdllm.core.text_tables import markdown_row
 from mdllm.report.comparisons import NAMES, WITHIN
 
+# Rows that are averaged, by the beginnings of their names.
+_TOGETHER = {
+    "MFPTs together": "MFPT",
+    "populations, MFPTs and timescale together": ("population", "MFPT", "slowest"),
+    "transitions together": "transitions",
+    "staying together": "staying",
+    "committors together": "committor",
+}
+
 
 def excess(comparisons: Mapping[str, dict]) -> dict[str, float | None]:
     """By how many of its standard errors each variant's deviation exceeds that of the nearest variant; 0 for this one.
@@ -57,9 +66,10 @@ def table(summaries: Mapping[str, dict]) -> str:
         further = excess(rows)
         cells = (_cell(rows[name]["distance"], further[name] if len(names) > 1 else None) for name in names)
         lines.append(markdown_row([quantity, *cells]))
-    for title, kind in (("MFPTs together", "MFPT"), ("all together", "")):
-        rows = [rows for quantity, rows in found.items() if quantity.startswith(kind)]
-        lines.append(markdown_row([title, *(_together([row[name]["distance"] for row in rows]) for name in names)]))
+    for title, kinds in _TOGETHER.items():
+        rows = [rows for quantity, rows in found.items() if quantity.startswith(kinds)]
+        if rows:
+            lines.append(markdown_row([title, *(_together([row[name]["distance"] for row in rows]) for name in names)]))
     note = f"Distances from {reference} in combined standard errors; together: their root mean square."
     if len(names) > 1:
         note += (
@@ -76,6 +86,9 @@ def _quantities(found: Mapping[str, dict]) -> dict[str, dict[str, dict]]:
         rows = {f"population of {row['quantity']}": row for row in comparisons["populations"]}
         rows |= {f"MFPT {row['quantity']}": row for row in comparisons["mfpt_ps"]}
         rows["slowest timescale"] = comparisons["slowest_timescale_ps"]
+        rows |= {f"transitions {row['quantity']}": row for row in comparisons.get("transitions_per_ns", [])}
+        rows |= {f"staying in {row['quantity']}": row for row in comparisons.get("staying", [])}
+        rows |= {f"committor of {row['quantity']}": row for row in comparisons.get("committor", [])}
         for quantity, row in rows.items():
             quantities.setdefault(quantity, {})[variant] = row
     return quantities

@@ -216,6 +216,17 @@ class Comparisons(_Section):
         description="of the Markov model at the same lag; exact: of the exact process, projected on the codes"
     )
     mfpt_ps: list[Comparison] = Field(description="direct mean first passage times, at the saving interval")
+    transitions_per_ns: list[Comparison] = Field(
+        description="transitions that hold for the longest commit time; none where exact is the reference"
+    )
+    staying: list[Comparison] = Field(
+        description="counted probability to be in a state again at the longest time of the Chapman-Kolmogorov test; "
+        "none where exact is the reference"
+    )
+    committor: list[Comparison] = Field(
+        description="of each code between the two states of kinetics.committor, counted; none where exact is the "
+        "reference"
+    )
     verdict: str = Field(description="the same in words")
 
 

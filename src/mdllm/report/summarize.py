@@ -12,7 +12,7 @@ from mdllm.analysis.discovery.ensembles import MODEL
 from mdllm.analysis.discovery.table import NULLS
 from mdllm.analysis.kinetics.tables import EXACT, MD
 from mdllm.core.records import read_json, read_npz
-from mdllm.report.comparisons import comparisons
+from mdllm.report.comparisons import TABLES, comparisons
 from mdllm.report.novelty import novelty, verification
 from mdllm.report.schema import Summary
 
@@ -57,7 +57,8 @@ def summarize(
     """
     codes, rollout = read_npz(inputs.codes), read_npz(inputs.rollout)
     replicas, frames, _ = rollout["codes"].shape
-    made = {"replicas": replicas, "frames": frames, "training_frames": len(codes["codes"])}
+    learned = int((codes["training"] >= 0).sum()) if "training" in codes else len(codes["codes"])
+    made = {"replicas": replicas, "frames": frames, "training_frames": learned}
     content = {
         "system": system,
         "variant": variant,
@@ -166,7 +167,7 @@ def _value(value):
 
 def _kinetics(folder: Path) -> dict:
     description = read_json(folder / "description.json")
-    tables = {name: _read_csv(folder / f"{name}.csv") for name in ("populations", "timescales", "mfpt")}
+    tables = {name: _read_csv(folder / f"{name}.csv") for name in TABLES}
     timescales = tables["timescales"]
     slowest = timescales[(timescales["process"] == 1) & (timescales["source"] != EXACT)]
     slowest = slowest[np.isclose(slowest["lag_ps"], description["lag_ps"])]

@@ -1,1 +1,1 @@
-"""Where raw frames come from: the user's files, wheels of the package index, the Protein Data Bank."""
+"""Where raw frames come from: the user's files, wheels of the package index, databases, structures, series."""

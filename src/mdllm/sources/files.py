@@ -2,6 +2,7 @@
 
 import glob
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -51,23 +52,32 @@ def find_files(source: FilesSource, cache: Path | None = None) -> tuple[Path, li
     topology = Path(expanded(source.topology, "source.topology"))
     if not topology.is_file():
         raise InputError(f"source.topology: {topology} {_not_there(topology)}")
-    trajectories: list[Path] = []
-    for given in source.trajectories:
-        pattern = expanded(given, "source.trajectories")
+    return topology, matching(source.trajectories, "source.trajectories")
+
+
+def matching(patterns: Iterable[str], key: str) -> list[Path]:
+    """The files of paths and patterns, in order, as `find_files` finds trajectories; `key` is what errors name.
+
+    Raises:
+        InputError: a file does not exist or is given twice, or a pattern matches nothing.
+    """
+    files: list[Path] = []
+    for given in patterns:
+        pattern = expanded(given, key)
         if os.path.isfile(pattern):
             matches = [pattern]
         else:
             matches = sorted(filter(os.path.isfile, glob.glob(pattern, recursive=True)), key=by_numbers)
         if not matches:
-            raise InputError(f"source.trajectories: nothing matches {pattern}, which {_not_there(Path(pattern))}")
-        trajectories += map(Path, matches)
+            raise InputError(f"{key}: nothing matches {pattern}, which {_not_there(Path(pattern))}")
+        files += map(Path, matches)
     found: dict[Path, Path] = {}
-    for path in trajectories:
+    for path in files:
         other = found.setdefault(path.resolve(), path)
         if other is not path:
             beside = "" if other == path else f" (as {other})"
-            raise InputError(f"source.trajectories: {path} is given twice{beside}; its frames would count twice")
-    return topology, trajectories
+            raise InputError(f"{key}: {path} is given twice{beside}; its frames would count twice")
+    return files
 
 
 def _not_there(path: Path) -> str:

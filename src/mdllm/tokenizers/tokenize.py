@@ -31,15 +31,16 @@ def tokenize(
 
     Args:
         prepared: `frames`, the table, and `topology` and `trajectory` where there are atoms.
-        training_set, observables: those sections of the system file, the former of a tokenizer, the latter of a
-            discretizer.
+        training_set, observables: those sections of the system file, the latter of a discretizer only.
 
     See `tokenize_residues` and `mdllm.tokenizers.discretizers.discretize.discretize`.
     """
     table = pd.read_parquet(prepared["frames"])
     if settings.codes_per == "frame":
         atoms = (prepared["topology"], prepared["trajectory"]) if "topology" in prepared else None
-        return discretize(table, atoms, Observables.model_validate(observables), settings, seed, output)
+        known = Observables.model_validate(observables)
+        chosen = None if training_set is None else TrainingSet.model_validate(training_set)
+        return discretize(table, atoms, known, settings, seed, output, chosen)
     frames = select_training_frames(table, TrainingSet.model_validate(training_set))
     return tokenize_residues(prepared["topology"], prepared["trajectory"], frames, settings, seed, output)
 

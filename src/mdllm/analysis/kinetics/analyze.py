@@ -84,7 +84,7 @@ def analyze_kinetics(
         seed: of the posterior samples.
 
     Tables (`mdllm.analysis.kinetics.tables` lists their columns): `populations.csv`, `timescales.csv`, `mfpt.csv`,
-    `transitions.csv`, `chapman_kolmogorov.csv`; and `description.json`.
+    `transitions.csv`, `committor.csv`, `chapman_kolmogorov.csv`; and `description.json`.
 
     Returns:
         counts for the provenance record.
@@ -184,6 +184,7 @@ def _tables_of(
         "timescales": tables.timescales_table(source, fitted, settings.processes, confidence),
         "mfpt": tables.mfpt_table(source, masks, trajectories, fitted, confidence),
         "transitions": tables.transitions_table(source, masks, trajectories, commit),
+        "committor": tables.committor_table(source, codebook, trajectories, at, settings.committor, confidence),
         "chapman_kolmogorov": tables.chapman_kolmogorov_table(source, masks, trajectories, at, lag, steps, confidence),
     }
 

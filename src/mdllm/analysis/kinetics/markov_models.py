@@ -76,6 +76,18 @@ class MarkovModel:
             return np.nan
         return float(self._deeptime().mfpt(start, end) * self.lag_ps)
 
+    def committor(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+        """Probability of each code to come to `end` before `start`, both masks over codes (K,).
+
+        NaN outside of the connected set, and for all codes where either state has none in it. Metzner, Schuette &
+        Vanden-Eijnden, Multiscale Model. Simul. 7, 1192, 2009, section 2.
+        """
+        result = np.full(len(start), np.nan)
+        ends = np.flatnonzero(start[self.codes]), np.flatnonzero(end[self.codes])
+        if all(map(len, ends)):
+            result[self.codes] = self._deeptime().committor_forward(*ends)
+        return result
+
     def transition_probabilities(self, sets: np.ndarray, steps: int) -> np.ndarray:
         """Probability to be in set j `steps` steps after equilibrium within set i, (S, S); NaN rows of absent sets.
 

@@ -159,3 +159,35 @@ def transition_counts(trajectories: DiscreteTrajectories, state: np.ndarray, sta
     pair = visits[entered - 1] * states + visits[entered]
     counts = trajectories.per_group(begins[entered], pair, states * states)
     return counts.reshape(-1, states, states)
+
+
+def committors(
+    trajectories: DiscreteTrajectories, state: np.ndarray, start: int, end: int
+) -> tuple[Estimate, np.ndarray, np.ndarray]:
+    """Share of the frames of each code from which state `end` is visited before `start`, counted, (K,).
+
+    Frames after whose code neither is visited until the end of their trajectory are left out: where a trajectory is
+    short beside the way to one of the states, the other is favoured.
+
+    Args:
+        state: state of each code, (K,) integers, NONE outside of all states.
+        start, end: numbers of the two states.
+
+    Returns:
+        committors with errors, 0 in `start` and 1 in `end`; frames of each code that were counted, (K,); and the share
+        of the frames of each code that were left out, (K,), NaN where there are none.
+    """
+    codes, size = trajectories.concatenated, trajectories.codebook_size
+    label, count = state[codes], len(codes)
+    last = np.repeat(np.cumsum(trajectories.lengths) - 1, trajectories.lengths)
+    reached = np.where((label == start) | (label == end), np.arange(count), count)
+    reached = np.minimum.accumulate(reached[::-1])[::-1]  # next frame in either, perhaps of another trajectory
+    frames = np.flatnonzero(reached <= last)
+    arrived = (label[reached[frames]] == end).astype(float)
+    seen = trajectories.per_group(frames, codes[frames], size)  # (G, K)
+    ended = trajectories.per_group(frames, codes[frames], size, arrived)
+    visited = np.bincount(codes, minlength=size)
+    counted = seen.sum(0)
+    with np.errstate(invalid="ignore"):
+        left_out = 1 - counted / visited
+    return trajectories.estimate(np.divide, ended, seen), counted.astype(int), left_out

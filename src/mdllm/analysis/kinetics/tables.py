@@ -15,7 +15,7 @@ import pandas as pd
 from mdllm.analysis.kinetics.discrete import DiscreteTrajectories
 from mdllm.analysis.kinetics.lag_models import LagModels
 from mdllm.analysis.kinetics.markov_models import MarkovModel
-from mdllm.analysis.kinetics.passages import passage_times, state_numbers, transition_counts
+from mdllm.analysis.kinetics.passages import committors, passage_times, state_numbers, transition_counts
 from mdllm.core.errors import InputError
 from mdllm.observables.states import OUTSIDE
 
@@ -233,6 +233,50 @@ def transitions_table(
             row = {"source": source, "start": names[i], "end": names[j], "commit_ps": commit_ps}
             rows.append({**row, "per_ns": rate.value[i, j], **errors, "count": int(counts.sum(0)[i, j])})
     return pd.DataFrame(rows)
+
+
+def committor_table(
+    source: str,
+    codebook: pd.DataFrame,
+    trajectories: DiscreteTrajectories,
+    fitted: LagModels,
+    pair: tuple[str, str] | None,
+    confidence: float,
+) -> pd.DataFrame:
+    """Committors of every code between two states: how probable it is to come to `end` before `start`.
+
+    Columns: source, method (direct: counted; msm: of the Markov model at its lag), start, end, code, state, every
+    collective variable of the codebook, committor, sd_runs, standard_error, low, high (msm only), frames (direct only:
+    those that come to one of both), left_out (direct only: share of those that do not).
+
+    Args:
+        pair: the two states; None: the first and the last by name.
+    """
+    masks = state_masks(codebook)
+    start, end = pair or (min(masks), max(masks))
+    for name in (start, end):
+        if name not in masks:
+            raise InputError(f"kinetics.committor: no code is in {name}; states with codes are {', '.join(masks)}")
+    numbers, names = state_numbers(masks), list(masks)
+    counted, frames, left_out = committors(trajectories, numbers, names.index(start), names.index(end))
+
+    def of_model(model: MarkovModel) -> np.ndarray:
+        return model.committor(masks[start], masks[end])
+
+    known = codebook.drop(columns="count").assign(start=start, end=end)
+    low, high = fitted.interval(of_model, confidence)
+    spread = fitted.spread(of_model)
+    direct = known.assign(
+        method=DIRECT, committor=counted.value, sd_runs=counted.sd_runs, standard_error=counted.standard_error,
+        frames=frames, left_out=left_out,
+    )  # fmt: skip
+    msm = known.assign(
+        method=MSM, committor=of_model(fitted.model), sd_runs=spread.sd_runs, standard_error=spread.standard_error,
+        low=low, high=high,
+    )  # fmt: skip
+    both = pd.concat([direct, msm], ignore_index=True).assign(source=source)
+    first = ["source", "method", "start", "end"]
+    return both[[*first, *(name for name in both.columns if name not in first)]]
 
 
 def chapman_kolmogorov_table(

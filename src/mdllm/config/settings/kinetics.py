@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from mdllm.config.choices import DISCRETIZERS
-from mdllm.config.section import Section, UnitInterval
+from mdllm.config.section import Name, Section, UnitInterval
 
 Discretizer = DISCRETIZERS.union()
 
@@ -25,6 +25,9 @@ class KineticsSettings(Section):
     processes: PositiveInt = Field(3, description="slowest processes reported")
     commit: list[PositiveInt] = Field(
         [1, 2, 5, 10, 20, 50], min_length=1, description="frames in a state after which a transition counts"
+    )
+    committor: tuple[Name, Name] | None = Field(
+        None, description="states between which committors are estimated; null: the first and the last by name"
     )
     chapman_kolmogorov_steps: PositiveInt = Field(5, description="multiples of the lag that are tested")
     runs: Annotated[int, Field(ge=2)] = Field(5, description="groups of trajectories that give standard deviations")

@@ -3,7 +3,7 @@
 import math
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from mdllm.config.choices import SOURCES, VARIABLES, VariableSettings
 from mdllm.config.section import Name, Section, require
@@ -28,6 +28,13 @@ def require_radians(variable: VariableSettings, key: str, *values: float) -> Non
         )
 
 
+_MEASURED_ON = {
+    "atoms": "atoms",
+    "potential": "points of a model potential (type coordinate)",
+    "series": "the numbers of a series (type number)",
+}
+
+
 class Reference(StructureFile):
     """A known structure, or an ensemble of them (every model of the file)."""
 
@@ -41,6 +48,10 @@ class TrainingSet(Section):
 
     state: Name | list[Name] | None = Field(None, description="a state, or a list of states; null: any")
     frames: list[FrameRange] | None = Field(None, description="ranges [first, last]; null: every frame")
+    piece_frames: PositiveInt | None = Field(
+        None, description="cut into pieces of so many raw frames, between which nothing is learned; null: not cut"
+    )
+    pieces: PositiveInt | None = Field(None, description="so many of the pieces, evenly spread; null: all of them")
 
     @model_validator(mode="after")
     def _ranges_ascend(self):
@@ -49,7 +60,14 @@ class TrainingSet(Section):
         for first, last in self.frames or []:
             if first > last:
                 raise ValueError(f"frames: range [{first}, {last}] is reversed; it names its first and its last frame")
+        if self.pieces and not self.piece_frames:
+            raise ValueError("pieces: say how long they are, by piece_frames")
         return self
+
+    def plain(self) -> dict:
+        """As plain values; a training set that is not cut into pieces is what it was before there were any."""
+        whole = {"piece_frames", "pieces"} if self.piece_frames is None else set()
+        return self.model_dump(mode="json", exclude=whole)
 
     @property
     def states(self) -> list[str]:
@@ -143,9 +161,7 @@ class SystemSettings(Observables):
         description="of the residues that are kept, a list where there are several chains; checked against the frames, "
         "and what collections leave out (config/collections)",
     )
-    training_set: TrainingSet | None = Field(
-        None, description="frames that the model learns from, where residues are coded; null: all of them"
-    )
+    training_set: TrainingSet | None = Field(None, description="frames that the model learns from; null: all of them")
     plane: tuple[Name, Name] | None = Field(
         None,
         description="the two CVs of figures a and b, where residues are coded; null: the slowest backbone motions",
@@ -170,11 +186,10 @@ class SystemSettings(Observables):
             raise ValueError("variants.main: `main` is the run without overrides; choose another name")
         if not self.main and not self.variants:
             raise ValueError("main: false leaves nothing to run; define `variants`")
-        potential = self.source.simulated == "potential"
         for key, cv in self.collective_variables.items():
-            if cv.of_potential != potential:
+            if cv.of != self.source.frames_are:
                 raise ValueError(
-                    f"collective_variables.{key}: type coordinate belongs to a model potential, and a model potential "
-                    "has no other"
+                    f"collective_variables.{key}: type {cv.type} is measured on {_MEASURED_ON[cv.of]}, and this source "
+                    f"has {_MEASURED_ON[self.source.frames_are]}"
                 )
         return self

@@ -20,7 +20,7 @@ from mdllm.figures.style import Look
 from mdllm.figures.tables import Tables
 
 MD, MODEL, EXACT = "md", "model", "exact"
-NAMES = ("populations", "timescales", "mfpt", "transitions", "chapman_kolmogorov")
+NAMES = ("populations", "timescales", "mfpt", "transitions", "committor", "chapman_kolmogorov")
 REFERENCE_LOOKS = {EXACT: Look("exact", "black", "_", "-"), MD: Look("MD", "#12436D", "o", "-")}
 # Known models keep their look in every figure; other variants take the looks that are left, in order.
 MODEL_LOOKS = {
@@ -44,7 +44,7 @@ class Kinetics:
         description: `description.json` of the first variant.
         trainings: models that were trained alike, by variant.
         looks: of every source, the reference first, then the variants.
-        populations, timescales, mfpt, transitions, chapman_kolmogorov: the tables of these names.
+        populations, timescales, mfpt, transitions, committor, chapman_kolmogorov: the tables of these names.
     """
 
     about: str
@@ -56,6 +56,7 @@ class Kinetics:
     timescales: pd.DataFrame
     mfpt: pd.DataFrame
     transitions: pd.DataFrame
+    committor: pd.DataFrame
     chapman_kolmogorov: pd.DataFrame
 
     @property

@@ -15,6 +15,7 @@ class PotentialSource(SourceSettings):
     """
 
     simulated: ClassVar[Literal["molecule", "potential"] | None] = "potential"
+    frames_are: ClassVar[Literal["atoms", "potential", "series"]] = "potential"
     type: Literal["potential"]
     name: Literal["four_state"] = "four_state"
     beta: PositiveFloat = Field(9.5, description="inverse temperature 1 / kT")

@@ -1,1 +1,1 @@
-"""One code per frame: bins of a variable, nearest of given centers, k-centers by RMSD."""
+"""One code per frame: named states, bins or numbers of a variable, nearest of given centers, k-centers by RMSD."""

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 
 from mdllm.config.choices import DiscretizerSettings
-from mdllm.config.settings.system import Observables
+from mdllm.config.settings.system import Observables, TrainingSet
 from mdllm.core.errors import InputError
 from mdllm.core.records import write_npz
 from mdllm.observables.states import States
 from mdllm.prepare.frames import frame_interval
+from mdllm.prepare.training_set import select_training_frames
 from mdllm.tokenizers.discretizers.base import Frames
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ def discretize(
     settings: DiscretizerSettings,
     seed: int,
     output: Path,
+    training_set: TrainingSet | None = None,
 ) -> dict:
     """Write `tokenizer/`, with `codebook.csv` in it, and `codes.npz` into `output`.
 
@@ -38,9 +40,11 @@ def discretize(
         observables: the collective variables and the states.
         settings: the config section of the discretizer.
         seed: root of its random draws.
+        training_set: frames that models learn from; None: all of them. Codes are those of all frames.
 
-    `codes.npz` has the arrays of `mdllm.tokenizers.tokenize.tokenize`, with codes (F, 1). `codebook.csv` has a row per
-    code: code, count, state in which its representative lies (or "none"), and the representative's variables.
+    `codes.npz` has the arrays of `mdllm.tokenizers.tokenize.tokenize`, with codes (F, 1), and with a training set
+    `training` (F,), the contiguous stretch of training frames that a frame is in, -1 for none. `codebook.csv` has a row
+    per code: code, count, state in which its representative lies (or "none"), and the representative's variables.
 
     Returns:
         counts for the provenance record.
@@ -55,7 +59,12 @@ def discretize(
     book = _codebook(np.bincount(codes, minlength=fitted.codebook_size), fitted.representatives(kept), observables)
     fitted.save(output / "tokenizer")
     book.to_csv(output / "tokenizer" / CODEBOOK, index=False)
-    interval_ps = frame_interval(kept.table)
+    interval_ps, training, learned = frame_interval(kept.table), {}, {}
+    if training_set is not None:
+        chosen = select_training_frames(kept.table, training_set)
+        training = {"training": np.full(len(kept), -1, np.int32)}
+        training["training"][chosen.index] = chosen.segment
+        learned = {"training_frames": len(chosen.index), "pieces": int(chosen.segment[-1]) + 1}
     write_npz(
         output / "codes.npz",
         codes=codes[:, None],
@@ -64,8 +73,9 @@ def discretize(
         segment=kept.table["segment"].to_numpy(),
         codebook_size=np.int32(fitted.codebook_size),
         interval_ps=np.float64(f"{interval_ps:.4g}"),  # XTC holds times in single precision
+        **training,
     )
-    return {"frames": len(kept), "codes_used": int((book["count"] > 0).sum()), **fitted.values()}
+    return {"frames": len(kept), **learned, "codes_used": int((book["count"] > 0).sum()), **fitted.values()}
 
 
 def _codebook(counts: np.ndarray, known: pd.DataFrame, observables: Observables) -> pd.DataFrame:

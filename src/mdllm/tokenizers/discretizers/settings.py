@@ -80,3 +80,17 @@ class KCentersSettings(DiscretizerSettings):
     centers: Annotated[int, Field(ge=2)] = Field(100, description="number of centers K")
     selection: str = Field("all", description="MDAnalysis selection, among the atoms that are kept")
     fit_frames: PositiveInt = Field(50000, description="frames that centers are chosen from at most, evenly spread")
+
+
+class NumbersSettings(DiscretizerSettings):
+    """The numbers that a variable takes, as the states of a series, one code each."""
+
+    implementation: ClassVar[str] = "mdllm.tokenizers.discretizers.numbers:Numbers"
+    name: Literal["numbers"]
+    variable: Name = Field("number", description="collective variable, of type number")
+
+    def reads_variables(self) -> list[str]:
+        return [self.variable]
+
+    def unknown_to_codes(self, variables: set[str]) -> set[str]:
+        return variables - {self.variable}
