@@ -5,6 +5,7 @@ with its message and status 1.
 """
 
 import json
+import logging
 import os
 import sys
 from pathlib import Path
@@ -20,6 +21,39 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+@app.command()
+def init(
+    topology: Annotated[Path, typer.Argument(help="topology of the molecule: PDB, GRO, PSF, prmtop ...")],
+    trajectories: Annotated[
+        list[Path] | None,
+        typer.Argument(help="frames: XTC, DCD, TRR ...; none: those of a PDB file with several models"),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="of the system; default: as the topology is called")] = None,
+    reference: Annotated[str | None, typer.Option(help="structure file or PDB id of a state to look for")] = None,
+) -> None:
+    """Look at your own trajectory, and propose a system file for it: what to measure, its states, what to train on."""
+    from mdllm.figures.survey import draw
+    from mdllm.project.make import make_project
+    from mdllm.survey.propose import name_of, propose, survey_folder, system_path
+    from mdllm.survey.text import found, seen
+
+    _say_warnings()
+    name = name or name_of(topology)
+    proposal = propose(name, topology, trajectories or [], reference, Path())
+    picture = draw(survey_folder(Path(), name))
+    made = make_project(Path(), [name])
+    lines = [
+        "seen:",
+        *(f"  {line}" for line in seen(proposal)),
+        "proposed:",
+        *(f"  {line}" for line in found(proposal)),
+    ]
+    lines += ["written:", *(f"  {path}" for path in (system_path(Path(), name), picture, *made))]
+    lines += ["next:", f"  mdllm check {name}", f"  snakemake --profile profiles/local --config only={name}"]
+    lines += [f"  mdllm report results/{name}"]
+    typer.echo("\n".join(lines))
 
 
 @app.command()
@@ -163,6 +197,16 @@ def train_process(share: Annotated[str, typer.Argument(help="the fields of `Trai
     from mdllm.models.training.processes import Training
 
     Training(**json.loads(share)).run(process=int(os.environ["RANK"]))
+
+
+def _say_warnings() -> None:
+    """Warnings of ours on standard error, a line each; those of other libraries are not for a user."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("note: %(message)s"))
+    logging.captureWarnings(True)
+    logger = logging.getLogger("mdllm")
+    logger.handlers = [handler]
+    logger.propagate = False
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -16,6 +16,7 @@ ROOMS = (
     "sources",
     "simulation",
     "prepare",
+    "survey",
     "collections",
     "tokenizers",
     "language",
@@ -26,6 +27,7 @@ ROOMS = (
     "verification",
     "report",
     "figures",
+    "project",
 )
 ABOVE_ALL = {"__init__.py", "__main__.py", "cli.py", "preflight.py", "schemas.py"}
 LINES = 350

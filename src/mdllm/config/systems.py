@@ -11,7 +11,7 @@ from mdllm.core.errors import InputError
 from mdllm.core.records import digest
 
 MAIN = "main"
-SHARED_FOLDERS = ("raw", "frames", "figures")
+SHARED_FOLDERS = ("raw", "frames", "figures", "survey")
 IN_WORDS = {"potential": "model potential", "series": "series"}  # frames that are no atoms
 # The stages whose results depend on the variant, in order, with the sections of `StageSettings` that each one reads;
 # what chooses by name what it loads, tokenizer or model, is among them.

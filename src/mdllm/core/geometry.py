@@ -4,6 +4,8 @@ Axes: F frames, L residues, A atoms. A *backbone* is an array (F, L, 3, 3) of N,
 (F, L, 4, 3) has the carbonyl O as well. Angles are radian.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 N, CA, C, O = range(4)
@@ -14,6 +16,7 @@ PEPTIDE_BOND_NM = 0.25
 # Engh and Huber, International Tables for Crystallography F (2001), 18.3: C=O 0.1229 nm, CA-C-O 120.5 degree.
 _CO_LENGTH_NM = 0.1229
 _CA_C_O_ANGLE = 2.1031
+_BINS = 72  # of a circle
 
 
 def kabsch(mobile: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None):
@@ -190,3 +193,22 @@ def with_oxygen(backbone: np.ndarray) -> np.ndarray:
 def circular_difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """a - b for angles, folded into (-pi, pi]."""
     return -((b - a + np.pi) % (2 * np.pi) - np.pi)
+
+
+def emptiest_angle(groups: Sequence[np.ndarray]) -> float:
+    """Where a circle of angles is best cut open: the centre of its widest stretch with the fewest values.
+
+    Args:
+        groups: angles (F,) in (-pi, pi] each; each group weighs the same.
+    """
+    density = sum(np.histogram(values, _BINS, (-np.pi, np.pi))[0] / len(values) for values in groups)
+    width = _BINS // 8
+    stretch = np.array([np.roll(density, -first)[:width].sum() for first in range(_BINS)])
+    emptiest = np.flatnonzero(stretch <= stretch.min() + 1e-12)
+    # The middle of the longest run of equally empty stretches, on the circle.
+    runs = np.split(emptiest, np.flatnonzero(np.diff(emptiest) > 1) + 1)
+    if len(runs) > 1 and emptiest[0] == 0 and emptiest[-1] == _BINS - 1:
+        runs = [np.concatenate([runs[-1] - _BINS, runs[0]]), *runs[1:-1]]
+    longest = max(runs, key=len)
+    middle = (longest[0] + longest[-1] + width) / 2
+    return float((middle * 2 * np.pi / _BINS) % (2 * np.pi) - np.pi)

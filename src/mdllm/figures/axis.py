@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 
+from mdllm.core.geometry import emptiest_angle
+
 _TURN = 2 * np.pi
 _EIGHTHS = {-3: "−3π/4", -2: "−π/2", -1: "−π/4", 0: "0", 1: "π/4", 2: "π/2", 3: "3π/4", 4: "π"}
-_BINS = 72
 # Single outliers would otherwise decide the scale; a figure says how many points lie outside.
 _INNER = (0.002, 0.998)
 
@@ -41,7 +42,7 @@ class VariableAxis:
         about = description["columns"][column]
         known = [np.asarray(values, float)[np.isfinite(np.asarray(values, float))] for values in groups]
         known = [values for values in known if len(values)]
-        axis = cls(column, about["label"], about["unit"], _emptiest(known) if about["periodic"] else None, (0, 1))
+        axis = cls(column, about["label"], about["unit"], emptiest_angle(known) if about["periodic"] else None, (0, 1))
         ranges = [np.quantile(axis.fold(values), _INNER) for values in known]
         ranges += [(low, low + size) for bounds in intervals or [] for low, size in axis._unbounded(bounds)]
         low, high = min(r[0] for r in ranges), max(r[1] for r in ranges)
@@ -88,18 +89,3 @@ class VariableAxis:
         low = float(self.fold(np.array(low)))
         end = self.start + _TURN
         return [(low, min(size, end - low))] + ([(self.start, low + size - end)] if low + size > end else [])
-
-
-def _emptiest(groups: list[np.ndarray]) -> float:
-    """Centre of the widest stretch of the circle with the fewest values, each group weighing the same."""
-    density = sum(np.histogram(values, _BINS, (-np.pi, np.pi))[0] / len(values) for values in groups)
-    width = _BINS // 8
-    stretch = np.array([np.roll(density, -first)[:width].sum() for first in range(_BINS)])
-    emptiest = np.flatnonzero(stretch <= stretch.min() + 1e-12)
-    # The middle of the longest run of equally empty stretches, on the circle.
-    runs = np.split(emptiest, np.flatnonzero(np.diff(emptiest) > 1) + 1)
-    if len(runs) > 1 and emptiest[0] == 0 and emptiest[-1] == _BINS - 1:
-        runs = [np.concatenate([runs[-1] - _BINS, runs[0]]), *runs[1:-1]]
-    longest = max(runs, key=len)
-    middle = (longest[0] + longest[-1] + width) / 2
-    return float((middle * _TURN / _BINS) % _TURN - np.pi)

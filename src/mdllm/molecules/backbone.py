@@ -173,17 +173,19 @@ class BackboneAtoms:
         """The backbone of some of the residues."""
         return BackboneAtoms.of(self.residues[rows], "the file")
 
-    def _warn_of_left_out(self, selection: str, topology: str) -> None:
-        """Warn of residues that are bonded to selected ones and not selected, as modified ones of `protein` are."""
-        universe, selected = self.residues.universe, set(self.residues.ix)
-        left_out = []
+    def left_out(self) -> mda.ResidueGroup:
+        """Residues that are bonded to selected ones and not selected, as modified ones are by `protein`."""
+        universe, selected, found = self.residues.universe, set(self.residues.ix), set()
         for start, step in ((index, step) for index in self.residues.ix for step in (-1, 1)):
             here, there = start, start + step
             while 0 <= there < len(universe.residues) and there not in selected and _bound(universe, here, there):
-                left_out.append(there)
+                found.add(there)
                 here, there = there, there + step
-        if left_out:
-            residues = universe.residues[sorted(set(left_out))]
+        return universe.residues[sorted(found)]
+
+    def _warn_of_left_out(self, selection: str, topology: str) -> None:
+        residues = self.left_out()
+        if len(residues):
             unknown = dict.fromkeys(residue.resname for residue in residues if residue.resname not in _PROTEIN)
             known = [str(residue.resid) for residue in residues if residue.resname in _PROTEIN]
             add = [f"resname {' '.join(unknown)}"] * bool(unknown) + [f"resid {' '.join(known)}"] * bool(known)

@@ -124,14 +124,16 @@ def _without_times(trajectory: Path) -> type | None:
         return UntimedDCDReader if file.header["nsavc"] == 0 else None
 
 
-def frames_of(universe: mda.Universe, path: Path, first: int = 0, stop: int | None = None) -> Iterator:
-    """The frames of an open trajectory from `first` to before `stop`, its end if None.
+def frames_of(universe: mda.Universe, path: Path, first: int = 0, stop: int | None = None, step: int = 1) -> Iterator:
+    """Every `step`-th frame of an open trajectory, from `first` to before `stop`, its end if None.
+
+    Frames between are not read.
 
     Raises:
         InputError: names the frame that the reader cannot make out.
     """
     trajectory = universe.trajectory
-    for number in range(first, len(trajectory) if stop is None else stop):
+    for number in range(first, len(trajectory) if stop is None else stop, step):
         try:
             frame = trajectory.next() if number > first and trajectory.frame == number - 1 else trajectory[number]
         except Exception as error:

@@ -1,10 +1,11 @@
 """Coordinates and states that nobody has to define: slowest motions of the backbone's torsions, and clusters in them.
 
-Features are cosine and sine of every phi and psi. The coordinates are the two slowest of a time-lagged independent
-component analysis (Perez-Hernandez et al., J. Chem. Phys. 139, 015102, 2013; deeptime), at a lag of LAG_FRAMES frames.
-Where too few frames follow each other at that lag, which is so where their order in time is unknown, they are the two
-largest principal components instead. States are clusters in their plane (k-means, scikit-learn): the number of them, up
-to MOST_STATES, is the one with the largest mean silhouette, and one where none reaches SILHOUETTE. They are called S1,
+Features are cosine and sine of every phi and psi that the first frame has: none over a break or between two chains. The
+coordinates are the two slowest of a time-lagged independent component analysis (Perez-Hernandez et al., J. Chem. Phys.
+139, 015102, 2013; deeptime), at a lag of LAG_FRAMES frames. Where fewer frames follow each other at that lag than there
+are features, or LEAST_PAIRS, slowness would be fitted to noise or is not known at all, and they are the two largest
+principal components instead. States are clusters in their plane (k-means, scikit-learn): the number of them, up to
+MOST_STATES, is the one with the largest mean silhouette, and one where none reaches SILHOUETTE. They are called S1,
 S2 ... from the most populated on; a frame is in that of the nearest center.
 
 Pitfalls: a slow motion of the data need not be the one of interest, and an end that flips now and then is slow.
@@ -22,7 +23,7 @@ from deeptime.decomposition import TICA
 from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_score
 
-from mdllm.core.geometry import backbone_torsions
+from mdllm.core.geometry import backbone_torsions, peptide_bonds
 from mdllm.core.records import read_npz, write_npz
 from mdllm.core.trajectories import iterate_backbone
 
@@ -45,12 +46,14 @@ class SlowCoordinates:
         components: (D, 2) per unit of standard deviation of each coordinate.
         centers: (K, 2), in the plane; K = 0 where states are defined otherwise.
         kind: tICA or PCA.
+        bonded: (L - 1,) whether a residue is bound to the next.
     """
 
     mean: np.ndarray
     components: np.ndarray
     centers: np.ndarray
     kind: str
+    bonded: np.ndarray
 
     @property
     def names(self) -> list[str]:
@@ -68,7 +71,7 @@ class SlowCoordinates:
 
     def compute(self, coordinates: np.ndarray) -> dict[str, np.ndarray]:
         """Column -> (F,) of coordinates (F, A, 3) or (F, L, 4, 3) in nm; NaN where atoms are missing."""
-        projected = (_features(coordinates) - self.mean) @ self.components
+        projected = (_features(coordinates, self.bonded) - self.mean) @ self.components
         return dict(zip(COLUMNS, projected.T, strict=True))
 
     def label(self, values: Mapping[str, np.ndarray], frames: np.ndarray | None = None) -> np.ndarray:
@@ -87,7 +90,8 @@ class SlowCoordinates:
         """
         stride = max(1, -(-len(segment) // _FIT_FRAMES))
         index = np.arange(0, len(segment), stride)
-        features = np.concatenate([_features(backbone) for _, backbone in iterate_backbone(universe, index)])
+        bonded = peptide_bonds(next(iterate_backbone(universe, index[:1]))[1])[0]
+        features = np.concatenate([_features(backbone, bonded) for _, backbone in iterate_backbone(universe, index)])
         features, segment = features.astype(float), np.asarray(segment)[index]
         mean, kind, components = features.mean(0), TIME, _slowest(features, segment)
         if components is None:
@@ -98,10 +102,11 @@ class SlowCoordinates:
         plane = (features - mean) @ components
         centers = _centers(plane, seed) if states else np.zeros((0, 2))
         logger.info("the plane is that of %s of backbone torsions; %d states found", kind, len(centers))
-        return cls(mean, components, centers, kind)
+        return cls(mean, components, centers, kind, bonded)
 
     def save(self, path: Path) -> None:
-        write_npz(path, mean=self.mean, components=self.components, centers=self.centers, kind=np.array([self.kind]))
+        arrays = {"mean": self.mean, "components": self.components, "centers": self.centers, "bonded": self.bonded}
+        write_npz(path, kind=np.array([self.kind]), **arrays)
 
     @classmethod
     def load(cls, path: Path) -> "SlowCoordinates | None":
@@ -109,7 +114,8 @@ class SlowCoordinates:
         content = read_npz(path)
         if not len(content["mean"]):
             return None
-        return cls(content["mean"], content["components"], content["centers"], str(content["kind"][0]))
+        bonded = content.get("bonded", np.ones(len(content["mean"]) // 4, bool))  # of an older version
+        return cls(content["mean"], content["components"], content["centers"], str(content["kind"][0]), bonded)
 
 
 def save_none(path: Path) -> None:
@@ -117,12 +123,12 @@ def save_none(path: Path) -> None:
     write_npz(path, mean=np.zeros(0))
 
 
-def _features(coordinates: np.ndarray) -> np.ndarray:
+def _features(coordinates: np.ndarray, bonded: np.ndarray) -> np.ndarray:
     """(F, D)"""
     backbone = np.asarray(coordinates)
     backbone = backbone.reshape(len(backbone), -1, 4, 3).astype(np.float64)
     phi, psi, _ = backbone_torsions(backbone)
-    angles = np.concatenate([phi[:, 1:], psi[:, :-1]], axis=1)
+    angles = np.concatenate([phi[:, 1:][:, bonded], psi[:, :-1][:, bonded]], axis=1)
     return np.concatenate([np.cos(angles), np.sin(angles)], axis=1)
 
 
@@ -130,7 +136,7 @@ def _slowest(features: np.ndarray, segment: np.ndarray) -> np.ndarray | None:
     """Components (D, 2), or None where too few frames follow each other."""
     pieces = np.split(features, np.flatnonzero(np.diff(segment) != 0) + 1)
     pieces = [piece for piece in pieces if len(piece) > LAG_FRAMES]
-    if sum(len(piece) - LAG_FRAMES for piece in pieces) < LEAST_PAIRS:
+    if sum(len(piece) - LAG_FRAMES for piece in pieces) < max(LEAST_PAIRS, features.shape[1]):
         return None
     estimator = TICA(lagtime=LAG_FRAMES, dim=2, scaling=None)
     for piece in pieces:

@@ -209,29 +209,29 @@ def _chunks_anew(universe: mda.Universe, source: dict, atoms: AtomsOfInterest, s
 
 
 def _chunks(universe, path: Path, atoms: AtomsOfInterest, stride: int, offset: int, first: int, stop: int, size: int):
-    """`_Frames` of `size` frames each, of which those in the stride are kept that have positions."""
-    rows, read, lost, last = [], 0, 0, min(stop, len(universe.trajectory)) - 1
-    whole, moved = atoms.fragments.made_whole, atoms.fragments.moved
-    # not by ts.frame, which some readers of one frame (MMTF) do not set
-    for number, ts in enumerate(frames_of(universe, path, first, last + 1), start=first):
-        read += 1
-        if (offset + number) % stride == 0:
+    """`_Frames` of `size` frames each, of which those in the stride are read, and kept if they have positions."""
+    stop = min(stop, len(universe.trajectory))
+    for begin in range(first, stop, size):
+        end = min(begin + size, stop)
+        start = begin + -(offset + begin) % stride
+        rows, lost = [], 0
+        whole, moved = atoms.fragments.made_whole, atoms.fragments.moved
+        # not by ts.frame, which some readers of one frame (MMTF) do not set
+        wanted = frames_of(universe, path, start, end, stride)
+        for number, ts in zip(range(start, end, stride), wanted, strict=True):
             if ts.has_positions:
                 boxed = ts.dimensions is not None and bool(np.all(ts.dimensions[:3] > 0))
                 rows.append((number, ts.time, atoms.cut(ts.positions, ts.dimensions), boxed))
             else:
                 lost += 1
-        if read == size or number == last:
-            numbers, times, coordinates, boxed = zip(*rows, strict=True) if rows else ((), (), (), ())
-            yield _Frames(
-                np.array(numbers, np.int64),
-                np.array(times, np.float64),
-                np.stack(coordinates) if rows else np.empty((0, *atoms.frame.shape), np.float32),
-                np.array(boxed, bool),
-                *(read, lost, atoms.fragments.made_whole - whole, atoms.fragments.moved - moved),
-            )
-            rows, read, lost = [], 0, 0
-            whole, moved = atoms.fragments.made_whole, atoms.fragments.moved
+        numbers, times, coordinates, boxed = zip(*rows, strict=True) if rows else ((), (), (), ())
+        yield _Frames(
+            np.array(numbers, np.int64),
+            np.array(times, np.float64),
+            np.stack(coordinates) if rows else np.empty((0, *atoms.frame.shape), np.float32),
+            np.array(boxed, bool),
+            *(end - begin, lost, atoms.fragments.made_whole - whole, atoms.fragments.moved - moved),
+        )
 
 
 def _repeated(before, trajectory, atoms: AtomsOfInterest, has_times: bool) -> int:

@@ -64,7 +64,7 @@ def prepare(
         InputError: names file, frame and residue or atom; see `mdllm.molecules` and `mdllm.prepare.frames`.
     """
     topology = Path(sources["topology"]["path"])
-    kept = _kept(sources, residues, atoms, skip_damaged)
+    kept = first_whole(sources, residues, atoms, skip_damaged)
     universe = kept.universe()
     if sequence is not None:
         check_sequence(universe.residues, "".join(sequence), str(topology))
@@ -171,8 +171,12 @@ def check_sequence(residues: mda.ResidueGroup, expected: str, topology: str) -> 
         )
 
 
-def _kept(sources: dict, residues: str | None, atoms: str | None, skip_damaged: bool) -> AtomsOfInterest:
-    """What is kept, by the first frame that is not damaged."""
+def first_whole(sources: dict, residues: str | None, atoms: str | None, skip_damaged: bool) -> AtomsOfInterest:
+    """What is kept, by the first frame that is not damaged.
+
+    Raises:
+        InputError: see `mdllm.molecules`; a first frame is damaged and not to be skipped, or all of them are.
+    """
     topology = sources["topology"]["path"]
     for source in sources["trajectories"]:
         raw = open_listed(sources["topology"], source)
