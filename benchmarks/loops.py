@@ -60,7 +60,7 @@ def errors(base, collection: Collection, settings: ProposalSettings, null: bool)
         uniforms = torch.from_numpy(rng.random((REPEATS, settings.drawings, LENGTH + 2)))
         made = redraw(
             base,
-            of_residue_types(base) if null else of_base(base),
+            of_residue_types(base, sequence) if null else of_base(base),
             proposer.molecule,
             poses,
             torch.from_numpy(proposer.chain.encode(repeated)).long(),

@@ -141,7 +141,7 @@ def main(name: str = "small", count: str = "1600") -> None:
         proposer = Proposer(base, case.starts.astype(float), case.sequence, settings)
         codes = proposer.chain.encode(case.starts[::THINNED].astype(float))
         nulls = {
-            "residue types": of_residue_types(base),
+            "residue types": of_residue_types(base, case.sequence),
             "code frequencies": of_frequencies(codes, base.hidden),
         }
         rows = {}

@@ -14,6 +14,7 @@ from mdllm.analysis.novelty.find import NoveltyInputs, find_novelty
 from mdllm.config.settings.stages import AnalysisSettings, NoveltySettings
 from mdllm.core.records import write_json, write_npz
 from mdllm.core.trajectories import TrajectoryWriter, read_backbone
+from mdllm.ensembles.sources import ensemble_files
 from mdllm.report.summarize import SummaryInputs, summarize
 from mdllm.tokenizers.multiscale.settings import MultiscaleSettings
 from mdllm.tokenizers.multiscale.tokenizer import Multiscale
@@ -31,13 +32,13 @@ def write_run(folder: Path, prepared) -> AnalysisInputs:
     other = np.flatnonzero(prepared.frames["state"] == "B")
     model = rng.choice(index, (REPLICAS, FRAMES))
     model[: REPLICAS // 2, FRAMES // 2 :] = rng.choice(other, (REPLICAS // 2, FRAMES // 2))
-    chosen = {"model": model, "roundtrip": index[None], "frequencies": rng.choice(index, (REPLICAS, FRAMES))}
+    chosen = {"model": model, "roundtrip": index[None]}
+    chosen |= {null: rng.choice(index, (REPLICAS, FRAMES)) for null in ("frequencies", "residue_types")}
     tables = []
     for source, rows in chosen.items():
         backbone = read_backbone(universe, rows.ravel())
         backbone += rng.normal(scale=NOISE_NM, size=backbone.shape)
-        name = "ensemble" if source == "model" else source
-        with TrajectoryWriter(folder / f"{name}.xtc") as writer:
+        with TrajectoryWriter(ensemble_files(folder)[source]) as writer:
             writer.write(backbone, np.arange(len(backbone)))
         frame = prepared.frames["frame"].to_numpy()[index] if source == "roundtrip" else np.arange(FRAMES)
         tables.append(
@@ -72,10 +73,8 @@ def write_run(folder: Path, prepared) -> AnalysisInputs:
         frames=prepared.folder / "frames.parquet",
         slow=prepared.folder / "slow.npz",
         codes=folder / "codes.npz",
-        training=folder / "training.json",
-        ensemble=folder / "ensemble.xtc",
-        roundtrip=folder / "roundtrip.xtc",
-        frequencies=folder / "frequencies.xtc",
+        losses=folder / "training.json",
+        ensembles=ensemble_files(folder),
         index=folder / "index.parquet",
     )
 

@@ -12,9 +12,14 @@ SETTINGS = AnalysisSettings(resamples=400)
 REPLICAS, FRAMES = 10, 20
 
 
-def frames(shares: dict[str, np.ndarray], distance: dict[str, float] | None = None) -> pd.DataFrame:
-    """Table of a system with states A (trained on) and B; `shares` are those of B in each replica."""
-    parts = []
+def frames(
+    shares: dict[str, np.ndarray], distance: dict[str, float] | None = None, as_close: dict[str, int] | None = None
+) -> pd.DataFrame:
+    """Table of a system with states A (trained on) and B; `shares` are those of B in each replica.
+
+    Every frame in B is found, or one of `as_close`.
+    """
+    parts, as_close = [], as_close or {}
     for source, share in shares.items():
         inside = np.arange(FRAMES)[None] >= np.round((1 - np.asarray(share)[:, None]) * FRAMES)
         parts.append(
@@ -27,20 +32,23 @@ def frames(shares: dict[str, np.ndarray], distance: dict[str, float] | None = No
                     "state": np.where(inside.ravel(), "B", "A"),
                     **{f"rmsd_to_true_{s}_nm": (distance or {}).get(source, 0.1) for s in "AB"},
                     **{f"rmsd_to_reference_{s}_nm": np.nan for s in "AB"},
+                    "found_A": ~inside.ravel(),
+                    "found_B": inside.ravel() & (np.arange(inside.size) % as_close.get(source, 1) == 0),
                 }
             )
         )
     return pd.concat(parts, ignore_index=True)
 
 
-def verdict(state="B", doubts=(), **shares):
-    table = discovery_table(frames(shares), ["A", "B"], "A", list(doubts), SETTINGS, seed=0)
+def verdict(state="B", doubts=(), as_close=None, **shares):
+    shares = {"residue_types": [0.0] * 10, **shares}
+    table = discovery_table(frames(shares, as_close=as_close), ["A", "B"], ["A"], list(doubts), SETTINGS, seed=0)
     return table.set_index(["state", "source"]).loc[(state, "model")]
 
 
-def test_many_replicas_against_silent_nulls_beat_both():
+def test_many_replicas_against_silent_nulls_beat_them():
     found = verdict(model=[0.5] * 5 + [0.0] * 5, roundtrip=[0.0] * 10, frequencies=[0.0] * 10)
-    assert found["verdict"] == "beats both nulls"
+    assert found["verdict"] == "more often than its nulls, which never reach it"
     assert found["beats_nulls"]
     assert (found["replicas_reached"], found["first_frame_min"], found["first_frame_median"]) == (5, 10, 10)
 
@@ -56,33 +64,65 @@ def test_a_model_that_has_learned_nothing_discovers_nothing():
     assert len(doubts_about(poor, bad)) == 2
     shares = {"model": [0.5] * 10, "roundtrip": [0.0] * 10, "frequencies": [0.0] * 10}
     found = verdict(doubts=doubts_about(poor, fine), **shares)
-    assert found["verdict"] == "more often than both nulls, but it predicts no better than a baseline"
+    assert found["verdict"] == (
+        "more often than its nulls, which never reach it, but it predicts no better than a baseline"
+    )
     assert found["beats_nulls"]
 
 
 def test_one_lucky_replica_beats_nothing():
     found = verdict(model=[0.9] + [0.0] * 9, roundtrip=[0.0] * 10, frequencies=[0.0] * 10)
     assert found["share"] == pytest.approx(0.09)
-    assert found["verdict"] == "no better than its null (encode→decode and code frequencies)"
+    assert found["verdict"] == "no more often than its nulls, which never reach it"
 
 
 def test_a_null_that_reaches_the_state_as_often_is_named():
     found = verdict(model=[0.3] * 10, roundtrip=[0.0] * 10, frequencies=[0.3] * 10)
-    assert found["verdict"] == "no better than its null (code frequencies)"
+    assert found["verdict"] == "no more often than the strongest null, code frequencies"
     assert not found["beats_nulls"]
+
+
+def test_the_strongest_null_is_named_by_what_it_finds():
+    nulls = {"roundtrip": [0.0] * 10, "frequencies": [0.2] * 10, "residue_types": [0.3] * 10}
+    found = verdict(model=[0.9] * 10, **nulls)
+    assert found["verdict"] == "more often than the strongest null, residue types"
+    # those of residue types that lie in the region are hardly ever as close as true frames are
+    found = verdict(model=[0.9] * 10, as_close={"residue_types": 10}, **nulls)
+    assert found["verdict"] == "more often than the strongest null, code frequencies"
+
+
+def test_frames_in_the_region_that_look_like_none_of_the_state_are_not_found():
+    found = verdict(model=[0.5] * 10, as_close={"model": 1000}, roundtrip=[0.0] * 10, frequencies=[0.0] * 10)
+    assert found["share"] == 0.5
+    assert found["share_found"] == 0
+    assert found["verdict"] == "not found"
+
+
+def test_precision_is_what_is_found_of_the_frames_that_left():
+    found = verdict(model=[0.5] * 10, as_close={"model": 2}, roundtrip=[0.0] * 10, frequencies=[0.0] * 10)
+    assert found["share_found"] == pytest.approx(0.25)
+    assert found["precision"] == pytest.approx(0.5)
+    assert np.isnan(verdict("A", model=[0.5] * 10, roundtrip=[0.0] * 10, frequencies=[0.0] * 10)["precision"])
+
+
+def test_what_a_base_reached_on_other_proteins_speaks_for_it():
+    fine = pd.DataFrame({"no_worse": [None, True], "within_limit": [None, True]})
+    base = {"validation_loss": 3.9, "baseline_residue_types": 5.2, "baseline_pairs_of_types": 5.1}
+    assert doubts_about(base, fine) == []
+    assert doubts_about({**base, "validation_loss": 5.15}, fine) == ["it predicts no better than a baseline"]
 
 
 def test_a_state_that_is_never_reached_is_not_found():
     assert verdict(model=[0.0] * 10, roundtrip=[0.0] * 10, frequencies=[0.0] * 10)["verdict"] == "not found"
     worse = verdict(model=[0.0] * 10, roundtrip=[0.0] * 10, frequencies=[0.1] * 10)
-    assert worse["verdict"] == "not found, no better than its null"
+    assert worse["verdict"] == "not found, no more often than the strongest null, code frequencies"
 
 
 def test_the_training_state_is_asked_whether_the_model_stays():
     stays = verdict("A", model=[0.0] * 10, roundtrip=[0.0] * 10, frequencies=[0.1] * 10)
     assert stays["verdict"] == "stays at least as much as one of its nulls"
     leaves = verdict("A", model=[0.5] * 10, roundtrip=[0.0] * 10, frequencies=[0.1] * 10)
-    assert leaves["verdict"] == "leaves the training state more often than both nulls"
+    assert leaves["verdict"] == "leaves the training state more often than every null"
 
 
 def test_one_replica_cannot_be_judged():
@@ -92,9 +132,9 @@ def test_one_replica_cannot_be_judged():
 
 
 def test_distances_are_judged_the_other_way_round():
-    shares = dict.fromkeys(("model", "roundtrip", "frequencies"), [0.0] * 10)
+    shares = dict.fromkeys(("model", "roundtrip", "frequencies", "residue_types"), [0.0] * 10)
     for own, closer in ((0.05, True), (0.15, False)):
-        table = discovery_table(frames(shares, {"model": own}), ["A", "B"], "A", [], SETTINGS, seed=0)
+        table = discovery_table(frames(shares, {"model": own}), ["A", "B"], ["A"], [], SETTINGS, seed=0)
         model = table[(table["state"] == "B") & (table["source"] == "model")].iloc[0]
         assert model["closer_than_nulls"] is closer
         assert model["rmsd_to_true_nm_min"] == own

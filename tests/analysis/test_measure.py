@@ -4,9 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mdllm.analysis.discovery.ensembles import spread
-from mdllm.analysis.discovery.measure import KnownStructures, _nearest_model, _nearest_training
+from mdllm.analysis.discovery.measure import (
+    KnownStructures,
+    _closeness,
+    _nearest_model,
+    _nearest_training,
+    differing_residues,
+)
 from mdllm.core.geometry import pairwise_rmsd, rmsd, rmsd_of_present
+from mdllm.core.trajectories import read_backbone
+from mdllm.ensembles.sources import spread
 
 
 @pytest.fixture
@@ -58,7 +65,7 @@ def test_the_nearest_of_models_that_lack_different_atoms(clouds):
 
 def test_a_training_frame_is_not_its_own_neighbour(clouds):
     points, _ = clouds
-    known = KnownStructures(points[0], points[:3], np.array([10, 20, 30]), {}, {})
+    known = KnownStructures(points[0], points[:3], np.array([10, 20, 30]), {}, {}, {})
     table = pd.DataFrame({"frame": [10, 20, 40]})
     own = _nearest_training(points[:3], table, "roundtrip", known)
     assert (own[:2] > 0.1).all()
@@ -68,7 +75,7 @@ def test_a_training_frame_is_not_its_own_neighbour(clouds):
 
 def test_the_only_training_frame_has_no_neighbour(clouds):
     points, _ = clouds
-    known = KnownStructures(points[0], points[:1], np.array([10]), {}, {})
+    known = KnownStructures(points[0], points[:1], np.array([10]), {}, {}, {})
     table = pd.DataFrame({"frame": [10, 20]})
     own = _nearest_training(points[:2], table, "md", known)
     assert np.isnan(own[0])
@@ -81,3 +88,27 @@ def test_spread_rows_run_from_first_to_last():
     chosen = spread(rows, 7)
     assert (chosen[0], chosen[-1], len(chosen)) == (100, 1099, 7)
     np.testing.assert_array_equal(spread(rows[:5], 7), rows[:5])
+
+
+def test_residues_that_differ_have_one_on_either_side(trp_cage_prepared):
+    """G11 and what turns with it: of the experiment's states, 10 to 14 and R16 (mean torsions apart by 0.45 rad)."""
+    universe, state = trp_cage_prepared.universe(), trp_cage_prepared.frames["state"].to_numpy()
+    a, b = (read_backbone(universe, np.flatnonzero(state == name)[::20]) for name in "AB")
+    assert (differing_residues(a, b) + 1).tolist() == [9, 10, 11, 12, 13, 14, 15, 16, 17]
+    assert differing_residues(a, a).tolist() == list(range(20))
+
+
+def test_true_frames_are_as_close_as_they_are_to_each_other_apart_in_time():
+    """Three pairs of neighbours in time: each frame's nearest one is its neighbour, which does not count."""
+    rng = np.random.default_rng(0)
+    pose = rng.normal(size=(1, 6, 4, 3))
+    frames = np.repeat(pose + rng.normal(scale=0.1, size=(3, 6, 4, 3)), 2, axis=0)
+    frames[1::2] += rng.normal(scale=1e-3, size=(3, 6, 4, 3))
+    rows = np.array([0, 1, 100, 101, 200, 201])
+    close = _closeness(frames[:1], frames, rows, 10)
+    points = frames[:, :, :3].reshape(6, -1, 3)
+    nearest = [min(rmsd(points[other][None], points[one])[0] for other in range(6) if other // 2 != one // 2)
+               for one in range(6)]  # fmt: skip
+    assert close.limit_all_nm == pytest.approx(np.quantile(nearest, 0.95), abs=1e-6)
+    assert close.limit_all_nm > 0.05
+    assert _closeness(frames[:1], frames[:2], rows[:2], 10) is None

@@ -22,6 +22,7 @@ ROOMS = (
     "language",
     "models",
     "bases",
+    "ensembles",
     "analysis",
     "seqdance",
     "verification",

@@ -51,11 +51,37 @@ def where_it_runs(stage, path):
 
 
 def made_by_trainings(stage, path):
-    """Input function: `made_by` for each training of the variant."""
+    """Input function: `made_by` for each training of the variant; none where nothing is trained."""
     return lambda wildcards: [
         provided(wildcards.system, training, stage, path)
         for training in of_system(wildcards).trainings(wildcards.variant)
+        if of_system(wildcards).runs(training, stage)
     ]
+
+
+def continues(wildcards):
+    """Whether the model of a variant is trained and continues the frames; otherwise a base redraws them."""
+    return of_system(wildcards).runs(wildcards.variant, "rollout")
+
+
+def losses(wildcards):
+    """Input function: what a variant's model is worth, the folder with `training.json`, or the record of its base."""
+    made = (
+        ("train", "model")
+        if continues(wildcards)
+        else ("redraw", "redrawn/redrawn.json")
+    )
+    return made_by(*made)(wildcards)
+
+
+def rollout_or_redrawn(wildcards):
+    """Input function: what a variant's model has made."""
+    made = (
+        ("rollout", "rollout/codes.npz")
+        if continues(wildcards)
+        else ("redraw", "redrawn/structures.npz")
+    )
+    return made_by(*made)(wildcards)
 
 
 def one_of(names):

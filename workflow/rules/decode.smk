@@ -1,10 +1,32 @@
-# Needs: rollout/codes.npz and the tokenizer.
-# Makes: ensemble/, structures of the generated frames and of both null models, all decoded alike.
+# Needs: the tokenizer, and rollout/codes.npz, or what a base has redrawn.
+# Makes: redrawn/, training frames with spans redrawn by a base, and by nulls; ensemble/, structures of the generated
+# frames and of all nulls, decoded alike.
+
+
+rule redraw:
+    input:
+        unpack(prepared),
+        codes=made_by("tokenize", "tokens/codes.npz"),
+    output:
+        structures="results/{system}/{variant}/redrawn/structures.npz",
+        record="results/{system}/{variant}/redrawn/redrawn.json",
+        provenance="results/{system}/{variant}/redrawn/provenance.json",
+    log:
+        "logs/{system}/{variant}/redraw.log",
+    benchmark:
+        "results/benchmarks/{system}/{variant}/redraw.tsv"
+    conda:
+        "../../envs/llm.yaml"
+    params:
+        settings=read_by("redraw"),
+    script:
+        "../scripts/redraw.py"
 
 
 rule decode:
     input:
-        rollout=made_by("rollout", "rollout/codes.npz"),
+        rollout=where_it_runs("rollout", "rollout/codes.npz"),
+        redrawn=made_by("redraw", "redrawn/structures.npz"),
         codes=made_by("tokenize", "tokens/codes.npz"),
         tokenizer=made_by("tokenize", "tokens/tokenizer"),
         topology="results/{system}/frames/topology.pdb",
@@ -13,6 +35,7 @@ rule decode:
         ensemble="results/{system}/{variant}/ensemble/ensemble.xtc",
         roundtrip="results/{system}/{variant}/ensemble/roundtrip.xtc",
         frequencies="results/{system}/{variant}/ensemble/frequencies.xtc",
+        residue_types="results/{system}/{variant}/ensemble/residue_types.xtc",
         frames="results/{system}/{variant}/ensemble/frames.parquet",
         provenance="results/{system}/{variant}/ensemble/provenance.json",
     log:

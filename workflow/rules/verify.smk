@@ -16,6 +16,7 @@ rule propose:
         model=made_by("decode", "ensemble/ensemble.xtc"),
         roundtrip=made_by("decode", "ensemble/roundtrip.xtc"),
         frequencies=made_by("decode", "ensemble/frequencies.xtc"),
+        residue_types=made_by("decode", "ensemble/residue_types.xtc"),
         index=made_by("decode", "ensemble/frames.parquet"),
         cvs=made_by("analyze", "analysis/cvs.parquet"),
         description=made_by("analyze", "analysis/description.json"),

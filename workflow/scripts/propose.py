@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from mdllm.config.settings.stages import sections
+from mdllm.ensembles.sources import ensemble_files
 from mdllm.run.stage import stage
 from mdllm.verification.propose import ProposalInputs, propose
 
 given = snakemake.input
-ensembles = {source: Path(given[source]) for source in ("model", "roundtrip", "frequencies")}
+ensembles = ensemble_files(Path(given.index).parent)
 names = (
     "sources",
     "topology",

@@ -12,6 +12,7 @@ files = SummaryInputs(
     codes=Path(given.codes),
     trainings=[Path(model) / "training.json" for model in given.models],
     rollout=Path(given.rollout),
+    base=Path(given.base) if given.base else None,
     fidelity=Path(given.fidelity[0]) if given.fidelity else None,
     analysis=Path(given.quality[0]).parent if given.quality else None,
     novelty=Path(given.novelty[0]).parent if given.novelty else None,
@@ -19,7 +20,7 @@ files = SummaryInputs(
     kinetics=Path(given.kinetics[0]).parent if given.kinetics else None,
 )
 settings = {**snakemake.params.settings, "conditions": snakemake.params.conditions, "about": snakemake.params.about}
-inputs = {str(path): path for path in (files.codes, files.rollout, *files.trainings)}
+inputs = {str(path): path for path in (files.codes, files.rollout, *files.trainings, files.base) if path}
 inputs |= {
     path: path
     for path in (

@@ -53,7 +53,7 @@ def propose(starts: Path, base: str, settings: ProposalSettings, count: int, see
     write_topology(output / "topology.pdb", universe, backbone[0])
     groups = -(-count // settings.group)
     tables = []
-    for source, knowledge in ((MODEL, None), (RESIDUE_TYPES, of_residue_types(loaded))):
+    for source, knowledge in ((MODEL, None), (RESIDUE_TYPES, of_residue_types(loaded, letters))):
         with TrajectoryWriter(output / f"{source}.xtc") as writer:
             for number in tqdm(range(groups), desc=f"propose, {source}", unit="group", mininterval=1):
                 made = proposer.group(number, seed, knowledge)

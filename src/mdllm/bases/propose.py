@@ -32,6 +32,7 @@ class Proposals:
         first, last: (moves,) residues of the spans, last included.
         changed: (G,) number of spans that were redrawn; the others could not be closed without a clash.
         log_likelihood: (G,) of all codes drawn, nats, at temperature 1.
+        entropy: (G,) of what they were drawn from, summed, nats.
     """
 
     backbone: np.ndarray
@@ -40,6 +41,7 @@ class Proposals:
     last: np.ndarray
     changed: np.ndarray
     log_likelihood: np.ndarray
+    entropy: np.ndarray
 
 
 class Proposer:
@@ -97,7 +99,8 @@ class Proposer:
         spans = self.spans(rng)
         start = rng.integers(len(self.starts), size=settings.group)
         poses = of_backbone(self.starts[start])
-        changed, log_likelihood = np.zeros(settings.group, int), np.zeros(settings.group)
+        changed = np.zeros(settings.group, int)
+        log_likelihood, entropy = np.zeros((2, settings.group))
         for span in spans:
             codes, _, _ = self.chain.coder.encode(*to_arrays(poses))
             uniforms = torch.from_numpy(rng.random((settings.group, settings.drawings, len(span) + 2)))
@@ -115,6 +118,7 @@ class Proposer:
             poses = made.poses
             changed += made.changed.numpy()
             log_likelihood += made.log_likelihood.numpy()
+            entropy += made.entropy.numpy()
         return Proposals(
             poses.to_atoms(self.molecule.local).numpy(),
             start,
@@ -122,4 +126,5 @@ class Proposer:
             np.array([span.stop - 1 for span in spans]),
             changed,
             log_likelihood,
+            entropy,
         )

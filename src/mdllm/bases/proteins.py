@@ -4,6 +4,7 @@ Axes: F frames, L residues.
 """
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,13 +17,15 @@ from mdllm.bases.poses import Poses
 from mdllm.bases.views import RESIDUE_TYPES
 from mdllm.collections.reader import Collection
 from mdllm.core.errors import InputError
+from mdllm.tokenizers.chain.coding import Coder
 from mdllm.tokenizers.chain.settings import ChainSettings
-from mdllm.tokenizers.chain.tokenizer import Chain
+from mdllm.tokenizers.chain.tokenizer import coder_of
 from mdllm.tokenizers.rigid.poses import poses_of
 
 logger = logging.getLogger(__name__)
 
 _INDEX = "proteins.parquet"
+_TOGETHER = 64  # proteins that are encoded together at most
 _ARRAYS = {"codes": ((), np.int16), "true": ((12,), np.float32), "rebuilt": ((12,), np.float32)}
 
 
@@ -96,22 +99,46 @@ def write_proteins(collection: Collection, codebook_size: int, most_frames: int,
     tokenizer = ChainSettings(name="chain", codebook_size=codebook_size)
     rows, parts, first = [], {name: [] for name in _ARRAYS}, 0
     for split, found in names.items():
-        for name in tqdm(found, desc=f"encode, {split}", unit="protein", mininterval=1):
-            backbone = _spread_frames(collection, name, most_frames)
-            chain = Chain.fit(backbone, tokenizer, 0)
-            codes = chain.encode(backbone)
-            for key, value in (
-                ("codes", codes),
-                ("true", _flat(*poses_of(backbone))),
-                ("rebuilt", _flat(*chain.coder.decode(codes))),
-            ):
-                parts[key].append(value.reshape(-1, *_ARRAYS[key][0]).astype(_ARRAYS[key][1]))
-            rows.append((name, split, collection.proteins.loc[name, "sequence"], len(codes), first, chain.coder.starts))
-            first += codes.size
+        with tqdm(total=len(found), desc=f"encode, {split}", unit="protein", mininterval=1) as progress:
+            for batch in _of_one_length(collection, found, most_frames):
+                for name, (coder, backbone, codes) in _encoded(batch, tokenizer).items():
+                    for key, value in (
+                        ("codes", codes),
+                        ("true", _flat(*poses_of(backbone))),
+                        ("rebuilt", _flat(*coder.decode(codes))),
+                    ):
+                        parts[key].append(value.reshape(-1, *_ARRAYS[key][0]).astype(_ARRAYS[key][1]))
+                    sequence = collection.proteins.loc[name, "sequence"]
+                    rows.append((name, split, sequence, len(codes), first, coder.starts))
+                    first += codes.size
+                progress.update(len(batch))
     for key, found in parts.items():
         np.save(folder / f"{key}.npy", np.concatenate(found))
     columns = ["protein", "split", "sequence", "frames", "first", "starts"]
     pd.DataFrame(rows, columns=columns).to_parquet(folder / _INDEX)
+
+
+def _of_one_length(collection: Collection, names: list[str], most_frames: int) -> Iterator[dict[str, np.ndarray]]:
+    """Frames of some proteins of equal numbers of residues, by name."""
+    lengths = collection.proteins.loc[names, "residues"]
+    for _, group in lengths.groupby(lengths):
+        for first in range(0, len(group), _TOGETHER):
+            yield {
+                name: _spread_frames(collection, name, most_frames) for name in group.index[first : first + _TOGETHER]
+            }
+
+
+def _encoded(batch: dict[str, np.ndarray], settings: ChainSettings) -> dict[str, tuple[Coder, np.ndarray, np.ndarray]]:
+    """Coder, frames and codes of proteins; those without a gap are encoded together, which changes no code."""
+    coders = {name: coder_of(backbone, settings) for name, backbone in batch.items()}
+    whole = [name for name, coder in coders.items() if len(coder.starts) == 1]
+    codes = {name: coders[name].encode(*poses_of(batch[name]))[0] for name in batch if name not in whole}
+    if whole:
+        joined = np.concatenate([batch[name] for name in whole])
+        found = coders[whole[0]].encode(*poses_of(joined))[0]
+        ends = np.cumsum([len(batch[name]) for name in whole])
+        codes |= dict(zip(whole, np.split(found, ends[:-1]), strict=True))
+    return {name: (coders[name], batch[name], codes[name]) for name in batch}
 
 
 def _spread_frames(collection: Collection, name: str, most: int) -> np.ndarray:

@@ -1,9 +1,12 @@
-"""What a file of config/bases may hold: the collection, the network, and how it is trained."""
+"""What a file of config/bases may hold, and how a base redraws spans; read without torch, since every job reads it."""
 
-from typing import Annotated
+import pkgutil
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
+from mdllm.config.choices import ModelSettings, Requirements
 from mdllm.config.section import Name, Section, Share
 from mdllm.tokenizers.chain.settings import CodebookSize
 
@@ -55,7 +58,7 @@ class BaseSettings(Section):
     seed: NonNegativeInt = Field(0, description="root of every random draw")
 
 
-class ProposalSettings(Section):
+class SpanSettings(Section):
     """How spans are redrawn. Chosen on held-out proteins of the collection (benchmarks/loops.py)."""
 
     moves: PositiveInt = Field(1, description="spans that are redrawn, one after the other")
@@ -63,14 +66,33 @@ class ProposalSettings(Section):
     longest_span: PositiveInt = Field(12, description="residues")
     free_ends: bool = Field(False, description="whether ends of a chain, which nothing closes, are redrawn as well")
     drawings: PositiveInt = Field(16, description="drawings of a span that compete")
-    temperature: PositiveFloat = Field(1.0, description="of the draws")
     sharpness: Annotated[float, Field(ge=0)] = Field(
         1.0, description="power of a drawing's own probability by which it competes; 0: drawings are equal"
     )
-    group: PositiveInt = Field(8, description="proposals that redraw the same spans of different starts")
 
     @model_validator(mode="after")
     def _spans_fit(self):
         if self.shortest_span > self.longest_span:
             raise ValueError(f"shortest_span {self.shortest_span} is above longest_span {self.longest_span}")
         return self
+
+
+class ProposalSettings(SpanSettings):
+    """The same, and how many at a time."""
+
+    temperature: PositiveFloat = Field(1.0, description="of the draws")
+    group: PositiveInt = Field(8, description="proposals that redraw the same spans of different starts")
+
+
+class BaseModelSettings(ModelSettings):
+    """A base over many proteins, taken as it is: it redraws spans of the training frames rather than continue them."""
+
+    trained: ClassVar[bool] = False
+    redraws: ClassVar[bool] = True
+    name: Literal["base"]
+    base: str = Field("small", description="one that comes with mdllm, by its name, or a folder results/bases/NAME")
+    spans: SpanSettings = SpanSettings()
+
+    def requirements(self, cache: Path) -> Requirements:
+        find_base = pkgutil.resolve_name("mdllm.bases.base:find_base")
+        return {(f"base {self.base}", ""): lambda: find_base(self.base)}

@@ -8,7 +8,9 @@ as it was.
 Axes: B structures, M drawings of each, L residues, K codes.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -17,7 +19,8 @@ import torch
 from mdllm.bases.base import Base
 from mdllm.bases.closure import close
 from mdllm.bases.poses import Poses
-from mdllm.bases.views import BETA_CARBON_NM, TYPES_AROUND, Views, views
+from mdllm.bases.proteins import residue_types_of
+from mdllm.bases.views import BETA_CARBON_NM, Views, views
 from mdllm.language.frequencies import ResidueFrequencies
 
 # A closed chain misses its end by less.
@@ -29,26 +32,29 @@ _APART, _CLASH_NM = 3, 0.25
 
 
 class Knowledge(Protocol):
-    """What a span is drawn from: log-probabilities (B, K) of the codes of a residue, of which there are B views."""
+    """What a span is drawn from: log-probabilities (B, K) of the codes of a residue, or (1, K) if all are alike.
 
-    def __call__(self, view: Views, residue: int) -> torch.Tensor: ...
+    `view` makes the B views of the residue, for those who look.
+    """
+
+    def __call__(self, view: Callable[[], Views], residue: int) -> torch.Tensor: ...
 
 
 def of_base(base: Base) -> Knowledge:
     """What the base's network says."""
-    return lambda view, residue: base.log_probabilities(view)
+    return lambda view, residue: base.log_probabilities(view())
 
 
-def of_residue_types(base: Base) -> Knowledge:
+def of_residue_types(base: Base, sequence: str) -> Knowledge:
     """A null: statistics of the residue's type alone in the base's collection."""
-    table = torch.from_numpy(base.statistics.single).log()
-    return lambda view, residue: table[view.residue_types[:, TYPES_AROUND]]
+    table = torch.from_numpy(base.statistics.single).log()[torch.from_numpy(residue_types_of(sequence))]
+    return lambda view, residue: table[residue][None]
 
 
 def of_frequencies(codes: np.ndarray, size: int) -> Knowledge:
     """A null: how often each residue has each of the `size` codes in frames (F, L)."""
     counts = torch.from_numpy(ResidueFrequencies.fit(codes, size, smoothing=0.0).probabilities).log()
-    return lambda view, residue: counts[residue].expand(len(view.anchored), -1)
+    return lambda view, residue: counts[residue][None]
 
 
 @dataclass(frozen=True)
@@ -79,11 +85,13 @@ class Redrawn:
         poses: (B, L).
         changed: (B,) whether any drawing was left.
         log_likelihood: (B,) of the codes that were drawn, nats.
+        entropy: (B,) of what they were drawn from, summed, nats.
     """
 
     poses: Poses
     changed: torch.Tensor
     log_likelihood: torch.Tensor
+    entropy: torch.Tensor
 
 
 def redraw(
@@ -116,17 +124,19 @@ def redraw(
     hidden = torch.as_tensor(base.hidden)
     known = torch.where(seen & ~molecule.starts, old, hidden)
     new_codes, built = torch.where(molecule.starts, hidden, old), flat.clone()
-    log_likelihood = torch.zeros(len(old), dtype=torch.float64)
+    log_likelihood, entropy = torch.zeros(2, len(old), dtype=torch.float64)
     types = molecule.residue_types.expand_as(old)
     rotation, origin = (torch.from_numpy(part) for part in (base.steps.rotation, base.steps.origin))
     for number, residue in enumerate(range(span.start, span.stop + held_end)):
         row = torch.full((len(old),), residue)
-        log_p = knowledge(views(row, built, new_codes, flat, known, seen, types, base.hidden), residue)
+        view = partial(views, row, built, new_codes, flat, known, seen, types, base.hidden)
+        log_p = knowledge(view, residue).expand(len(old), -1)
         tempered = (log_p / temperature).softmax(-1)
         cumulative = tempered.cumsum(-1)
         target = draws[:, number, None] * cumulative[:, -1:]
         code = torch.searchsorted(cumulative, target, right=True).clamp(max=base.hidden - 1)
         log_likelihood += log_p.gather(1, code)[:, 0]
+        entropy += torch.special.entr(log_p.exp()).sum(1)
         code = code[:, 0]
         new_codes[:, residue] = code
         last = built[:, residue - 1]
@@ -157,6 +167,7 @@ def redraw(
         ),
         changed,
         log_likelihood[row] * changed,
+        entropy[row] * changed,
     )
 
 

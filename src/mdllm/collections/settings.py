@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, PositiveFloat, field_validator, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from mdllm.config.choices import CollectionSourceSettings
 from mdllm.core.errors import InputError
@@ -149,3 +149,15 @@ class AtlasChains(CollectionSourceSettings):
     ids: list[AtlasId] = Field(min_length=1)
     frames: Frames = Field("analysis", description="1,000 (analysis) or 10,000 frames (protein) of each replica")
     replicas: list[Replica] = Field(default=[1, 2, 3], min_length=1)
+
+
+class Promod3Chains(CollectionSourceSettings):
+    """Chains of the structure database of ProMod3, one structure each, in an archive on a web server."""
+
+    implementation: ClassVar[str] = "mdllm.collections.databases:of_promod3"
+    type: Literal["promod3"]
+    url: WebAddress = Field(description="of a zip or tar archive or Debian package that holds structure_db.dat")
+    sha256: Sha256
+    proteins: PositiveInt = Field(5000, description="so many at most, drawn at random")
+    shortest: PositiveInt = Field(50, description="residues of a stretch without a gap at least")
+    seed: NonNegativeInt = Field(0, description="of the draw")

@@ -6,7 +6,8 @@ its score is above chance: fewer than one in a thousand pairs of unrelated seque
 (E of the pair, of Karlin & Altschul, PNAS 87, 2264, 1990). Without that, every 20 residues would be 30 % identical to
 one protein in twelve. mmseqs2 looks only at pairs that share similar words of 5 residues, and may choose another of
 several alignments that score alike: of the 1,493 pairs among the 557 proteins of config/collections/small.yaml, five
-are others. It needs a sixth of the time.
+are others. It needs a sixth of the time. Where there are more than _THOROUGH pairs, as of many proteins among
+themselves, it looks as its own highest sensitivity has it.
 """
 
 import logging
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 # Gapped scores of BLOSUM62 with gaps of 11 and 1: Altschul et al., Nucleic Acids Res. 25, 3389 (1997), lambda and K.
 _LAMBDA, _K = 0.267, 0.041
 _BY_CHANCE = 1e-3
+_THOROUGH = 5_000_000
 
 
 class Pair(NamedTuple):
@@ -79,7 +81,8 @@ def _by_mmseqs2(ours: Mapping[str, str], others: Mapping[str, str] | None, scrat
             file.write_text("".join(f">{number}\n{sequence}\n" for number, (_, sequence) in enumerate(table)))
         result = Path(folder, "result.tsv")
         options = ["--alignment-mode", "3", "--seq-id-mode", "1", "--min-seq-id", str(least)]
-        options += ["-k", "5", "--k-score", "60", "-e", "1000"]
+        thorough = len(tables[0]) * len(tables[1]) <= _THOROUGH
+        options += ["-k", "5", "--k-score", "60", "-e", "1000"] if thorough else ["-s", "7.5", "-e", "10"]
         options += ["--max-seqs", str(len(tables[1])), "--mask", "0", "--comp-bias-corr", "0", "--threads", "1"]
         options += ["--format-output", "query,target,fident,bits", "-v", "1"]
         command = ["mmseqs", "easy-search", *map(str, files), str(result), str(Path(folder, "work")), *options]

@@ -83,6 +83,8 @@ class ModelSettings(Choice):
 
     Attributes:
         trained: by gradients; otherwise estimated from counts, and of `training` only the validation has effect.
+        redraws: whether, without any training, spans of training frames are redrawn (`mdllm.ensembles.redraw`) rather
+            than the last frames continued; there is no implementation then.
         writes_text: whether `language.form: text` can be chosen.
         traceable: whether a causal trace can look into it.
         trainer: "module:function" of (settings, `mdllm.models.training.objective.Objective`) to the class of its
@@ -90,6 +92,7 @@ class ModelSettings(Choice):
     """
 
     trained: ClassVar[bool] = True
+    redraws: ClassVar[bool] = False
     trainer: ClassVar[str | None] = None
     writes_text: ClassVar[bool] = False
     traceable: ClassVar[bool] = False
@@ -274,6 +277,7 @@ MODELS = Registry(
     {
         "mistral": "mdllm.models.settings:MistralSettings",
         "pretrained": "mdllm.models.settings:PretrainedSettings",
+        "base": "mdllm.bases.settings:BaseModelSettings",
         "nanogpt": "mdllm.models.settings:NanoGptSettings",
         "lstm": "mdllm.models.settings:LstmSettings",
         "markov": "mdllm.models.settings:MarkovSettings",
@@ -305,6 +309,7 @@ COLLECTION_SOURCES = Registry(
         "url": "mdllm.collections.settings:UrlOfProteins",
         "mdcath": "mdllm.collections.settings:MdcathDomains",
         "atlas": "mdllm.collections.settings:AtlasChains",
+        "promod3": "mdllm.collections.settings:Promod3Chains",
     },
 )
 VARIABLES = Registry(

@@ -18,6 +18,7 @@ IN_WORDS = {"potential": "model potential", "series": "series"}  # frames that a
 VARIANT_STAGES = {
     "tokenize": ("seed", "tokenizer"),
     "fidelity": ("tokenizer", "fidelity"),
+    "redraw": ("seed", "model", "rollout"),
     "discretize": ("seed", "kinetics"),
     "exact": ("tokenizer", "kinetics"),
     "md_kinetics": ("seed", "analysis", "kinetics"),
@@ -39,6 +40,7 @@ _MEASUREMENTS = (
     "discretize",
     "exact",
     "md_kinetics",
+    "redraw",
     "discretize_rollout",
     "kinetics",
     "trace",
@@ -46,7 +48,7 @@ _MEASUREMENTS = (
     "verify",
     "summarize",
 )
-_OF_RESIDUES = ("fidelity", "decode", "analyze", "novelty")  # where a tokenizer gives one code per residue
+_OF_RESIDUES = ("fidelity", "redraw", "decode", "analyze", "novelty")  # where a tokenizer gives one code per residue
 _OF_MD_ALONE = ("discretize", "md_kinetics")  # of decoded variants: neither tokenizer nor training set matters
 _OF_ONE_TRAINING = ("train", "rollout")  # what is done anew for each of several trainings
 
@@ -79,6 +81,11 @@ class Variant:
         return not self.decoded and self.settings.model.traceable
 
     @property
+    def continues(self) -> bool:
+        """Whether the model is made of the training frames and continues the last of them."""
+        return not self.settings.model.redraws
+
+    @property
     def verified(self) -> bool:
         """Whether MD decides which of the model's new frames stay."""
         return self.decoded and self.settings.verification.proposals > 0
@@ -91,6 +98,8 @@ class Variant:
             return self.decoded and self.kinetic
         if stage in ("md_kinetics", "kinetics"):
             return self.kinetic
+        if stage in ("train", "rollout"):
+            return self.continues
         if stage == "trace":
             return self.traced
         if stage in ("propose", "verify"):
@@ -108,6 +117,8 @@ class Variant:
             return {**sections, "tokenizer": discretizer}
         if stage in _OF_ONE_TRAINING:
             sections["seed"] += self.training
+        if stage == "redraw" and self.continues:  # a null alone, whatever the model is
+            return {"seed": sections["seed"]}
         return sections
 
     @cached_property
@@ -234,11 +245,13 @@ class System:
         settings, chosen_set = chosen.settings, chosen.training_set
         states = None if chosen_set in (None, TrainingSet()) else chosen_set.states
         sampling = ("temperature", "top_k", "top_p", "epsilon_cutoff", "replicas", "frames")
+        context = {"form": settings.language.form, "context_frames": settings.language.context_frames}
+        if not chosen.continues:
+            sampling, context = ("temperature", "replicas", "frames"), {}
         return {
             "tokenizer": settings.tokenizer.name,
             "model": settings.model.name,
-            "form": settings.language.form,
-            "context_frames": settings.language.context_frames,
+            **context,
             **settings.rollout.model_dump(mode="json", include=set(sampling)),
             "seed": settings.seed,
             "training_states": states,

@@ -1,4 +1,8 @@
-"""Discovery against the nulls: for each state the share of frames and the distance, with intervals and in words."""
+"""Discovery against the nulls: for each state the share of frames and the distance, with intervals and in words.
+
+A frame is found if it lies in the region of the state and is as close to true frames, where any are known, as these
+are to each other; an open marker shows all that lie in the region.
+"""
 
 import textwrap
 from pathlib import Path
@@ -7,10 +11,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from mdllm.ensembles.sources import NULLS
 from mdllm.figures import style
 from mdllm.figures.tables import Tables
 
-_SOURCES = ("model", "roundtrip", "frequencies")
+_SOURCES = ("model", *NULLS)
 _DISTANCES = [
     "rmsd_to_true_nm_high",
     "rmsd_to_true_nm_median",
@@ -41,13 +46,21 @@ def draw(tables: Tables, stem: Path) -> None:
             top = number * _SLOTS
             for place, source in enumerate(_SOURCES, start=top + 2):
                 ticks[place] = style.LOOKS[source].label
-                _interval(share, place, source, rows.loc[source, ["share", "share_low", "share_high"]])
+                found = rows.loc[source, ["share_found", "share_found_low", "share_found_high"]]
+                region = float(rows.loc[source, "share"])
+                look = style.LOOKS[source]
+                if region > found.iloc[0]:
+                    share.plot(region, place, color=look.color, marker=look.marker, mfc="white", ls="", ms=4, mew=0.6)
+                _interval(share, place, source, found)
                 _interval(distance, place, source, _distance(rows.loc[source]))
             text = share.text(0, top + 0.4, _words(state, rows), va="center", linespacing=1.3, bbox=_BACKGROUND)
             text.set_in_layout(False)
         share.set_yticks(list(ticks), list(ticks.values()))
         share.set(ylim=(len(states) * _SLOTS - 0.7, -0.6))
-        share.set_xlabel(f"share of frames in the state ({100 * confidence:.0f} % interval)")
+        share.set_xlabel(
+            f"share of frames found in the state ({100 * confidence:.0f} % interval);\n"
+            "open: in its region, but not as close as true frames are"
+        )
         distance.set_xlabel("median RMSD to nearest known\nstructure of the state (nm)")
         for ax in (share, distance):
             ax.tick_params(axis="y", length=0)

@@ -18,7 +18,8 @@ _ROW_INCHES, _FRAME_INCHES = 0.13, 1.35
 _CLUSTER_COLORS = ("#E8590C", "#801650", "#28A197", "#B8860B", "#5B3A9E", "#A11D33")
 _KEYS = ["source", "replica", "frame", "sample"]
 _SOURCES = {"held_out_coded": ("held-out MD,\nencode→decode", "md"), "roundtrip": ("encode→decode", "roundtrip")}
-_SOURCES |= {"frequencies": ("code frequencies", "frequencies"), "model": ("model", "model")}
+_SOURCES |= {"frequencies": ("code frequencies", "frequencies"), "residue_types": ("residue types", "residue_types")}
+_SOURCES |= {"model": ("model", "model")}
 
 
 def draw(tables: Tables, stem: Path) -> None:

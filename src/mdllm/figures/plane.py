@@ -1,4 +1,4 @@
-"""Figure a: the plane of two collective variables with MD, the model, and both nulls side by side.
+"""Figure a: the plane of two collective variables with MD, the model, and the nulls side by side.
 
 Three panels share their axes: what MD shows (training frames, and frames that the model was not shown), what the model
 generates, and what the nulls make. The lines enclose 90 % of the MD frames of each state and are the same in all
@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from scipy.ndimage import gaussian_filter
 
+from mdllm.ensembles.sources import NULLS
 from mdllm.figures import style
 from mdllm.figures.axis import VariableAxis
 from mdllm.figures.tables import Tables
@@ -35,7 +36,7 @@ def draw(tables: Tables, stem: Path) -> None:
     axis = [VariableAxis.of(description, column, [part[column].to_numpy(float) for part in shown]) for column in plane]
     contours = {state: _contour(frames, state, axis) for state in tables.states()}
     with style.figure(tables.conditions, style.DOUBLE_COLUMN, 2.75, 1, 3, sharex=True, sharey=True) as (fig, axes):
-        panels = {"MD": ("training", "md"), "model": ("model",), "nulls": ("roundtrip", "frequencies")}
+        panels = {"MD": ("training", "md"), "model": ("model",), "nulls": tuple(NULLS)}
         style.letters(axes)
         for ax, (title, names) in zip(axes[0], panels.items(), strict=True):
             _regions(ax, description, tables.states(), axis)
@@ -61,7 +62,7 @@ def _groups(frames: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Points by look, thinned."""
     is_md = frames["source"] == "md"
     groups = {"training": frames[is_md & frames["training"]], "md": frames[is_md & ~frames["training"]]}
-    groups |= {name: frames[frames["source"] == name] for name in ("model", "roundtrip", "frequencies")}
+    groups |= {name: frames[frames["source"] == name] for name in ("model", *NULLS)}
     return {name: style.thin(group, _MOST_POINTS) for name, group in groups.items()}
 
 

@@ -7,11 +7,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from mdllm.ensembles.sources import NULLS
 from mdllm.figures import style
 from mdllm.figures.tables import Tables
 
 _COLUMNS = 5
-_SOURCES = {"md training": "training", "roundtrip": "roundtrip", "frequencies": "frequencies", "model": "model"}
+_SOURCES = {"md training": "training", **{name: name for name in (*NULLS, "model")}}
 _TOLERANCE = {"color": "black", "lw": 0.7, "ls": "--"}
 _LIMIT = {"color": "black", "lw": 0.7, "ls": ":"}
 _NAMES = {
@@ -39,7 +40,7 @@ def draw(tables: Tables, stem: Path) -> None:
             ax.set_title(_NAMES[metric], loc="center", fontsize=6.5, pad=4)
         for ax in axes.ravel()[len(metrics) :]:
             ax.set_axis_off()
-        fig.legend(handles=_legend(), loc="outside lower center", ncols=6)
+        fig.legend(handles=_legend(), loc="outside lower center", ncols=4)
         style.save(fig, stem, table)
 
 

@@ -31,7 +31,7 @@ class Look:
     label: str
     color: str
     marker: str
-    line: str
+    line: str | tuple
 
 
 LOOKS = {
@@ -40,6 +40,7 @@ LOOKS = {
     "model": Look("model", "#E8590C", "^", "-"),
     "roundtrip": Look("null (floor): encode→decode", "#8FC1EA", "D", "--"),
     "frequencies": Look("null: code frequencies", "#6E6E6E", "v", ":"),
+    "residue_types": Look("null: residue types", "#A285D1", "P", (0, (3, 1, 1, 1))),
 }
 # Shades, light to dark, and hatches tell states apart; order: training state, other states, outside all states.
 STATE_SHADES = ("#B7CDE3", "#F3B98B", "#A8D5BA", "#D9B8DC", "#F0E19B")

@@ -8,10 +8,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from mdllm.ensembles.sources import NULLS
 from mdllm.figures import style
 from mdllm.figures.tables import SystemTables
 
-_SOURCES = ("roundtrip", "frequencies", "model")
+_SOURCES = (*NULLS, "model")
 _BASELINES = {"baseline_frequencies": ("residue-wise frequencies", "|"), "baseline_persistence": ("persistence", "x")}
 _TRAINED = " *"
 _ROW_INCHES, _FRAME_INCHES = 0.3, 0.95
@@ -20,10 +21,10 @@ _ROW_INCHES, _FRAME_INCHES = 0.3, 0.95
 def draw(system: SystemTables, stem: Path) -> None:
     """Write the figure and its data, in long format: variant, panel, name, source, value, low, high.
 
-    a: share of frames in the states that were not trained on, with interval; in all states (* trained on) where there
-    are no others. b: validation loss beside both baselines, nats per code. c: of each judged metric of quality, by how
-    much the model's mean exceeds that of the reconstruction floor, in units of what is tolerated; beyond 1 structures
-    are worse than the floor.
+    a: share of frames that are found in the states that were not trained on, with interval; in all states (* trained
+    on) where there are no others. b: validation loss beside both baselines, nats per code, where a model is trained.
+    c: of each judged metric of quality, by how much the model's mean exceeds that of the reconstruction floor, in units
+    of what is tolerated; beyond 1 structures are worse than the floor.
     """
     data = _data(system)
     shares = data[data["panel"] == "share"]
@@ -60,10 +61,11 @@ def _data(system: SystemTables) -> pd.DataFrame:
     for variant, tables in system.variants.items():
         found = tables.discovery
         names = found["state"] + np.where(found["training_state"], _TRAINED, "")
-        bounds = {"value": found["share"], "low": found["share_low"], "high": found["share_high"]}
+        bounds = {key: found[f"share_found{end}"] for key, end in (("value", ""), ("low", "_low"), ("high", "_high"))}
         parts.append(pd.DataFrame({"panel": "share", "name": names, "source": found["source"], **bounds}))
         training = tables.summary["training"]
-        losses = {"model": training["validation_loss"], **{key: training[key] for key in _BASELINES}}
+        names = {"model": "validation_loss", **{key: key for key in _BASELINES}} if training else {}
+        losses = {source: training[key] for source, key in names.items()}
         parts.append(pd.DataFrame({"panel": "loss", "name": "loss", "source": losses.keys(), "value": losses.values()}))
         parts.append(_excess(tables.quality))
         for part in parts[-3:]:
@@ -80,7 +82,7 @@ def _excess(quality: pd.DataFrame) -> pd.DataFrame:
 
 
 def _shares(ax: Axes, rows: pd.DataFrame, place: Mapping[tuple[str, str], int]) -> None:
-    for offset, source in zip((0.22, 0.0, -0.22), _SOURCES, strict=True):
+    for offset, source in zip((0.3, 0.1, -0.1, -0.3), _SOURCES, strict=True):
         own, look = rows[rows["source"] == source], style.LOOKS[source]
         at = np.array([place[key] for key in zip(own["variant"], own["name"], strict=True)]) + offset
         ax.hlines(at, 100 * own["low"], 100 * own["high"], color=look.color, lw=1.4)
@@ -88,7 +90,7 @@ def _shares(ax: Axes, rows: pd.DataFrame, place: Mapping[tuple[str, str], int]) 
         ax.plot(percent, at, color=look.color, marker=look.marker, ls="", ms=4, mec="white", mew=0.4, clip_on=False)
     ax.set_yticks(list(place.values()), [f"{variant}: {name}" for variant, name in place])
     trained = any(name.endswith(_TRAINED) for _, name in place)
-    ax.set(xlabel=f"frames in the state (%)\n{'* trained on' if trained else 'never trained on'}")
+    ax.set(xlabel=f"frames found in the state (%)\n{'* trained on' if trained else 'never trained on'}")
     ax.set_xlim(left=0)
 
 
@@ -111,7 +113,7 @@ def _quality(ax: Axes, rows: pd.DataFrame, middle: Mapping[str, float]) -> None:
 
 
 def _legend() -> list[Line2D]:
-    looks = [style.LOOKS[name] for name in ("model", "roundtrip", "frequencies")]
+    looks = [style.LOOKS[name] for name in ("model", *NULLS)]
     handles = [Line2D([], [], color=look.color, marker=look.marker, ls="", label=look.label) for look in looks]
     return handles + [
         Line2D([], [], color="black", marker=marker, ls="", label=f"baseline: {label}")

@@ -14,7 +14,7 @@ from mdllm.figures.tables import Tables
 _USUAL = {"returned": "#B7CDE3", "stayed": "#E8590C", "elsewhere": "#BBBBBB", "fell apart": "#444444"}
 _STATES = ("#28A197", "#5B3A9E", "#B8860B", "#A11D33")
 _WORDS = {"returned": "near training frames", "stayed": "near the proposal"}
-_LOOKS = {"training": "training", "model": "model", "frequencies": "frequencies"}
+_LOOKS = {name: name for name in ("training", "model", "frequencies", "residue_types")}
 _ROW_INCHES, _FRAME_INCHES = 0.22, 1.5
 
 

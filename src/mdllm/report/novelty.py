@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from mdllm.analysis.discovery.ensembles import MODEL
 from mdllm.analysis.novelty.table import HELD_OUT_CODED
 from mdllm.core.records import read_json
+from mdllm.ensembles.sources import MODEL
 from mdllm.report.schema import VerifiedProposal
 
 _LARGEST = 20

@@ -20,12 +20,12 @@ class Conditions(_Section):
     tokenizer: str
     codebook_size: int = Field(description="number of codes K")
     model: str
-    form: str = Field(description="codes, or text")
-    context_frames: int = Field(description="frames N that a window shows before the next frame")
+    form: str | None = Field(None, description="codes, or text; null: no model continues the frames")
+    context_frames: int | None = Field(None, description="frames N that a window shows before the next frame")
     temperature: float
-    top_k: int
-    top_p: float
-    epsilon_cutoff: float
+    top_k: int | None = None
+    top_p: float | None = None
+    epsilon_cutoff: float | None = None
     replicas: int
     frames: int = Field(description="generated frames per replica")
     seed: int
@@ -77,6 +77,20 @@ class TrainingSummary(_Section):
     training_seconds: float = Field(description="of all trainings together")
 
 
+class BaseSummary(_Section):
+    """The base that made the model's structures, and what it reached on proteins of other clusters."""
+
+    base: str
+    validation_loss: float = Field(description="nats per hidden code")
+    baseline_residue_types: float = Field(description="of the statistics of residue types, nats per hidden code")
+    baseline_pairs_of_types: float = Field(description="of the statistics of pairs of types, nats per hidden code")
+    validation_codes: int
+    validation_proteins: int
+    training_proteins: int
+    parameters: int = Field(description="parameters of the base")
+    not_redrawn: dict[str, int] = Field(description="structures whose spans could not be closed, by source")
+
+
 class RolloutSummary(_Section):
     replicas: int
     frames: int = Field(description="generated frames per replica")
@@ -95,6 +109,7 @@ class QualityMetric(_Section):
     training: float | None = Field(description="mean over MD training frames")
     roundtrip: float | None = Field(description="mean over encode->decode of the training frames")
     frequencies: float | None = Field(description="mean over decoded codes drawn from training frequencies")
+    residue_types: float | None = Field(description="mean over training frames redrawn from residue types")
     model: float | None = Field(description="mean over generated frames")
     model_max: float | None = Field(description="largest value of a generated frame")
     tolerance: float | None = Field(description="how much larger than roundtrip the model may be; null: not judged")
@@ -108,9 +123,16 @@ class SourceDiscovery(_Section):
 
     frames: int
     clusters: int = Field(description="what the bootstrap resamples: replicas, or blocks of the series (roundtrip)")
-    share: Interval = Field(description="share of frames in the state")
-    replicas_reached: int | None = Field(description="replicas with a frame in the state; null: no replicas")
-    first_frame_min: float | None = Field(description="first generated frame in the state, over all replicas")
+    share: Interval = Field(description="share of frames in the region of the state")
+    share_found: Interval = Field(
+        description="of frames in the region that are as close to true frames, where any are known, as these are to "
+        "each other"
+    )
+    precision: float | None = Field(
+        description="share that is found of the frames outside of all training states; null: there are none"
+    )
+    replicas_reached: int | None = Field(description="replicas with a frame that is found; null: no replicas")
+    first_frame_min: float | None = Field(description="first generated frame that is found, over all replicas")
     first_frame_median: float | None = Field(description="median over the replicas that reach it")
     rmsd_to_true_nm: Interval = Field(description="median RMSD to the nearest known MD frame of the state, nm")
     rmsd_to_true_nm_min: float | None = Field(description="smallest of these, nm")
@@ -120,14 +142,17 @@ class SourceDiscovery(_Section):
 
 class StateDiscovery(_Section):
     training_state: bool = Field(description="whether the model was trained on this state")
-    beats_nulls: bool | None = Field(description="the model's share lies above both nulls, intervals apart")
-    closer_than_nulls: bool | None = Field(description="its median distance lies below both nulls, intervals apart")
+    beats_nulls: bool | None = Field(description="the model's share_found lies above every null's, intervals apart")
+    closer_than_nulls: bool | None = Field(description="its median distance lies below every null's, intervals apart")
     verdict: str = Field(description="the same in words")
     model: SourceDiscovery
     roundtrip: SourceDiscovery = Field(
         description="null i, the reconstruction floor: encode->decode of the training frames"
     )
     frequencies: SourceDiscovery = Field(description="null ii: codes drawn residue by residue")
+    residue_types: SourceDiscovery = Field(
+        description="null iii: training frames with spans redrawn from the statistics of residue types"
+    )
 
 
 class NewCluster(_Section):
@@ -260,7 +285,8 @@ class Summary(_Section):
     about: str
     confidence: float = Field(description="level of every interval")
     conditions: Conditions
-    training: TrainingSummary
+    training: TrainingSummary | None = Field(description="null: the model is a base, taken as it is")
+    base: BaseSummary | None = Field(description="null: the model is trained on the frames")
     rollout: RolloutSummary
     tokenizer: TokenizerSummary | None = Field(description="null: a frame is one code, which is not decoded")
     quality: dict[str, QualityMetric] | None = Field(description="by metric; see `analysis/quality.csv`")

@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mdllm.analysis.discovery.ensembles import MODEL
-from mdllm.analysis.discovery.table import NULLS
 from mdllm.analysis.kinetics.tables import EXACT, MD
 from mdllm.core.records import read_json, read_npz
+from mdllm.ensembles.sources import MODEL, NULLS
 from mdllm.report.comparisons import TABLES, comparisons
 from mdllm.report.novelty import novelty, verification
-from mdllm.report.schema import Summary
+from mdllm.report.schema import BaseSummary, Summary
 
 
 @dataclass(frozen=True)
@@ -23,8 +22,9 @@ class SummaryInputs:
 
     Attributes:
         codes: `tokens/codes.npz`.
-        trainings: `model/training.json` of each training.
-        rollout: `rollout/codes.npz` of the first.
+        trainings: `model/training.json` of each training; none where the model is a base.
+        rollout: `rollout/codes.npz` of the first, or `redrawn/structures.npz` of a base.
+        base: `redrawn/redrawn.json` of a base.
         fidelity: `tokens/fidelity.json`; None where a frame is one code, which is not decoded.
         analysis: folder of the stage analyze; None likewise.
         novelty: folder of the stage novelty; None likewise.
@@ -35,6 +35,7 @@ class SummaryInputs:
     codes: Path
     trainings: Sequence[Path]
     rollout: Path
+    base: Path | None = None
     fidelity: Path | None = None
     analysis: Path | None = None
     novelty: Path | None = None
@@ -65,7 +66,8 @@ def summarize(
         "about": about,
         "confidence": confidence,
         "conditions": {**conditions, **made, "codebook_size": int(codes["codebook_size"])},
-        "training": _training([read_json(path) for path in inputs.trainings]),
+        "training": _training([read_json(path) for path in inputs.trainings]) if inputs.trainings else None,
+        "base": None if inputs.base is None else _base(read_json(inputs.base)),
         "rollout": _rollout(rollout),
         "tokenizer": None if inputs.fidelity is None else _tokenizer(read_json(inputs.fidelity)),
         "quality": None,
@@ -92,6 +94,10 @@ def _training(trainings: list[dict]) -> dict:
         "trainings": len(trainings),
         "training_seconds": sum(training["training_seconds"] for training in trainings),
     }
+
+
+def _base(record: dict) -> dict:
+    return {key: record[key] for key in BaseSummary.model_fields}
 
 
 def _tokenizer(fidelity: dict) -> dict:
@@ -151,8 +157,9 @@ def _source(row: dict) -> dict:
     def interval(value: str, bounds: str) -> dict:
         return {"value": _value(row[value]), **{key: _value(row[f"{bounds}_{key}"]) for key in ("low", "high")}}
 
-    result = {"frames": row["frames"], "clusters": row["clusters"], "share": interval("share", "share")}
-    for key in ("replicas_reached", "first_frame_min", "first_frame_median"):
+    result = {"frames": row["frames"], "clusters": row["clusters"]}
+    result |= {name: interval(name, name) for name in ("share", "share_found")}
+    for key in ("precision", "replicas_reached", "first_frame_min", "first_frame_median"):
         result[key] = _value(row[key])
     for name in ("rmsd_to_true_nm", "rmsd_to_reference_nm"):
         result[name] = interval(f"{name}_median", name)

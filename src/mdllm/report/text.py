@@ -6,10 +6,11 @@ from pathlib import Path
 from mdllm.core.errors import InputError
 from mdllm.core.records import read_json
 from mdllm.core.text_tables import aligned
+from mdllm.ensembles.sources import MODEL, NULLS
 from mdllm.report import nearest
 
 _LOSSES = ("variant", "trained on", "validation loss", "frequencies", "persistence", "seconds")
-_FOUND = ("variant", "state", "model", "floor: encode→decode", "code frequencies", "verdict")
+_FOUND = ("variant", "state", "in its region", "found", *NULLS.values(), "verdict")
 
 
 def render(folder: Path) -> str:
@@ -21,10 +22,17 @@ def render(folder: Path) -> str:
     summaries = {path.parent.name: read_json(path) for path in sorted(folder.glob("*/summary.json"), reverse=True)}
     if not summaries:
         raise InputError(f"{folder} holds no */summary.json; run the workflow first")
-    parts = [["Validation loss and its baselines, nats per code:", *aligned(_losses(summaries), rule=True)]]
+    trained = {name: summary for name, summary in summaries.items() if summary["training"]}
+    parts = []
+    if trained:
+        parts.append(["Validation loss and its baselines, nats per code:", *aligned(_losses(trained), rule=True)])
+    parts.append([_base(name, summary["base"]) for name, summary in summaries.items() if summary.get("base")])
     if found := {name: summary for name, summary in summaries.items() if summary["discovery"]}:
         confidence = next(iter(found.values()))["confidence"]
-        title = f"Share of frames in each state (* trained on), with {100 * confidence:g} % interval:"
+        title = (
+            f"Share of frames in each state (* trained on), with {100 * confidence:g} % interval. Found, also of the "
+            "nulls: in its region, and as close to true frames, where any are known, as these are to each other."
+        )
         parts.append([title, *aligned(_discoveries(found), rule=True)])
         parts.append([f"{name}: {s['novelty']['verdict']}" for name, s in summaries.items() if s.get("novelty")])
     for name, summary in summaries.items():
@@ -55,6 +63,14 @@ def _losses(summaries: Mapping[str, dict]) -> list[tuple[str, ...]]:
     return rows
 
 
+def _base(variant: str, base: dict) -> str:
+    return (
+        f"{variant}: base {base['base']} of {base['training_proteins']} other proteins, validation loss "
+        f"{base['validation_loss']:.3f} nats per hidden code (residue types {base['baseline_residue_types']:.3f}, "
+        f"pairs of types {base['baseline_pairs_of_types']:.3f})"
+    )
+
+
 def _seconds(training: dict) -> str:
     return f"{training['training_seconds']:.0f}"
 
@@ -63,8 +79,12 @@ def _discoveries(summaries: Mapping[str, dict]) -> list[tuple[str, ...]]:
     rows = [_FOUND]
     for variant, summary in summaries.items():
         for state, entry in summary["discovery"].items():
-            shares = (_percent(entry[source]["share"]) for source in ("model", "roundtrip", "frequencies"))
-            rows.append((variant, state + " *" * entry["training_state"], *shares, entry["verdict"]))
+            region, *nulls = (
+                f"{100 * entry[source][key]['value']:.2f} %"
+                for source, key in ((MODEL, "share"), *((null, "share_found") for null in NULLS))
+            )
+            name = state + " *" * entry["training_state"]
+            rows.append((variant, name, region, _percent(entry[MODEL]["share_found"]), *nulls, entry["verdict"]))
     return rows
 
 

@@ -1,4 +1,7 @@
-"""Members of zip and tar archives, wheels among them, unpacked beside the archive, and only those asked for."""
+"""Members of zip and tar archives, wheels and Debian packages among them, unpacked beside the archive.
+
+Only those asked for are unpacked.
+"""
 
 import re
 import shutil
@@ -15,6 +18,7 @@ from mdllm.core.errors import InputError
 from mdllm.core.records import replacing
 
 _BLOCK = 2**20
+_AR, _AR_HEADER = b"!<arch>\n", 60  # what a Debian package begins with, and the bytes before each of its members
 
 
 @cache
@@ -92,14 +96,38 @@ def _opened(archive: Path) -> Iterator[Iterator[tuple[str, int, Callable[[], IO[
         with zipfile.ZipFile(archive) as packed:
             files = (entry for entry in packed.infolist() if not entry.is_dir())
             yield ((entry.filename, entry.file_size, lambda entry=entry: packed.open(entry)) for entry in files)
-    elif tarfile.is_tarfile(archive):
-        with tarfile.open(archive) as packed:
+    elif tarfile.is_tarfile(archive) or _is_debian_package(archive):
+        with open(archive, "rb") as file, tarfile.open(fileobj=_tar_of(file)) as packed:
             files = (entry for entry in packed if entry.isfile())
             yield ((entry.name, entry.size, lambda entry=entry: packed.extractfile(entry)) for entry in files)
             while packed.fileobj.read(_BLOCK):  # to the end, where the checksum of a compressed file is
                 pass
     else:
-        raise InputError(f"{archive} is neither a zip nor a tar archive; delete it to fetch it again")
+        raise InputError(
+            f"{archive} is neither a zip nor a tar archive, nor a Debian package; delete it to fetch it again"
+        )
+
+
+def _is_debian_package(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return file.read(len(_AR)) == _AR
+
+
+def _tar_of(file: IO[bytes]) -> IO[bytes]:
+    """`file`, where the tar archive begins: at its start, or in a Debian package at that of its last member.
+
+    Raises:
+        tarfile.TarError: the package ends before that.
+    """
+    if file.read(len(_AR)) != _AR:
+        file.seek(0)
+        return file
+    while header := file.read(_AR_HEADER):  # name in 16 bytes, ..., size in 10 from byte 48 on; members are even
+        size = int(header[48:58])
+        if header.startswith(b"data.tar"):
+            return file
+        file.seek(size + size % 2, 1)
+    raise tarfile.TarError("it has no data.tar")
 
 
 def _inside(name: str, archive: Path) -> PurePosixPath:

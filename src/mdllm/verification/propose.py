@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mdllm.analysis.discovery.ensembles import GENERATED, MD, Ensemble, open_ensembles, spread
 from mdllm.analysis.novelty.clusters import find_medoids
 from mdllm.analysis.novelty.threshold import Threshold
 from mdllm.config.settings.stages import NoveltySettings
@@ -23,6 +22,7 @@ from mdllm.core.errors import InputError
 from mdllm.core.geometry import pairwise_rmsd
 from mdllm.core.records import read_json, read_npz
 from mdllm.core.trajectories import TrajectoryWriter
+from mdllm.ensembles.sources import GENERATED, MD, Ensemble, open_ensembles, spread
 from mdllm.molecules.reading import open_raw
 from mdllm.verification.atoms import RawAtoms
 from mdllm.verification.force_field import check_residues

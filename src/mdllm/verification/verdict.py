@@ -13,6 +13,7 @@ _NOUNS = {
     "cluster": {
         "model": ("new cluster of the model", "new clusters of the model"),
         "frequencies": ("new cluster of code frequencies", "new clusters of code frequencies"),
+        "residue_types": ("new cluster of residue types", "new clusters of residue types"),
     },
     "training": {"training": ("training frame", "training frames")},
 }

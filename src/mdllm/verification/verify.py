@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mdllm.analysis.discovery.ensembles import spread
 from mdllm.analysis.novelty.spans import KnownFrames
 from mdllm.config.settings.stages import NoveltySettings
 from mdllm.config.settings.system import OUTSIDE, Observables
 from mdllm.config.settings.verification import VerificationSettings
 from mdllm.core.records import read_json, read_npz, write_json
 from mdllm.core.trajectories import open_backbone, read_backbone
+from mdllm.ensembles.sources import spread
 from mdllm.observables.bound import bind
 from mdllm.observables.slow import SlowCoordinates
 from mdllm.verification.hand_over import hand_over

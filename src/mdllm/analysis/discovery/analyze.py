@@ -6,13 +6,13 @@ from pathlib import Path
 import pandas as pd
 
 from mdllm.analysis.discovery.description import describe, reference_table, visited
-from mdllm.analysis.discovery.ensembles import FREQUENCIES, MD, MODEL, ROUNDTRIP, open_ensembles
-from mdllm.analysis.discovery.measure import known_structures, measure
+from mdllm.analysis.discovery.measure import closeness_of_states, known_structures, measure
 from mdllm.analysis.discovery.table import discovery_table, doubts_about
 from mdllm.analysis.quality.table import quality_table
 from mdllm.config.settings.stages import AnalysisSettings
 from mdllm.config.settings.system import Observables
 from mdllm.core.records import read_json, read_npz, write_json
+from mdllm.ensembles.sources import MD, open_ensembles
 from mdllm.observables.bound import bind
 from mdllm.observables.slow import SlowCoordinates
 
@@ -24,8 +24,8 @@ class AnalysisInputs:
     Attributes:
         topology, trajectory, frames, slow: `frames/topology.pdb`, `trajectory.xtc`, `frames.parquet` and `slow.npz`.
         codes: `tokens/codes.npz`, for the raw numbers (`frame`) of the training frames.
-        training: `model/training.json`.
-        ensemble, roundtrip, frequencies, index: the decoded trajectories and `ensemble/frames.parquet`.
+        losses: `model/training.json`, or `redrawn/redrawn.json` where the model is a base.
+        ensembles: decoded trajectories by source, and `index`, `ensemble/frames.parquet`.
     """
 
     topology: Path
@@ -33,10 +33,8 @@ class AnalysisInputs:
     frames: Path
     slow: Path
     codes: Path
-    training: Path
-    ensemble: Path
-    roundtrip: Path
-    frequencies: Path
+    losses: Path
+    ensembles: dict[str, Path]
     index: Path
 
 
@@ -75,7 +73,7 @@ def analyze(
         inputs.topology,
         (inputs.trajectory, inputs.frames),
         inputs.index,
-        {MODEL: inputs.ensemble, ROUNDTRIP: inputs.roundtrip, FREQUENCIES: inputs.frequencies},
+        inputs.ensembles,
         read_npz(inputs.codes)["frame"],
     )
     md = ensembles[MD]
@@ -86,7 +84,7 @@ def analyze(
     measured = [measure(ensemble, bound, known) for ensemble in ensembles.values()]
     cvs, quality_frames = (pd.concat(tables, ignore_index=True) for tables in zip(*measured, strict=True))
     quality = quality_table(quality_frames)
-    doubts = doubts_about(read_json(inputs.training), quality)
+    doubts = doubts_about(read_json(inputs.losses), quality)
     discovery = discovery_table(cvs, bound.states.names, training_states, doubts, settings, seed)
     description = describe(
         system=system,
@@ -97,7 +95,7 @@ def analyze(
         bound=bound,
         training_states=training_states,
         confidence=settings.confidence,
-    )
+    ) | {"closeness": closeness_of_states(known, md.universe)}
     output.mkdir(parents=True, exist_ok=True)
     cvs.to_parquet(output / "cvs.parquet", index=False)
     quality_frames.to_parquet(output / "quality_frames.parquet", index=False)

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mdllm.analysis.discovery.ensembles import MODEL
 from mdllm.config.settings.system import Observables
 from mdllm.core.records import write_npz
+from mdllm.ensembles.sources import MODEL
 from mdllm.tokenizers.base import load_tokenizer
 from mdllm.tokenizers.discretizers.base import Frames
 

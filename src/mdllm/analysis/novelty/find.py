@@ -8,15 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mdllm.analysis.discovery.ensembles import (
-    FREQUENCIES,
-    MD,
-    MODEL,
-    ROUNDTRIP,
-    Ensemble,
-    open_ensembles,
-    spread,
-)
 from mdllm.analysis.discovery.table import doubts_about
 from mdllm.analysis.novelty.clusters import assign, find_medoids
 from mdllm.analysis.novelty.held_out import MEANING, HeldOut, held_out
@@ -29,6 +20,13 @@ from mdllm.config.settings.stages import AnalysisSettings, NoveltySettings
 from mdllm.core.geometry import superpose, with_oxygen
 from mdllm.core.records import read_json, read_npz, write_json
 from mdllm.core.trajectories import iterate_backbone, write_topology
+from mdllm.ensembles.sources import (
+    MD,
+    MODEL,
+    Ensemble,
+    open_ensembles,
+    spread,
+)
 from mdllm.tokenizers.base import load_tokenizer
 
 logger = logging.getLogger(__name__)
@@ -43,8 +41,8 @@ class NoveltyInputs:
     Attributes:
         topology, trajectory, frames: `frames/topology.pdb`, `trajectory.xtc` and `frames.parquet`.
         codes, tokenizer: `tokens/codes.npz`, for the raw numbers of the training frames, and `tokens/tokenizer`.
-        training: `model/training.json`.
-        ensemble, roundtrip, frequencies, index: the decoded trajectories and `ensemble/frames.parquet`.
+        losses: `model/training.json`, or `redrawn/redrawn.json` where the model is a base.
+        ensembles: decoded trajectories by source, and `index`, `ensemble/frames.parquet`.
         description, quality, quality_frames: of the stage analyze; the first for the states that were trained on.
     """
 
@@ -53,10 +51,8 @@ class NoveltyInputs:
     frames: Path
     codes: Path
     tokenizer: Path
-    training: Path
-    ensemble: Path
-    roundtrip: Path
-    frequencies: Path
+    losses: Path
+    ensembles: dict[str, Path]
     index: Path
     description: Path
     quality: Path
@@ -91,7 +87,7 @@ def find_novelty(
         inputs.topology,
         (inputs.trajectory, inputs.frames),
         inputs.index,
-        {MODEL: inputs.ensemble, ROUNDTRIP: inputs.roundtrip, FREQUENCIES: inputs.frequencies},
+        inputs.ensembles,
         read_npz(inputs.codes)["frame"],
     )
     md = ensembles.pop(MD)
@@ -139,7 +135,7 @@ def find_novelty(
     quality = pd.read_csv(inputs.quality)
     judged = frames.merge(pd.read_parquet(inputs.quality_frames)[[*_KEYS, *_other_metrics()]], on=_KEYS, how="left")
     medoid_rows = judged[judged["source"] == MODEL].iloc[medoids]
-    doubts = doubts_about(read_json(inputs.training), quality)
+    doubts = doubts_about(read_json(inputs.losses), quality)
     clusters = cluster_table(judged, medoid_rows, shares, residues, quality, doubts, length)
     (output / "structures").mkdir(parents=True, exist_ok=True)
     frames.to_parquet(output / "frames.parquet", index=False)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from mdllm.analysis.discovery.ensembles import spread
 from mdllm.analysis.novelty.spans import Distances, KnownFrames
+from mdllm.ensembles.sources import spread
 from mdllm.tokenizers.base import Tokenizer
 
 logger = logging.getLogger(__name__)

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from mdllm.analysis.discovery.ensembles import MD, MODEL, ROUNDTRIP
 from mdllm.analysis.quality.geometry import METRICS
+from mdllm.ensembles.sources import MD, MODEL, ROUNDTRIP
 
 COLUMNS = [
     *("source", "metric", "unit", "frames", "mean", "median", "p05", "p95", "max"),

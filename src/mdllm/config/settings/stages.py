@@ -148,6 +148,17 @@ class StageSettings(Section):
                 f"language.form: text needs a pretrained model, and model.name is {self.model.name}; choose model.name "
                 "pretrained, or language.form codes"
             )
+        if self.model.redraws:
+            if self.tokenizer.name != "chain":
+                raise ValueError(
+                    f"model.name {self.model.name} speaks of steps along the chain, and tokenizer.name is "
+                    f"{self.tokenizer.name}; choose tokenizer.name chain"
+                )
+            if self.kinetics.discretizer is not None:
+                raise ValueError(
+                    f"kinetics.discretizer: structures of model {self.model.name} do not follow each other in time; "
+                    "set it to null"
+                )
         if self.training.output_refit and self.model.writes_text:
             raise ValueError("training.output_refit: a pretrained model keeps its output layer; set it to 0")
         return self

@@ -51,20 +51,10 @@ class Chain(Tokenizer):
         Raises:
             InputError: a bad backbone.
         """
-        check_backbone(backbone)
-        reference = mean_backbone(backbone)
-        aligned = align(backbone, reference)
-        gap = ~peptide_bonds(aligned).all(axis=0)
+        coder = coder_of(backbone, settings)
+        aligned = align(backbone, coder.reference)
         peptide = peptide_lengths(aligned)
-        peptide[gap, :, 1] = np.inf
-        coder = Coder(
-            shipped_steps(settings.codebook_size),
-            jumps(settings.codebook_size),
-            reference,
-            np.concatenate([[0], np.flatnonzero(gap) + 1]),
-            settings.beam,
-            settings.step_weight,
-        )
+        peptide[coder.starts[1:] - 1, :, 1] = np.inf
         frames, residues = backbone.shape[:2]
         chosen = np.linspace(0, frames - 1, min(frames, -(-_SPREAD_RESIDUES // residues))).round().astype(int)
         coded = [coder.encode(*poses_of(chunk)) for chunk in _chunks(aligned[chosen])]
@@ -125,6 +115,21 @@ class Chain(Tokenizer):
         steps, jumped = (Codebook.of_vectors(arrays[name]) for name in ("steps", "jumps"))
         coder = Coder(steps, jumped, arrays["reference_nm"], arrays["starts"], **values)
         return cls(coder, arrays["local_nm"], arrays["peptide_nm"], arrays["code_spread"])
+
+
+def coder_of(backbone: np.ndarray, settings: ChainSettings) -> Coder:
+    """The coder of a protein with the frames backbone (F, L, 3, 3) in nm; raises InputError for a bad backbone."""
+    check_backbone(backbone)
+    reference = mean_backbone(backbone)
+    gap = ~peptide_bonds(align(backbone, reference)).all(axis=0)
+    return Coder(
+        shipped_steps(settings.codebook_size),
+        jumps(settings.codebook_size),
+        reference,
+        np.concatenate([[0], np.flatnonzero(gap) + 1]),
+        settings.beam,
+        settings.step_weight,
+    )
 
 
 def _chunks(array: np.ndarray) -> list[np.ndarray]:

@@ -1,8 +1,9 @@
-"""The four ensembles that are compared, as streams: MD, the model, and both nulls.
+"""The ensembles that are compared, as streams: MD, the model, and the nulls.
 
 Axes: F frames, L residues. `roundtrip` (null i) is encode->decode of the training frames: what the tokenizer alone
 does. `frequencies` (null ii) are codes drawn residue by residue from the training frequencies and decoded alike: what
-chance does.
+chance does. `residue_types` (null iii) are training frames in which spans of residues were drawn one by one from the
+statistics of their type in other proteins: what everybody knows.
 """
 
 from collections.abc import Iterator
@@ -16,9 +17,15 @@ import pandas as pd
 from mdllm.core.errors import InputError
 from mdllm.core.trajectories import iterate_backbone, open_backbone, read_backbone
 
-MD, MODEL, ROUNDTRIP, FREQUENCIES = "md", "model", "roundtrip", "frequencies"
-SOURCES = (MD, MODEL, ROUNDTRIP, FREQUENCIES)
-GENERATED = (MODEL, FREQUENCIES)
+MD, MODEL, ROUNDTRIP, FREQUENCIES, RESIDUE_TYPES = "md", "model", "roundtrip", "frequencies", "residue_types"
+FILES = {
+    MODEL: "ensemble.xtc",
+    ROUNDTRIP: "roundtrip.xtc",
+    FREQUENCIES: "frequencies.xtc",
+    RESIDUE_TYPES: "residue_types.xtc",
+}
+GENERATED = (MODEL, FREQUENCIES, RESIDUE_TYPES)
+NULLS = {ROUNDTRIP: "encode→decode", FREQUENCIES: "code frequencies", RESIDUE_TYPES: "residue types"}
 INDEX_COLUMNS = ["source", "replica", "frame", "sample", "time_ps", "segment", "training", "state"]
 EXTRA_COLUMNS = ["log_likelihood_nats", "entropy_nats"]
 
@@ -46,6 +53,16 @@ class Ensemble:
     def pick(self, rows: np.ndarray) -> np.ndarray:
         """Backbone (F, L, 4, 3) in nm of the given rows."""
         return read_backbone(self.universe, rows)
+
+
+def ensemble_files(folder: Path) -> dict[str, Path]:
+    """The trajectory of each source in the folder of the stage decode."""
+    return {source: Path(folder, name) for source, name in FILES.items()}
+
+
+def file_of_losses(made: Path) -> Path:
+    """`training.json` in the folder of a trained model, or the record of a base, which is a file."""
+    return made / "training.json" if made.is_dir() else made
 
 
 def open_ensembles(

@@ -1,0 +1,110 @@
+"""Redraw: training frames with spans of residues redrawn, by a base over many proteins, and by nulls in the same way.
+
+Every variant has the null `residue_types`: what a reader would think of first, residues drawn one by one from the
+statistics of their type in other proteins, their chain closed as well as it can be. A variant whose model is a base
+has its own structures from here too, and the null `frequencies`, codes as frequent as in the training frames; all
+three redraw the same spans of the same frames.
+
+Axes: R groups of one span, T structures of a group, L residues.
+"""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from mdllm.bases.base import find_base, load_base
+from mdllm.bases.propose import Proposals, Proposer
+from mdllm.bases.settings import BaseModelSettings, ProposalSettings
+from mdllm.bases.spans import of_base, of_frequencies, of_residue_types
+from mdllm.config.choices import ModelSettings
+from mdllm.config.settings.stages import RolloutSettings
+from mdllm.core.errors import InputError
+from mdllm.core.records import write_json, write_npz
+from mdllm.core.sequences import sequence
+from mdllm.core.trajectories import open_backbone, read_backbone
+from mdllm.ensembles.sources import FREQUENCIES, MODEL, RESIDUE_TYPES
+from mdllm.language.series import CodeSeries
+
+logger = logging.getLogger(__name__)
+
+STRUCTURES, RECORD = "structures.npz", "redrawn.json"
+_NULL_GROUPS, _NULL_GROUP = 100, 8  # beside models that are no base
+_RECORDED = (
+    *("validation_loss", "baseline_residue_types", "baseline_pairs_of_types", "validation_codes"),
+    *("validation_proteins", "training_proteins", "parameters"),
+)
+
+
+def redraw(
+    topology: Path,
+    trajectory: Path,
+    frame_numbers: np.ndarray,
+    codes: Path,
+    model: ModelSettings | None,
+    rollout: RolloutSettings,
+    seed: int,
+    output: Path,
+) -> dict:
+    """Write `structures.npz` and `redrawn.json` into `output`.
+
+    The former holds, for each of the sources, N, CA, C (R, T, L, 3, 3) in nm, float32, and, where there is a model,
+    `log_likelihood` and `entropy` (R, T) in nats of the codes that were drawn for it, and `codes` (R, T, L) of its
+    structures. The latter says what the base is, and in `not_redrawn` how many of each source could not be closed
+    and are as they were.
+
+    Args:
+        topology, trajectory, frame_numbers: prepared backbones, and their raw numbers.
+        codes: of the training frames, which are redrawn.
+        model: the config section `model` where it is a base, which then makes the structures of the model; otherwise
+            `small` makes the null.
+        rollout: how many, where `model` is a base: `replicas` groups of `frames` structures.
+
+    Raises:
+        InputError: there is no such base, or it speaks of other codes than the tokenizer of the variant.
+    """
+    series = CodeSeries.load(codes)
+    universe = open_backbone(topology, trajectory)
+    rows = np.flatnonzero(np.isin(frame_numbers, series.frame))
+    backbone = read_backbone(universe, rows)[:, :, :3].astype(float)
+    is_base = isinstance(model, BaseModelSettings)
+    base = load_base(find_base(model.base if is_base else "small"))
+    if is_base and base.hidden != series.codebook_size:
+        raise InputError(
+            f"base {model.base} speaks of {base.hidden} codes, and tokenizer.codebook_size is {series.codebook_size}; "
+            f"set it to {base.hidden}"
+        )
+    letters = sequence(universe.residues.resnames)
+    settings, groups = ProposalSettings(group=_NULL_GROUP), _NULL_GROUPS
+    sources = {RESIDUE_TYPES: of_residue_types(base, letters)}
+    if is_base:
+        spans = {**model.spans.model_dump(), "temperature": rollout.temperature, "group": rollout.frames}
+        settings, groups = ProposalSettings(**spans), rollout.replicas
+        sources = {MODEL: of_base(base), FREQUENCIES: of_frequencies(series.codes, base.hidden), **sources}
+    proposer = Proposer(base, backbone, letters, settings)
+    made: dict[str, list[Proposals]] = {
+        source: [
+            proposer.group(number, seed, knowledge)
+            for number in tqdm(range(groups), desc=f"redraw, {source}", unit="group", mininterval=1)
+        ]
+        for source, knowledge in sources.items()
+    }
+    arrays = {
+        source: np.stack([group.backbone for group in found]).astype(np.float32) for source, found in made.items()
+    }
+    if is_base:
+        flat = arrays[MODEL].reshape(-1, *backbone.shape[1:]).astype(float)
+        arrays["codes"] = proposer.chain.encode(flat).reshape(arrays[MODEL].shape[:3])
+        arrays |= {
+            key: np.stack([getattr(group, key) for group in made[MODEL]]) for key in ("log_likelihood", "entropy")
+        }
+    write_npz(output / STRUCTURES, **arrays)
+    kept = {source: int(sum((group.changed == 0).sum() for group in found)) for source, found in made.items()}
+    about = {"base": model.base if is_base else "small", **{key: base.record[key] for key in _RECORDED}}
+    write_json(output / RECORD, {**about, "settings": settings.model_dump(mode="json"), "not_redrawn": kept})
+    logger.info(
+        "%d structures of each of %s; as they were, since no drawing could be closed: %s",
+        *(groups * settings.group, ", ".join(sources), ", ".join(f"{n} of {source}" for source, n in kept.items())),
+    )
+    return {"structures": groups * settings.group, "not_redrawn": kept}

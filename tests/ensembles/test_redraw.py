@@ -1,0 +1,74 @@
+"""Training frames with spans redrawn, by the base that is shipped and by nulls."""
+
+import numpy as np
+import pytest
+
+from mdllm.bases.settings import BaseModelSettings, SpanSettings
+from mdllm.config.settings.stages import RolloutSettings
+from mdllm.core.errors import InputError
+from mdllm.core.geometry import rmsd
+from mdllm.core.records import read_json, read_npz, write_npz
+from mdllm.core.trajectories import read_backbone
+from mdllm.ensembles.redraw import RECORD, STRUCTURES, redraw
+
+SPANS = SpanSettings(drawings=4, longest_span=6)
+
+
+@pytest.fixture(scope="module")
+def training(trp_cage_prepared, tmp_path_factory):
+    """Frames 442 to 481, their codes not those of any tokenizer."""
+    frames = np.arange(442, 482)
+    path = tmp_path_factory.mktemp("codes") / "codes.npz"
+    codes = np.random.default_rng(0).integers(512, size=(len(frames), 20)).astype(np.int32)
+    write_npz(path, codes=codes, frame=frames, segment=np.zeros(len(frames), int), codebook_size=np.int32(512))
+    return path, read_backbone(trp_cage_prepared.universe(), frames)[:, :, :3]
+
+
+def run(prepared, codes, output, model=None, seed=0):
+    rollout = RolloutSettings(replicas=3, frames=4)
+    numbers = prepared.frames["frame"].to_numpy()
+    redraw(prepared.topology, prepared.trajectory, numbers, codes, model, rollout, seed, output)
+    return read_npz(output / STRUCTURES), read_json(output / RECORD)
+
+
+def test_a_base_and_its_nulls_redraw_the_same_spans_of_training_frames(trp_cage_prepared, training, tmp_path):
+    codes, frames = training
+    made, record = run(trp_cage_prepared, codes, tmp_path, BaseModelSettings(name="base", spans=SPANS))
+    assert {key: value.shape for key, value in made.items()} == {
+        **dict.fromkeys(("model", "frequencies", "residue_types"), (3, 4, 20, 3, 3)),
+        **{"codes": (3, 4, 20), "log_likelihood": (3, 4), "entropy": (3, 4)},
+    }
+    held = np.linalg.norm(made["model"][:, :, None] - frames[None, None], axis=-1).max(-1) < 1e-4  # (R, T, F, L)
+    start = held.sum(-1).argmax(-1)
+    moved = ~np.take_along_axis(held, start[..., None, None], 2)[:, :, 0]
+    for null in ("frequencies", "residue_types"):
+        apart = np.linalg.norm(made[null] - frames[start], axis=-1).max(-1) > 1e-4
+        assert (apart <= moved.any(1, keepdims=True)).all()  # where any of its group moved
+        assert not np.allclose(made[null], made["model"])
+    assert moved.any()
+    assert ((made["log_likelihood"] < 0) == moved.any(-1)).all()
+    assert ((made["entropy"] > 0) == moved.any(-1)).all()
+    assert record["base"] == "small"
+    assert record["validation_loss"] < record["baseline_pairs_of_types"] < record["baseline_residue_types"]
+    assert record["not_redrawn"]["model"] == (~moved.any(-1)).sum()
+
+
+def test_a_model_that_continues_frames_has_the_null_alone(trp_cage_prepared, training, tmp_path, monkeypatch):
+    monkeypatch.setattr("mdllm.ensembles.redraw._NULL_GROUPS", 2)
+    codes, frames = training
+    made, _ = run(trp_cage_prepared, codes, tmp_path)
+    assert list(made) == ["residue_types"]
+    assert made["residue_types"].shape == (2, 8, 20, 3, 3)
+    nearest = np.min([rmsd(made["residue_types"].reshape(-1, 20, 3, 3), frame) for frame in frames], axis=0)
+    assert 0.01 < np.median(nearest) < 0.5
+
+
+def test_a_base_of_other_codes_than_the_tokenizer_is_refused(trp_cage_prepared, training, tmp_path):
+    given = read_npz(training[0])
+    path = tmp_path / "codes.npz"
+    write_npz(path, **{**given, "codebook_size": np.int32(1024)})
+    model = BaseModelSettings(name="base")
+    with pytest.raises(InputError, match=r"speaks of 512 codes, and tokenizer\.codebook_size is 1024; set it to 512"):
+        run(trp_cage_prepared, path, tmp_path, model)
+    with pytest.raises(InputError, match="base nowhere: not one that comes with mdllm"):
+        run(trp_cage_prepared, training[0], tmp_path, model.model_copy(update={"base": "nowhere"}))

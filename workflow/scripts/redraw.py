@@ -1,0 +1,27 @@
+"""Redraw: spans of training frames, by a base where the variant's model is one, and by nulls."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from mdllm.config.settings.stages import RolloutSettings, sections
+from mdllm.ensembles.redraw import redraw
+from mdllm.run.stage import stage
+
+settings = snakemake.params.settings
+inputs = {key: Path(snakemake.input[key]) for key in ("topology", "trajectory", "frames", "codes")}
+with stage(
+    "redraw", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs=inputs
+) as running:
+    chosen = sections(settings)
+    counts = redraw(
+        topology=inputs["topology"],
+        trajectory=inputs["trajectory"],
+        frame_numbers=pd.read_parquet(inputs["frames"], columns=["frame"])["frame"].to_numpy(),
+        codes=inputs["codes"],
+        model=getattr(chosen, "model", None),
+        rollout=getattr(chosen, "rollout", RolloutSettings()),
+        seed=chosen.seed,
+        output=Path(snakemake.output.structures).parent,
+    )
+    running.note(**counts)
