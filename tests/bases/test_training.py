@@ -11,7 +11,7 @@ from safetensors.numpy import load_file
 from mdllm.bases.base import Base, find_base, load_base
 from mdllm.bases.baselines import TypeStatistics, _smoothed
 from mdllm.bases.examples import Collate, Windows
-from mdllm.bases.proteins import Protein, Proteins, residue_types_of, write_proteins
+from mdllm.bases.proteins import Protein, Proteins, _encoded, residue_types_of, write_proteins
 from mdllm.bases.train import train_base
 from mdllm.bases.views import Views
 from mdllm.collections.reader import Collection
@@ -48,6 +48,18 @@ def test_proteins_are_kept_as_codes_and_poses(proteins, collection):
     )
     assert "".join("ACDEFGHIKLMNPQRSTVWYX"[t] for t in protein.residue_types) == segment.sequence
     assert residue_types_of("AXB").tolist() == [0, 20, 20]
+
+
+def test_proteins_without_gaps_are_encoded_together_as_alone(collection):
+    """Two of one length, of one and of two frames; a third one has a gap."""
+    backbone = np.asarray(next(iter(collection.segments_of("train"))).backbone, float)[:, :, :3]
+    parts = {"one": backbone[:1, :40], "two": backbone[1:3, 100:140], "gapped": backbone[3:4, 60:100].copy()}
+    parts["gapped"][:, 20:] += 1.0
+    settings_ = ChainSettings(name="chain", codebook_size=64)
+    for name, (coder, own, codes) in _encoded(parts, settings_).items():
+        assert own is parts[name]
+        assert len(coder.starts) == (2 if name == "gapped" else 1)
+        np.testing.assert_array_equal(codes, Chain.fit(own, settings_, 0).encode(own))
 
 
 def test_a_window_is_the_same_whenever_it_is_asked_for(proteins):

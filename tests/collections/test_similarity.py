@@ -108,3 +108,13 @@ def test_what_is_alike_to_systems_and_evaluation_sets_is_left_out(collector, t4l
     assert "have no `sequence` in config/systems, so that nothing alike is left out: secret" in caplog.text
     only = collector.run(evaluations=evaluations)
     assert pd.read_csv(only.folder / "left_out.csv")["nearest"].to_list() == ["held: lysozyme"]
+
+
+@pytest.mark.skipif(shutil.which("mmseqs") is None, reason="mmseqs2 is not installed")
+def test_many_sequences_are_compared_faster_and_what_is_clearly_alike_is_found(tmp_path, monkeypatch):
+    monkeypatch.setattr("mdllm.collections.similarity._THOROUGH", 3)
+    first = unrelated(150, 0)
+    ours = {"a": first, "b": mutated(first, 0.5, 1), "c": unrelated(150, 2)}
+    (pair,) = similar_pairs(ours, None, 0.3, tmp_path)
+    assert (pair.first, pair.second) == ("a", "b")
+    assert pair.identity == pytest.approx(0.5, abs=0.06)

@@ -12,14 +12,17 @@ import pytest
 from MDAnalysis.lib.formats.libmdaxdr import XTCFile
 
 from mdcath import NTL9, read_positions, write_mdcath
+from mdllm.collections.databases import of_promod3
 from mdllm.collections.members import of_url
 from mdllm.collections.proteins import common_residues
+from mdllm.collections.settings import Promod3Chains
 from mdllm.config.collections import read_collection
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import rmsd
 from mdllm.sources.download import cached_path
 from mdllm.sources.package import fetch_wheel
 from project import ROOT
+from promod3 import database, debian_package
 
 DOMAIN = "1l2yA00"
 RUN = r"^(?P<protein>[^_.]+)(_(?P<temperature_k>\d+)K_(?P<replica>\d))?\."
@@ -258,3 +261,26 @@ def test_a_wheel_is_checked_and_said_to_be_put_by_hand(collector, monkeypatch):
     source["sha256"] = hashlib.sha256(place.read_bytes()).hexdigest()
     with pytest.raises(InputError, match=r"numbers-1\.0\.whl holds nothing that matches numbers/\*\.ent"):
         collector.run({**source, "members": "numbers/*.ent"})
+
+
+def test_chains_of_the_structure_database_of_promod3(collector, web, structures):
+    universe = mda.Universe(str(structures / "2lc9.pdb"))
+    letters = "".join(mda.lib.util.convert_aa_code(name) for name in universe.residues.resnames)[:164]
+    backbone = np.stack([universe.select_atoms(f"name {n}").positions[:164] for n in ("N", "CA", "C", "O")], 1) / 10
+    content = database(
+        [(f"{n}ABC", "A", 1, letters[:length], backbone[:length]) for n, length in enumerate((164, 60, 20))]
+    )
+    package = debian_package(collector.folder / "x.deb", "structure_db.dat", content).read_bytes()
+    url = web.put("pool/x_all.deb", package)
+    source = {"type": "promod3", "url": url, "sha256": hashlib.sha256(package).hexdigest(), "shortest": 30}
+    found = collector.run(source)
+    assert sorted(found.names()) == ["0ABC_A", "1ABC_A"]
+    assert found.proteins.loc["1ABC_A", "sequence"] == letters[:60]
+    np.testing.assert_allclose(found.segment("1ABC_A/0").backbone[0], backbone[:60], atol=0.00051)
+    chosen = Promod3Chains.model_validate({**source, "proteins": 1})
+    drawn = [
+        of_promod3(chosen.model_copy(update={"seed": seed}), collector.folder / "cache")[0].name for seed in range(8)
+    ]
+    assert set(drawn) == {"0ABC_A", "1ABC_A"}
+    with pytest.raises(InputError, match=r"no stretch has 300 residues \(shortest\)"):
+        collector.run({**source, "shortest": 300})

@@ -60,7 +60,7 @@ def test_the_examples_of_the_docs_are_valid():
 
 
 def test_every_kind_of_source_can_be_loaded():
-    assert sorted(COLLECTION_SOURCES.classes) == ["atlas", "files", "mdcath", "package", "url"]
+    assert sorted(COLLECTION_SOURCES.classes) == ["atlas", "files", "mdcath", "package", "promod3", "url"]
     for settings in COLLECTION_SOURCES.classes.values():
         assert callable(settings.load())
 

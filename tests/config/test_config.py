@@ -16,6 +16,8 @@ def test_the_configuration_of_this_repository_is_valid():
     assert Plan(read_yaml(ROOT / "config" / "config.yaml"), ROOT / "config").runs() == [
         ("trp_cage", "main"),
         ("trp_cage", "from_b"),
+        ("trp_cage", "base"),
+        ("trp_cage", "base_from_b"),
     ]
 
 

@@ -25,6 +25,47 @@ def test_a_variant_shares_what_its_overrides_do_not_touch(folder):
     assert provided["strict"] == ["main", "strict", "main", "main", "main", "main"]
 
 
+BASE = {"tokenizer": {"name": "chain", "codebook_size": 512}, "model": {"name": "base"}}
+
+
+def test_a_base_is_neither_trained_nor_rolled_out_and_its_null_is_everybodys(folder):
+    variants = {
+        "base": BASE,
+        "cold": {**BASE, "rollout": {"temperature": 0.5}},
+        "hot": {"rollout": {"temperature": 2.0}},
+        "other": {"training_set": {"state": "B"}},
+    }
+    write(folder, {**system(), "variants": variants})
+    found = plan(folder).systems["x"]
+    for stage in ("train", "rollout"):
+        assert [found.runs(name, stage) for name in found.variants] == [True, False, False, True, True]
+    assert found.trainings("base").keys() == {"base"}
+    provided = {name: found.provider(name, "redraw") for name in found.variants}
+    assert provided == {"main": "main", "base": "base", "cold": "cold", "hot": "main", "other": "other"}
+    assert found.stage("hot", "redraw") == {"seed": 0}
+    assert found.stage("cold", "redraw")["rollout"]["temperature"] == 0.5
+    said = found.conditions("cold")
+    assert (said["temperature"], said["model"]) == (0.5, "base")
+    assert not {"top_k", "context_frames", "form"} & said.keys()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model": {"name": "base"}}, r"speaks of steps along the chain, and tokenizer\.name is multiscale; choose"),
+        ({**BASE, "rollout": {"top_k": 5}}, r"rollout\.top_k has no effect: model base is taken as it is"),
+        ({**BASE, "training": {"max_steps": 5}}, r"training\.max_steps has no effect: model base is taken as it is"),
+        ({**BASE, "language": {"stride": 5}}, r"language\.stride has no effect: model base is taken as it is"),
+        ({**BASE, "kinetics": {"discretizer": {"name": "states"}}}, r"structures of model base do not follow each oth"),
+        ({**BASE, "model": {"name": "base", "spans": {"longest_span": 2}}}, r"shortest_span 4 is above longest_span 2"),
+    ],
+)
+def test_what_a_base_cannot_do_is_an_error(folder, change, message):
+    write(folder, {**system(), "variants": {"b": change}})
+    with pytest.raises(InputError, match=message):
+        plan(folder)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -116,7 +157,7 @@ def test_what_the_tokenizer_makes_decides_which_stages_apply(folder):
     found = plan(folder).systems["x"]
     runs = {name: {stage for stage in VARIANT_STAGES if found.runs(name, stage)} for name in found.variants}
     always = {"tokenize", "train", "rollout", "summarize"}
-    assert runs["main"] == always | {"fidelity", "decode", "analyze", "novelty"}
+    assert runs["main"] == always | {"fidelity", "redraw", "decode", "analyze", "novelty"}
     assert runs["kinetic"] == runs["main"] | {"discretize", "md_kinetics", "discretize_rollout", "kinetics"}
     assert runs["torsion"] == always | {"md_kinetics", "kinetics", "trace"}
     assert found.provider("kinetic", "train") == "main"

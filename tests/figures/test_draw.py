@@ -79,8 +79,12 @@ def test_no_text_is_smaller_than_six_points(pictures, name):
         ("loss", "loss (nats per code)"),
         ("fidelity", "backbone RMSD (nm)"),
         ("quality", "bond angle\ndeviation (rad)"),
-        ("discovery", "share of frames in the state (95 % interval)"),
-        ("variants", "frames in the state (%)\nnever trained on"),
+        (
+            "discovery",
+            "share of frames found in the state (95 % interval);\n"
+            "open: in its region, but not as close as true frames are",
+        ),
+        ("variants", "frames found in the state (%)\nnever trained on"),
     ],
 )
 def test_axes_say_what_and_in_which_unit(pictures, name, label):

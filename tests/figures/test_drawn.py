@@ -99,7 +99,7 @@ def test_losses_lie_over_their_step(pictures, tables):
 def test_quality_shows_mean_and_percentiles_of_every_source(pictures, tables, metric):
     (ax,) = [ax for ax in pictures.figures["quality"].axes if ax.get_title() == _NAMES[metric]]
     table = tables.quality[tables.quality["metric"] == metric].set_index("source")
-    for place, source in enumerate(("training", "roundtrip", "frequencies", "model")):
+    for place, source in enumerate(("training", "roundtrip", "frequencies", "residue_types", "model")):
         row = table.loc["md training" if source == "training" else source]
         span, mean = lines(ax, color(source))
         np.testing.assert_allclose(span, [[place, row["p05"]], [place, row["p95"]]])
@@ -110,15 +110,22 @@ def test_quality_shows_mean_and_percentiles_of_every_source(pictures, tables, me
     assert bounds == pytest.approx([bound for bound in expected if np.isfinite(bound)])
 
 
-@pytest.mark.parametrize(("panel", "value"), [(0, "share"), (1, "rmsd_to_true_nm")])
+@pytest.mark.parametrize(("panel", "value"), [(0, "share_found"), (1, "rmsd_to_true_nm")])
 def test_discovery_shows_value_and_interval_beside_its_source(pictures, tables, panel, value):
     axes = pictures.figures["discovery"].axes
     names = {tick: text.get_text() for tick, text in zip(axes[0].get_yticks(), axes[0].get_yticklabels(), strict=True)}
-    for source in ("model", "roundtrip", "frequencies"):
+    for source in ("model", "roundtrip", "frequencies", "residue_types"):
         spans, points = (lines(axes[panel], color(source), marked=marked) for marked in (False, True))
-        for state, span, point in zip(tables.states(), spans, points, strict=True):
-            rows = tables.discovery.set_index(["state", "source"]).loc[(state, source)]
-            assert point[0, 0] == pytest.approx(rows["share" if panel == 0 else f"{value}_median"])
+        of_state = [tables.discovery.set_index(["state", "source"]).loc[(state, source)] for state in tables.states()]
+        wider = [rows["share"] for rows in of_state if panel == 0 and rows["share"] > rows["share_found"]]
+        open_points = [line for line in axes[panel].lines if line.get_markerfacecolor() == "white"]
+        if panel == 0:
+            own = [line for line in open_points if alike(line.get_color(), color(source))]
+            assert [line.get_xdata()[0] for line in own] == pytest.approx(wider)
+            shown = [line.get_xydata() for line in own]
+            points = [point for point in points if not any(np.array_equal(point, other) for other in shown)]
+        for span, point, rows in zip(spans, points, of_state, strict=True):
+            assert point[0, 0] == pytest.approx(rows["share_found" if panel == 0 else f"{value}_median"])
             np.testing.assert_allclose(span[:, 0], rows[[f"{value}_low", f"{value}_high"]].astype(float))
             assert (span[:, 1] == point[0, 1]).all()
             assert names[point[0, 1]] == style.LOOKS[source].label
@@ -158,10 +165,10 @@ def test_variants_are_compared_by_the_states_that_they_were_never_shown(pictures
     ax, found = pictures.figures["variants"].axes[0], tables.discovery
     found = found[~found["training_state"]]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["main: B", "again: B"]
-    for source in ("model", "roundtrip", "frequencies"):
+    for source in ("model", "roundtrip", "frequencies", "residue_types"):
         (row,) = found[found["source"] == source].to_dict("records")
         (marks,) = lines(ax, color(source))
-        assert marks[:, 0] == pytest.approx([100 * row["share"]] * 2)
+        assert marks[:, 0] == pytest.approx([100 * row["share_found"]] * 2)
         (spans,) = [bars for bars in ax.collections if alike(bars.get_color()[0], color(source))]
-        expected = [100 * row["share_low"], 100 * row["share_high"]]
+        expected = [100 * row["share_found_low"], 100 * row["share_found_high"]]
         assert [list(span[:, 0]) for span in spans.get_segments()] == [pytest.approx(expected)] * 2

@@ -11,8 +11,8 @@ TRAINING = {
 }  # fmt: skip
 
 
-def share(value, low, high):
-    return {"share": {"value": value, "low": low, "high": high}}
+def share(value, low, high, region=0.0):
+    return {"share_found": {"value": value, "low": low, "high": high}, "share": {"value": region}}
 
 
 def summary(**sections) -> dict:
@@ -29,9 +29,10 @@ def test_every_variant_has_its_losses_and_states(tmp_path):
     entry = {
         "training_state": False,
         "verdict": "no better than its null",
-        "model": share(0.0125, 0.0113, 0.0218),
+        "model": share(0.0125, 0.0113, 0.0218, region=0.3),
         "roundtrip": share(0.0, None, None),
         "frequencies": share(0.5, 0.4, 0.6),
+        "residue_types": share(0.0625, 0.06, 0.07),
     }
     discovery = {"A": {**entry, "training_state": True}, "B": entry}
     for variant in ("main", "hot"):
@@ -40,9 +41,20 @@ def test_every_variant_has_its_losses_and_states(tmp_path):
     losses = next(line for line in lines if line.startswith("hot"))
     assert losses.split() == ["hot", "A", "2.500", "2.750", "2.625", "12"]
     assert sum("no better than its null" in line for line in lines) == 4
-    assert any("main     B      1.25 % (1.13-2.18)  0.00 %" in line for line in lines)
+    (found,) = [line for line in lines if line.startswith("main     B  ")]
+    assert found.split()[2:12] == ["30.00", "%", "1.25", "%", "(1.13-2.18)", "0.00", "%", "50.00", "%", "6.25"]
     assert "95 % interval" in "\n".join(lines)
     assert lines[-1] == f"Figures: {tmp_path / 'main' / 'figures'}, {tmp_path / 'hot' / 'figures'}"
+
+
+def test_a_base_is_named_with_its_losses_and_nothing_is_said_of_training(tmp_path):
+    base = {"base": "small", "training_proteins": 7, "validation_loss": 3.5, "baseline_residue_types": 5.25}
+    write(tmp_path, "main", summary(training=None, base={**base, "baseline_pairs_of_types": 5.125}))
+    text = render(tmp_path)
+    assert "Validation loss and its baselines" not in text
+    assert (
+        "main: base small of 7 other proteins, validation loss 3.500 nats per hidden code (residue types 5.250" in text
+    )
 
 
 def test_passage_times_then_a_sentence_per_model_then_distances(tmp_path):

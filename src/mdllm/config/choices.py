@@ -83,8 +83,7 @@ class ModelSettings(Choice):
 
     Attributes:
         trained: by gradients; otherwise estimated from counts, and of `training` only the validation has effect.
-        redraws: whether, without any training, spans of training frames are redrawn (`mdllm.ensembles.redraw`) rather
-            than the last frames continued; there is no implementation then.
+        redraws: without training, spans of the frames (`mdllm.ensembles.redraw`); there is no implementation then.
         writes_text: whether `language.form: text` can be chosen.
         traceable: whether a causal trace can look into it.
         trainer: "module:function" of (settings, `mdllm.models.training.objective.Objective`) to the class of its

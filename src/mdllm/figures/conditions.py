@@ -33,13 +33,15 @@ def common_line(conditions: Mapping[str, dict]) -> str:
     shared = {key for key in _FORMS if all(own.get(key) == first.get(key) for own in conditions.values())}
     words = [_word(key, first[key]) for key in _said(first) if key in shared]
     for name, own in conditions.items():
-        differing = ", ".join(_word(key, own[key]) for key in _FORMS if key in own and key not in shared)
+        differing = ", ".join(_word(key, own[key]) for key in _said(own) if key not in shared)
         words += [f"{name}: {differing}"] if differing else []
     return " · ".join(words)
 
 
 def _said(conditions: dict) -> list[str]:
-    return [key for key in _FORMS if key in conditions and _LEFT_OUT.get(key, object()) != conditions[key]]
+    """Keys that are known, and apply: null means that a model does not have them, but for the training states."""
+    known = {key for key, value in conditions.items() if value is not None or key == "training_states"}
+    return [key for key in _FORMS if key in known and _LEFT_OUT.get(key, object()) != conditions[key]]
 
 
 def _word(key: str, value) -> str:

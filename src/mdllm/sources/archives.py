@@ -122,11 +122,11 @@ def _tar_of(file: IO[bytes]) -> IO[bytes]:
     if file.read(len(_AR)) != _AR:
         file.seek(0)
         return file
-    while header := file.read(_AR_HEADER):  # name in 16 bytes, ..., size in 10 from byte 48 on; members are even
-        size = int(header[48:58])
+    while len(header := file.read(_AR_HEADER)) == _AR_HEADER:  # name, ..., size in 10 bytes from 48 on
         if header.startswith(b"data.tar"):
             return file
-        file.seek(size + size % 2, 1)
+        size = int(header[48:58])
+        file.seek(size + size % 2, 1)  # members begin at even bytes
     raise tarfile.TarError("it has no data.tar")
 
 
