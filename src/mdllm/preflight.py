@@ -6,8 +6,8 @@ It stands above all stages, so that a run of days does not stop at its last one 
 from importlib.util import find_spec
 from pathlib import Path
 
-from mdllm.config.choices import Requirements
 from mdllm.config.plan import Plan
+from mdllm.config.registry import Requirements
 from mdllm.config.settings.stages import StageSettings
 from mdllm.config.systems import System
 from mdllm.core.errors import InputError

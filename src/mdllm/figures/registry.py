@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Literal
 
-from mdllm.config.choices import found_by_name
+from mdllm.config.registry import found_by_name
 from mdllm.core.errors import InputError
 
 # Tables by name: the stage that makes each, and its place in the folder of a variant.

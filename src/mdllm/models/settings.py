@@ -6,7 +6,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from mdllm.config.choices import ModelSettings, Requirements
+from mdllm.config.choices import ModelSettings
+from mdllm.config.registry import Requirements
 from mdllm.config.section import Section, Share, UnitInterval
 
 

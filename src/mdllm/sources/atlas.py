@@ -9,7 +9,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from mdllm.config.choices import Requirements, SourceSettings
+from mdllm.config.choices import SourceSettings
+from mdllm.config.registry import Requirements
 from mdllm.sources.archives import unpack_system
 from mdllm.sources.download import download
 

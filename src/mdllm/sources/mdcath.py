@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from mdllm.config.choices import Requirements, SourceSettings
+from mdllm.config.choices import SourceSettings
+from mdllm.config.registry import Requirements
 from mdllm.config.section import Section
 from mdllm.core.errors import InputError
 from mdllm.core.records import replacing

@@ -11,7 +11,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from mdllm.config.choices import Requirements, SourceSettings
+from mdllm.config.choices import SourceSettings
+from mdllm.config.registry import Requirements
 from mdllm.config.section import Section
 from mdllm.core.errors import InputError
 from mdllm.core.records import replacing, sha256

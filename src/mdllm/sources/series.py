@@ -9,7 +9,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from mdllm.config.choices import Requirements, SourceSettings
+from mdllm.config.choices import SourceSettings
+from mdllm.config.registry import Requirements
 from mdllm.config.section import Section
 from mdllm.core.errors import InputError
 from mdllm.sources.download import download

@@ -14,7 +14,8 @@ from typing import ClassVar
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from mdllm.config.choices import DISCRETIZERS, TOKENIZERS, Choice
+from mdllm.config.choices import DISCRETIZERS, TOKENIZERS
+from mdllm.config.registry import Choice
 from mdllm.core.errors import InputError
 
 WEIGHTS = "tokenizer.safetensors"

@@ -6,7 +6,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from mdllm.config.choices import Requirements, TokenizerSettings
+from mdllm.config.choices import TokenizerSettings
+from mdllm.config.registry import Requirements
 
 
 class FoldToken4Settings(TokenizerSettings):
