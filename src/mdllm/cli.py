@@ -163,6 +163,92 @@ def propose(
     )
 
 
+Model = Annotated[str, typer.Option(help="results/dances/NAME, or released weights: file, folder or name on the hub")]
+Encoder = Annotated[str | None, typer.Option(help="ESM2 of released weights that hold the heads alone")]
+Checksum = Annotated[str | None, typer.Option(help="SHA-256 of released weights; default: that of their first use")]
+
+
+@app.command()
+def dance(
+    sequences: Annotated[
+        str, typer.Argument(help="sequence (`:` between chains), FASTA file, or results/SYSTEM/frames")
+    ],
+    model: Model,
+    output: Annotated[Path, typer.Option(help="folder to make")],
+    embeddings: Annotated[bool, typer.Option(help="write the encoder's last layer as well")] = False,
+    attention: Annotated[bool, typer.Option(help="write the attention maps as well")] = False,
+    window: Annotated[int | None, typer.Option(help="residues predicted at once; default: 1022")] = None,
+    figures: Annotated[int, typer.Option(help="proteins that are drawn at most", min=0)] = 20,
+    sha256: Checksum = None,
+    encoder: Encoder = None,
+) -> None:
+    """Predict dynamic properties of sequences, with SeqDance or ESMDance, or of a system, beside its MD."""
+    from mdllm.figures.dance import draw_predictions
+    from mdllm.seqdance.files import open_model, read_sequences, write_beside, write_predictions
+    from mdllm.seqdance.predict import WINDOW
+
+    asked = {"window": window or WINDOW, "embeddings": embeddings, "attention": attention}
+    if Path(sequences).is_dir():
+        made = write_beside(Path(sequences), open_model(model, sha256, encoder), output, **asked)
+    else:
+        made = write_predictions(read_sequences(sequences), open_model(model, sha256, encoder), output, **asked)
+    drawn = draw_predictions(output, made["protein"][:figures])
+    typer.echo(f"{output}: {len(made)} proteins, {drawn} of them drawn")
+
+
+@app.command()
+def dance_scan(
+    sequence: Annotated[str, typer.Argument(help="a sequence of one chain, or a FASTA file with one")],
+    model: Model,
+    output: Annotated[Path, typer.Option(help="folder to make")],
+    score: Annotated[str, typer.Option(help="that is drawn: paper, residues or independent")] = "independent",
+    esm2: Annotated[str | None, typer.Option(help="ESM2 whose likelihood is a reference: folder, or name")] = None,
+    sha256: Checksum = None,
+    encoder: Encoder = None,
+) -> None:
+    """Scan all single mutants of a protein: how much each changes what a model predicts of its dynamics."""
+    from mdllm.figures.mutations import draw_scan
+    from mdllm.seqdance.files import open_model, read_sequences
+    from mdllm.seqdance.mutations.changes import SCORES
+    from mdllm.seqdance.mutations.files import SCAN, scan
+
+    if score not in SCORES:
+        raise InputError(f"score {score} is unknown; choose one of {', '.join(SCORES)}")
+    found = read_sequences(sequence)
+    if len(found) > 1:
+        raise InputError(f"{sequence} holds {len(found)} sequences; a scan is of one")
+    ((name, letters),) = found.items()
+    table = scan(name, letters, open_model(model, sha256, encoder), esm2, output)
+    draw_scan(output / SCAN, score, output / "figures" / "scan")
+    typer.echo(f"{output}: {len(table)} mutants")
+
+
+@app.command()
+def dance_benchmark(
+    measured: Annotated[list[Path], typer.Argument(help="CSV of the mega-scale set or of ProteinGym, or one's own")],
+    model: Model,
+    output: Annotated[Path, typer.Option(help="folder to make")],
+    esm2: Annotated[str | None, typer.Option(help="ESM2 whose likelihood is a reference: folder, or name")] = None,
+    trained_on: Annotated[
+        Path | None, typer.Option(help="proteins of the model's training, for homologs; default: those in its folder")
+    ] = None,
+    identity: Annotated[float, typer.Option(help="from which on a protein is a homolog", min=0, max=1)] = 0.3,
+    sha256: Checksum = None,
+    encoder: Encoder = None,
+) -> None:
+    """Compare scores of mutations with measurements, protein by protein, beside simple references."""
+    import pandas as pd
+
+    from mdllm.seqdance.files import open_model
+    from mdllm.seqdance.mutations.files import benchmark
+    from mdllm.seqdance.storage import PROTEINS
+
+    own = Path(model) / PROTEINS
+    known = trained_on or (own if own.is_file() else None)
+    benchmark(measured, open_model(model, sha256, encoder), esm2, known, identity, output)
+    typer.echo(pd.read_csv(output / "medians.csv").to_string(index=False, float_format="{:.3f}".format))
+
+
 @app.command()
 def check_foldtoken4(
     checkout: Annotated[str, typer.Option(help="folder of the clone of A4Bio/FoldToken_open")],
@@ -189,6 +275,14 @@ def check_foldtoken4(
     if problems := check(settings, structure, selection, seeds, largest_rmsd_nm):
         raise InputError("\n".join(f"problem: {problem}" for problem in problems))
     typer.echo("the set-up works")
+
+
+@app.command(hidden=True)
+def dance_process(share: Annotated[str, typer.Argument(help="the fields of `DanceTraining` as JSON")]) -> None:
+    """One of several processes that train a model of dynamic properties together."""
+    from mdllm.seqdance.stage import DanceTraining
+
+    DanceTraining(**json.loads(share)).run(process=int(os.environ["RANK"]))
 
 
 @app.command(hidden=True)

@@ -15,6 +15,7 @@ from mdllm.config.settings.stages import RunSettings, StageSettings
 from mdllm.config.settings.system import SystemSettings
 from mdllm.core.errors import InputError
 from mdllm.report.schema import Summary
+from mdllm.seqdance.settings import DanceSettings
 
 # Schema, and the files in config/ that follow it.
 _SCHEMAS = {
@@ -23,6 +24,7 @@ _SCHEMAS = {
     "system": (SystemSettings, "systems/*.yaml"),
     "collection": (CollectionSettings, "collections/*.yaml"),
     "base": (BaseSettings, "bases/*.yaml"),
+    "dance": (DanceSettings, "dances/*.yaml"),
     "summary": (Summary, None),
 }
 

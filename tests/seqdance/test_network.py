@@ -119,3 +119,16 @@ def test_tokens_of_a_complex_and_of_what_is_none():
         chains_of("MK:1")
     with pytest.raises(InputError, match="chain 2 is empty"):
         chains_of("MK:")
+
+
+def test_a_new_network_may_begin_at_the_means():
+    residue, pair = torch.full((50,), 1 / 12), torch.linspace(0.05, 0.9, 13)
+    residue[:3], residue[3:11], residue[47:] = torch.tensor([0.7, 0.2, 0.3]), 1 / 8, torch.nan
+    network = small()
+    for layer in (network.residue_head[-1], network.pair_head.out):
+        torch.nn.init.zeros_(layer.weight)
+    network.start_at(residue, pair)
+    found = network(tokens("ACDEF"))
+    torch.testing.assert_close(found.residue[0, 2, :47], residue[:47])
+    torch.testing.assert_close(found.pair[0, 2, 3], pair)
+    assert found.residue.isfinite().all()

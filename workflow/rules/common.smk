@@ -203,6 +203,16 @@ def of_base(wildcards):
     return in_words(read_base, Path("config"), wildcards.base)
 
 
+def of_dance(wildcards):
+    """The settings of a model of dynamic properties."""
+    return in_words(read_dance, Path("config"), wildcards.dance)
+
+
+def read_by_dance(wildcards):
+    """Input function: tables of the collection, or files of properties, by name."""
+    return in_words(files_of_dance, Path("config"), wildcards.dance)
+
+
 def files_read(wildcards):
     """Input function: the user's own files of a collection."""
     return in_words(raw_files_of_collection, Path("config"), wildcards.collection)

@@ -36,6 +36,7 @@ from mdllm.config.plan import Plan
 from mdllm.core.errors import InputError
 from mdllm.config.choices import implementations
 from mdllm.run.code import script_digest
+from mdllm.seqdance.config import dance_names, files_of as files_of_dance, read_dance
 
 if "systems" not in config and not Path("config/config.yaml").is_file():
     raise WorkflowError(

@@ -8,20 +8,10 @@ from dataclasses import dataclass
 
 import torch
 
-BINS = 12
-BANDS = ("low", "medium", "high")
-SECONDARY_STRUCTURE = ("B", "E", "H", "I", "G", "S", "T", "none")
-CONTACTS = ("vdw", "hbbb", "hbsb", "hbss", "hp", "sb", "pc", "ps", "ts")
+from mdllm.analysis.dynamics.properties import PAIR_PROPERTIES, RESIDUE_PROPERTIES, columns
 
-RESIDUE = (
-    "sasa_mean_nm2",
-    "sasa_std_nm2",
-    "rmsf_nm",
-    *(f"ss_{name}" for name in SECONDARY_STRUCTURE),
-    *(f"{angle}_{number}" for angle in ("chi1", "phi", "psi") for number in range(BINS)),
-    *(f"gnm_msf_{band}" for band in BANDS),
-)
-PAIR = (*(f"contact_{name}" for name in CONTACTS), "correlation", *(f"anm_correlation_{band}" for band in BANDS))
+RESIDUE = tuple(entry.name for entry in RESIDUE_PROPERTIES)
+PAIR = tuple(entry.name for entry in PAIR_PROPERTIES)
 
 
 @dataclass(frozen=True)
@@ -31,13 +21,19 @@ class Family:
     Attributes:
         part: where they stand among the residue or the pair properties.
         activation: logits (..., P) of the family to values.
+        inverse: values to logits that give them.
         circular: shares of bins of a torsion, which not every residue has.
     """
 
     name: str
     part: slice
     activation: Callable[[torch.Tensor], torch.Tensor]
+    inverse: Callable[[torch.Tensor], torch.Tensor]
     circular: bool = False
+
+
+def _softplus(logits: torch.Tensor) -> torch.Tensor:
+    return torch.nn.functional.softplus(logits)
 
 
 def _softmax(logits: torch.Tensor) -> torch.Tensor:
@@ -48,22 +44,45 @@ def _signed(logits: torch.Tensor) -> torch.Tensor:
     return 2 * logits.sigmoid() - 1
 
 
+def _logarithm(values: torch.Tensor) -> torch.Tensor:
+    return values.clamp(min=1e-4).log()
+
+
+def _inverse_softplus(values: torch.Tensor) -> torch.Tensor:
+    return values.clamp(min=1e-4).expm1().log()
+
+
+def _inverse_signed(values: torch.Tensor) -> torch.Tensor:
+    return ((values + 1) / 2).logit(1e-4)
+
+
+def _residue(group: str, *functions: Callable, circular: bool = False) -> Family:
+    return Family(group, columns(RESIDUE_PROPERTIES, group), *functions, circular)
+
+
+def _pair(group: str, *functions: Callable) -> Family:
+    return Family(group, columns(PAIR_PROPERTIES, group), *functions)
+
+
 RESIDUE_FAMILIES = (
-    Family("sasa", slice(0, 2), torch.nn.functional.softplus),
-    Family("rmsf", slice(2, 3), torch.sigmoid),
-    Family("secondary_structure", slice(3, 11), _softmax),
-    Family("chi1", slice(11, 23), _softmax, circular=True),
-    Family("phi", slice(23, 35), _softmax, circular=True),
-    Family("psi", slice(35, 47), _softmax, circular=True),
-    Family("gnm", slice(47, 50), torch.nn.functional.softplus),
+    _residue("sasa", _softplus, _inverse_softplus),
+    _residue("rmsf", torch.sigmoid, lambda values: values.logit(1e-4)),
+    _residue("dssp", _softmax, _logarithm),
+    *(_residue(angle, _softmax, _logarithm, circular=True) for angle in ("chi1", "phi", "psi")),
+    _residue("gnm", _softplus, _inverse_softplus),
 )
 PAIR_FAMILIES = (
-    Family("contacts", slice(0, 9), torch.nn.functional.softplus),
-    Family("correlation", slice(9, 10), _signed),
-    Family("anm", slice(10, 13), _signed),
+    _pair("contacts", _softplus, _inverse_softplus),
+    _pair("correlation", _signed, _inverse_signed),
+    _pair("anm", _signed, _inverse_signed),
 )
 
 
 def activated(logits: torch.Tensor, families: tuple[Family, ...]) -> torch.Tensor:
     """Values (..., P) of the logits (..., P) of all properties."""
     return torch.cat([family.activation(logits[..., family.part]) for family in families], -1)
+
+
+def logits_of(values: torch.Tensor, families: tuple[Family, ...]) -> torch.Tensor:
+    """Logits (..., P) that give `values` (..., P)."""
+    return torch.cat([family.inverse(values[..., family.part]) for family in families], -1)

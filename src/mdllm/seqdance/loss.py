@@ -10,7 +10,7 @@ from mdllm.seqdance.families import PAIR, PAIR_FAMILIES, RESIDUE, RESIDUE_FAMILI
 from mdllm.seqdance.settings import LossSettings
 
 # Classes that count alike: all torsions together are one.
-_RESIDUE_CLASSES = (("sasa",), ("rmsf",), ("secondary_structure",), ("chi1", "phi", "psi"), ("gnm",))
+_RESIDUE_CLASSES = (("sasa",), ("rmsf",), ("dssp",), ("chi1", "phi", "psi"), ("gnm",))
 
 
 def errors(predicted: torch.Tensor, target: torch.Tensor, epsilon: float) -> torch.Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from transformers import EsmConfig, EsmModel
 
-from mdllm.seqdance.families import PAIR, PAIR_FAMILIES, RESIDUE, RESIDUE_FAMILIES, activated
+from mdllm.seqdance.families import PAIR, PAIR_FAMILIES, RESIDUE, RESIDUE_FAMILIES, activated, logits_of
 from mdllm.seqdance.settings import SeqDanceNetworkSettings
 from mdllm.seqdance.tokens import MASK, PAD, VOCABULARY
 
@@ -102,6 +102,15 @@ class DanceNetwork(nn.Module):
         self.symmetric, self.frozen = symmetric, frozen
         if frozen:
             self.encoder.requires_grad_(False)
+
+    @torch.no_grad()
+    def start_at(self, residue: torch.Tensor, pair: torch.Tensor) -> None:
+        """Set the last biases to these means (50,) and (13,), so that a new network varies about them; NaN: 0."""
+        for layer, means, families in (
+            (self.residue_head[-1], residue, RESIDUE_FAMILIES),
+            (self.pair_head.out, pair, PAIR_FAMILIES),
+        ):
+            layer.bias.copy_(logits_of(means, families).nan_to_num())
 
     def train(self, mode: bool = True) -> "DanceNetwork":
         super().train(mode)

@@ -53,6 +53,10 @@ class CollectionProperties(Section):
     type: Literal["collection"]
     collection: Name = Field(description="name of a file in config/collections, without .yaml")
     frames: PositiveInt = Field(200, description="frames of a protein at most, evenly spread over its runs")
+    longest: PositiveInt = Field(
+        1022,
+        description="residues; longer proteins are left out, as the cost of normal modes grows with the third power",
+    )
 
 
 class PropertyFiles(Section):
@@ -102,6 +106,9 @@ class DanceTrainingSettings(Section):
         [Crop(from_step=0, residues=254), Crop(from_step=100_000, residues=1022)],
         min_length=1,
         description="residues of the longest window, from which update on",
+    )
+    start_at_means: bool = Field(
+        True, description="a new network varies about the mean of each property; false: about 0, as in the paper"
     )
     epoch_seeds: bool = Field(
         True,

@@ -44,7 +44,14 @@ class StopWhenPreempted(TrainerCallback):
 
 
 class ProgressBar(TrainerCallback):
-    """One line: steps, speed, time left, training and validation loss."""
+    """One line: steps, speed, time left, training and validation loss.
+
+    Args:
+        metric: name of the validation loss.
+    """
+
+    def __init__(self, metric: str = "nats_per_code"):
+        self.metric = f"eval_{metric}"
 
     def on_train_begin(self, args, state, control, **kwargs):
         self.bar = tqdm(
@@ -63,8 +70,8 @@ class ProgressBar(TrainerCallback):
     def on_log(self, args, state, control, logs=None, **kwargs):
         if "loss" in logs:
             self.losses["loss"] = f"{logs['loss']:.3f}"
-        if "eval_nats_per_code" in logs:
-            self.losses["validation"] = f"{logs['eval_nats_per_code']:.3f}"
+        if self.metric in logs:
+            self.losses["validation"] = f"{logs[self.metric]:.3f}"
         self.bar.set_postfix(self.losses, refresh=False)
 
     def on_train_end(self, args, state, control, **kwargs):

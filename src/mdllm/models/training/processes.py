@@ -1,6 +1,6 @@
-"""The stage `train`: in this process, or in one process per GPU under ``accelerate launch``.
+"""Stages that train: in this process, or in one process per GPU under ``accelerate launch``.
 
-``python -m mdllm train-process JSON`` is one of these processes; `JSON` holds the fields of `Training`.
+``python -m mdllm train-process JSON`` is one of these processes of the stage `train`; `JSON` holds its fields.
 """
 
 import json
@@ -8,6 +8,7 @@ import os
 import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 from mdllm.config.settings.stages import sections
 from mdllm.run.stage import stage
@@ -16,9 +17,48 @@ from mdllm.run.stage import stage
 GRACE_S = 110
 
 
+class Launched:
+    """A stage that trains; derive a frozen dataclass with `log`, `threads`, and what else the stage needs as JSON.
+
+    Attributes:
+        command: of `mdllm`, by which each of several processes is started.
+    """
+
+    command: ClassVar[str]
+    log: str
+    threads: int
+
+    def run(self, process: int | None = None) -> None:
+        """The stage, in this process.
+
+        Args:
+            process: the number of this process; None: no other trains with it.
+        """
+        raise NotImplementedError
+
+    def run_on(self, gpus: int) -> None:
+        """The stage with one process per GPU; on the CPU where there is no GPU, which takes longer and is the same.
+
+        With more than one this process becomes `accelerate launch`: it passes SIGTERM on, and ends with an error as
+        soon as one of its processes has.
+        """
+        if gpus < 2:
+            self.run()
+            return
+        Path(self.log).parent.mkdir(parents=True, exist_ok=True)
+        Path(self.log).write_text("")  # all processes add to it
+        share = replace(self, threads=max(1, self.threads // gpus))
+        launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", f"--num_processes={gpus}"]
+        # Nothing of the user's own `accelerate config`; any free port, since another job may train on the same node.
+        launch += ["--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0"]
+        os.environ["TORCH_ELASTIC_SHUTDOWN_TIMEOUT"] = str(GRACE_S)
+        sys.stderr.flush()
+        os.execv(sys.executable, [*launch, "-m", "mdllm", self.command, json.dumps(asdict(share))])
+
+
 @dataclass(frozen=True)
-class Training:
-    """What the stage needs, in a form that can be handed to other processes.
+class Training(Launched):
+    """What the stage `train` needs, in a form that can be handed to other processes.
 
     Attributes:
         codes: npz with the codes of the training frames.
@@ -34,12 +74,9 @@ class Training:
     settings: dict
     threads: int
 
-    def run(self, process: int | None = None) -> None:
-        """The stage, in this process.
+    command = "train-process"
 
-        Args:
-            process: the number of this process; None: no other trains with it.
-        """
+    def run(self, process: int | None = None) -> None:
         from mdllm.models.training.train import train  # takes seconds, and the launching process has no use for it
 
         record = Path(self.model) / "provenance.json"
@@ -65,22 +102,3 @@ class Training:
                 threads=self.threads,
             )
             running.note(device=report["device"], processes=report["processes"], threads=self.threads)
-
-    def run_on(self, gpus: int) -> None:
-        """The stage with one process per GPU; on the CPU where there is no GPU, which takes longer and is the same.
-
-        With more than one this process becomes `accelerate launch`: it passes SIGTERM on, and ends with an error as
-        soon as one of its processes has.
-        """
-        if gpus < 2:
-            self.run()
-            return
-        Path(self.log).parent.mkdir(parents=True, exist_ok=True)
-        Path(self.log).write_text("")  # all processes add to it
-        share = replace(self, threads=max(1, self.threads // gpus))
-        launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", f"--num_processes={gpus}"]
-        # Nothing of the user's own `accelerate config`; any free port, since another job may train on the same node.
-        launch += ["--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0"]
-        os.environ["TORCH_ELASTIC_SHUTDOWN_TIMEOUT"] = str(GRACE_S)
-        sys.stderr.flush()
-        os.execv(sys.executable, [*launch, "-m", "mdllm", "train-process", json.dumps(asdict(share))])

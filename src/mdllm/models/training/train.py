@@ -257,14 +257,13 @@ def _finished(state: TrainerState, arguments: TrainingArguments, training: Train
     return state.global_step >= arguments.max_steps or out_of_patience(state.log_history, training.patience)
 
 
-def training_log(state: TrainerState, tokens_per_code: float) -> pd.DataFrame:
-    """Table of step, epoch, training_loss, validation_loss and learning_rate; losses in nats per code.
+def training_log(state: TrainerState, tokens_per_code: float, metric: str = "nats_per_code") -> pd.DataFrame:
+    """Table of step, epoch, training_loss, validation_loss (the metric) and learning_rate; losses in nats per code.
 
     The Trainer logs its loss per token: times the mean number of tokens of a code it is that of a code.
     """
-    entries = pd.DataFrame(state.log_history).reindex(
-        columns=["step", "epoch", "loss", "eval_nats_per_code", "learning_rate"]
-    )
+    validation = f"eval_{metric}"
+    entries = pd.DataFrame(state.log_history).reindex(columns=["step", "epoch", "loss", validation, "learning_rate"])
     entries["loss"] *= tokens_per_code
-    names = {"loss": "training_loss", "eval_nats_per_code": "validation_loss"}
+    names = {"loss": "training_loss", validation: "validation_loss"}
     return entries.rename(columns=names).groupby("step", as_index=False).first()
