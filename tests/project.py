@@ -13,8 +13,10 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_S = 240
-STAGES = {"acquire", "prepare", "tokenize", "fidelity", "train", "rollout", "decode", "analyze", "novelty", "summarize"}
+STAGES = {"acquire", "prepare", "tokenize", "fidelity", "train", "rollout", "decode", "analyze", "novelty", "dynamics"}
+STAGES |= {"summarize"}
 DRAW = {"draw_structures", "draw_training", "draw_variants_structures"}
+AFTER_ROLLOUT = {"decode", "analyze", "novelty", "dynamics", "summarize", *DRAW}
 FIGURES_ALONE = ("--snakefile", str(ROOT / "workflow" / "figures.smk"))
 # Small enough for a test, and otherwise the demo: the same trajectory, tokenizer, model and stages.
 SMALL = {

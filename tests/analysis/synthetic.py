@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 
 from mdllm.analysis.discovery.analyze import AnalysisInputs, analyze
+from mdllm.analysis.dynamics.judge import DynamicsInputs, judge_dynamics
 from mdllm.analysis.novelty.find import NoveltyInputs, find_novelty
+from mdllm.config.settings.dynamics import DynamicsSettings
 from mdllm.config.settings.stages import AnalysisSettings, NoveltySettings
 from mdllm.core.records import write_json, write_npz
 from mdllm.core.trajectories import TrajectoryWriter, read_backbone
@@ -164,6 +166,8 @@ def analyze_run(folder: Path, prepared) -> Path:
         output=folder / "output" / "analysis",
     )
     seek_novelty(folder, prepared, inputs, folder / "output" / "novelty")
+    given = {name: getattr(inputs, name) for name in DynamicsInputs.__dataclass_fields__}
+    judge_dynamics(DynamicsInputs(**given), settings=DynamicsSettings(), output=folder / "output" / "dynamics")
     write_json(folder / "output" / "summary.json", _summary(folder, prepared))
     return folder / "output"
 
@@ -198,6 +202,7 @@ def _summary(folder: Path, prepared) -> dict:
         fidelity=folder / "fidelity.json",
         analysis=folder / "output" / "analysis",
         novelty=folder / "output" / "novelty",
+        dynamics=folder / "output" / "dynamics",
     )
     names = {"system": "trp_cage", "variant": "main", "about": prepared.system.description}
     return summarize(files, **names, confidence=0.95, conditions=CONDITIONS)

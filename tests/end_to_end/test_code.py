@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from project import DRAW, copy_of_checkout, kill_when
+from project import AFTER_ROLLOUT, DRAW, copy_of_checkout, kill_when
 
 MAIN = "results/trp_cage/main"
 
@@ -50,7 +50,7 @@ def test_neither_a_new_place_of_the_code_nor_of_the_cache_runs_anything(elsewher
         ("analysis/discovery/table", {"analyze", "novelty", "summarize", *DRAW}, set()),
         ("models/rollout/sampling", set(), {f"{MAIN}/rollout/provenance.json"}),
         ("models/training/objective", set(), {f"{MAIN}/model"}),
-        ("language/decode", {"decode", "analyze", "novelty", "summarize", *DRAW}, set()),
+        ("language/decode", {*AFTER_ROLLOUT}, set()),
         ("tokenizers/tokenize", set(), {f"{MAIN}/tokens/provenance.json"}),
     ],
 )
@@ -64,7 +64,7 @@ def test_changed_code_runs_what_is_cheap_and_lists_what_is_not(elsewhere, module
 def test_the_command_that_renews_a_result_does(elsewhere):
     edit(elsewhere, "models/training/objective")
     targets = stale(elsewhere)
-    later = {"train", "rollout", "decode", "analyze", "novelty", "summarize", *DRAW}
+    later = {"train", "rollout", *AFTER_ROLLOUT}
     assert elsewhere.would_run("--forcerun", *targets) == later
     edit(elsewhere, "models/rollout/sampling")
     (target,) = [target for target in stale(elsewhere) if target.startswith(f"{MAIN}/rollout")]

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from mdllm.core.records import read_json, read_npz, sha256
-from project import DRAW, FIGURES_ALONE, ROOT
+from project import AFTER_ROLLOUT, DRAW, FIGURES_ALONE, ROOT
 
 VARIANTS = ("main", "from_b")
-FIGURES = ("plane", "time_series", "loss", "fidelity", "discovery", "quality", "novelty")
+FIGURES = ("plane", "time_series", "loss", "fidelity", "discovery", "quality", "novelty", "dynamics")
 
 
 @contextlib.contextmanager
@@ -51,7 +51,7 @@ def test_every_stage_has_a_provenance_record(finished):
         for path in results.rglob("*provenance.json")
         if path.name != "fidelity_provenance.json"
     }
-    stages = {"raw", "frames", "tokens", "model", "rollout", "ensemble", "analysis", "novelty", "figures"}
+    stages = {"raw", "frames", "tokens", "model", "rollout", "ensemble", "analysis", "novelty", "dynamics", "figures"}
     assert set(records) == stages | {*VARIANTS}
     for record in records.values():
         assert record["wall_time_s"] > 0
@@ -88,7 +88,7 @@ def test_expensive_stages_are_measured_and_a_lost_measurement_runs_nothing(finis
     measured = finished.folder / "results" / "benchmarks"
     for variant in ("main", "from_b"):
         stages = {path.stem for path in (measured / "trp_cage" / variant).glob("*.tsv")}
-        assert stages == {"tokenize", "train", "rollout", "decode", "analyze", "novelty"}
+        assert stages == {"tokenize", "train", "rollout", "decode", "analyze", "novelty", "dynamics"}
     seconds = float(pd.read_csv(measured / "trp_cage" / "main" / "train.tsv", sep="\t")["s"].iloc[0])
     record = read_json(finished.folder / "results" / "trp_cage" / "main" / "model" / "provenance.json")
     assert seconds >= record["wall_time_s"]
@@ -100,12 +100,12 @@ def test_expensive_stages_are_measured_and_a_lost_measurement_runs_nothing(finis
 @pytest.mark.parametrize(
     ("section", "expected"),
     [
-        ({"rollout": {"temperature": 1.3}}, {"rollout", "decode", "analyze", "novelty", "summarize", *DRAW}),
-        ({"decode": {"samples": 2}}, {"decode", "analyze", "novelty", "summarize", *DRAW}),
+        ({"rollout": {"temperature": 1.3}}, {"rollout", *AFTER_ROLLOUT}),
+        ({"decode": {"samples": 2}}, {*AFTER_ROLLOUT}),
         ({"analysis": {"confidence": 0.9}}, {"analyze", "novelty", "summarize", *DRAW}),
         (
             {"training": {"learning_rate": 0.01}},
-            {"train", "rollout", "decode", "analyze", "novelty", "summarize", *DRAW},
+            {"train", "rollout", *AFTER_ROLLOUT},
         ),
         ({"fidelity": {"training_rmsd_nm": 0.5}}, {"fidelity", "analyze", "novelty", "summarize", *DRAW}),
     ],
@@ -146,7 +146,7 @@ def test_figures_are_redrawn_from_the_tables_alone(finished, tmp_path):
     source = finished.folder / "results" / "trp_cage"
     before = {}
     for variant in VARIANTS:
-        for path in ("analysis", "novelty", "summary.json", "training_log.csv", "tokens/fidelity.csv"):
+        for path in ("analysis", "novelty", "dynamics", "summary.json", "training_log.csv", "tokens/fidelity.csv"):
             target = copy / "results" / "trp_cage" / variant / path
             target.parent.mkdir(parents=True, exist_ok=True)
             (shutil.copytree if (source / variant / path).is_dir() else shutil.copy)(source / variant / path, target)

@@ -78,3 +78,14 @@ def test_passage_times_then_a_sentence_per_model_then_distances(tmp_path):
 def test_a_folder_without_results_is_named(tmp_path):
     with pytest.raises(InputError, match=r"holds no \*/summary\.json; run the workflow first"):
         render(tmp_path)
+
+
+def test_motion_is_a_table_beside_all_of_md(tmp_path):
+    numbers = {"model": {"value": 0.6254}, "md_halves": {"value": 0.99}, "gnm": {"value": -0.3}}
+    entry = {"quantity": "secondary_structure", "headline": True, "reference": "md", "by_source": numbers}
+    others = [{**entry, "reference": "md_training"}, {**entry, "headline": False}]
+    write(tmp_path, "main", summary(dynamics={"agreement": [entry, *others], "verdict": "moves"}))
+    lines = render(tmp_path).splitlines()
+    (row,) = [line for line in lines if "secondary structure" in line and line.startswith("main")]
+    assert row.split()[3:] == ["0.625", "0.990", "-0.300"]
+    assert "main: moves" in lines

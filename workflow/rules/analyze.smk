@@ -1,5 +1,6 @@
 # Needs: frames/, ensemble/, tokens/, model/ and the reference structures; for the summary all that the stages have made.
-# Makes: analysis/, the tables of discovery and quality; novelty/, what is new without being named; and summary.json, every number that a figure or a page quotes.
+# Makes: analysis/, the tables of discovery and quality; novelty/, what is new without being named; dynamics/, how
+# generated frames move beside MD; and summary.json, every number that a figure or a page quotes.
 
 
 rule analyze:
@@ -76,6 +77,61 @@ rule novelty:
         "../scripts/novelty.py"
 
 
+rule dynamics:
+    input:
+        unpack(prepared),
+        codes=made_by("tokenize", "tokens/codes.npz"),
+        ensemble=made_by("decode", "ensemble/ensemble.xtc"),
+        roundtrip=made_by("decode", "ensemble/roundtrip.xtc"),
+        frequencies=made_by("decode", "ensemble/frequencies.xtc"),
+        residue_types=made_by("decode", "ensemble/residue_types.xtc"),
+        index=made_by("decode", "ensemble/frames.parquet"),
+    output:
+        tables=expand(
+            "results/{{system}}/{{variant}}/dynamics/{table}.csv",
+            table=DYNAMICS_TABLES,
+        ),
+        matrices="results/{system}/{variant}/dynamics/matrices.npz",
+        about="results/{system}/{variant}/dynamics/dynamics.json",
+        provenance="results/{system}/{variant}/dynamics/provenance.json",
+    log:
+        "logs/{system}/{variant}/dynamics.log",
+    benchmark:
+        "results/benchmarks/{system}/{variant}/dynamics.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        code=code_of("dynamics"),
+        settings=read_by("dynamics"),
+    script:
+        "../scripts/dynamics.py"
+
+
+rule properties:
+    input:
+        unpack(prepared),
+        sources="results/{system}/raw/sources.json",
+    output:
+        tables=expand(
+            "results/{{system}}/{{variant}}/properties/{table}.csv",
+            table=("residues", "pairs"),
+        ),
+        arrays="results/{system}/{variant}/properties/properties.npz",
+        provenance="results/{system}/{variant}/properties/provenance.json",
+    log:
+        "logs/{system}/{variant}/properties.log",
+    benchmark:
+        "results/benchmarks/{system}/{variant}/properties.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        code=code_of("properties"),
+        settings=read_by("properties"),
+        selection=lambda wildcards: of_system(wildcards).settings.selection,
+    script:
+        "../scripts/properties.py"
+
+
 rule summarize:
     input:
         codes=made_by("tokenize", "tokens/codes.npz"),
@@ -89,6 +145,11 @@ rule summarize:
             path
             for table in (*map("{}.csv".format, NOVELTY_TABLES), "novelty.json")
             for path in where_it_runs("novelty", f"novelty/{table}")(wildcards)
+        ],
+        dynamics=lambda wildcards: [
+            path
+            for table in ("agreement.csv", "dynamics.json")
+            for path in where_it_runs("dynamics", f"dynamics/{table}")(wildcards)
         ],
         verification=lambda wildcards: [
             path

@@ -10,6 +10,7 @@ KINETIC_TABLES = (
 )
 
 NOVELTY_TABLES = ("sources", "shares", "clusters", "residues")
+DYNAMICS_TABLES = ("residues", "agreement")
 VERIFICATION_TABLES = ("simulations", "proposals")
 
 

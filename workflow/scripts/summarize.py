@@ -16,6 +16,7 @@ files = SummaryInputs(
     fidelity=Path(given.fidelity[0]) if given.fidelity else None,
     analysis=Path(given.quality[0]).parent if given.quality else None,
     novelty=Path(given.novelty[0]).parent if given.novelty else None,
+    dynamics=Path(given.dynamics[0]).parent if given.dynamics else None,
     verification=Path(given.verification[0]).parent if given.verification else None,
     kinetics=Path(given.kinetics[0]).parent if given.kinetics else None,
 )
@@ -28,6 +29,7 @@ inputs |= {
         *given.quality,
         *given.discovery,
         *given.novelty,
+        *given.dynamics,
         *given.verification,
         *given.kinetics,
     )

@@ -17,6 +17,7 @@ _NOT_OF = {
 }
 _VALIDATION = ("training.validation_share", "training.validation_windows")
 _OF_REDRAWING = ("rollout.frames", "rollout.replicas", "rollout.temperature")
+_OF_STRUCTURES = ("fidelity", "decode", "novelty", "dynamics", "properties", "verification")
 _OF_WINDOWS = ("language.stride", "language.loss", "language.time_reversed")
 
 
@@ -69,9 +70,7 @@ def _leaves(content: dict, above: str = "") -> Iterator[str]:
 def _reason(key: str, system: System, variant: Variant) -> str | None:
     """Why a key of a stage section has no effect on a variant; None: it has one."""
     section, settings = key.split(".")[0], variant.settings
-    if not variant.decoded and (
-        section in ("fidelity", "decode", "novelty", "verification") or key == "analysis.resamples"
-    ):
+    if not variant.decoded and (section in _OF_STRUCTURES or key == "analysis.resamples"):
         return f"tokenizer {settings.tokenizer.name} gives a frame one code, and nothing is decoded"
     if key.startswith("kinetics.discretizer") and not variant.decoded:
         return f"tokenizer {settings.tokenizer.name} gives a frame one code already"
@@ -81,6 +80,8 @@ def _reason(key: str, system: System, variant: Variant) -> str | None:
         return "a causal trace looks into a nanogpt with one code per frame only"
     if section == "verification" and not settings.verification.proposals:
         return "verification.proposals is 0, so that nothing is simulated"
+    if section == "properties" and not settings.properties.frames:
+        return "properties.frames is 0, so that nothing is measured"
     if section == "prepare" and system.frames_are != "atoms":
         return f"a {IN_WORDS[system.frames_are]} has its frames already; tokenizer.stride takes every n-th of them"
     if not variant.continues and (

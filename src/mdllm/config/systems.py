@@ -30,6 +30,8 @@ VARIANT_STAGES = {
     "kinetics": ("seed", "analysis", "kinetics"),
     "trace": ("seed", "language", "model", "causal_trace"),
     "novelty": ("seed", "tokenizer", "analysis", "novelty"),
+    "dynamics": ("dynamics",),
+    "properties": ("properties",),
     "propose": ("seed", "novelty", "verification"),
     "verify": ("seed", "novelty", "verification"),
     "summarize": ("analysis",),
@@ -44,12 +46,16 @@ _MEASUREMENTS = (
     "discretize_rollout",
     "kinetics",
     "trace",
+    "dynamics",
+    "properties",
     "propose",
     "verify",
     "summarize",
 )
-_OF_RESIDUES = ("fidelity", "redraw", "decode", "analyze", "novelty")  # where a tokenizer gives one code per residue
-_OF_MD_ALONE = ("discretize", "md_kinetics")  # of decoded variants: neither tokenizer nor training set matters
+# Where a tokenizer gives one code per residue.
+_OF_RESIDUES = ("fidelity", "redraw", "decode", "analyze", "novelty", "dynamics")
+# Of decoded variants: neither tokenizer nor training set matters.
+_OF_MD_ALONE = ("discretize", "md_kinetics", "properties")
 _OF_ONE_TRAINING = ("train", "rollout")  # what is done anew for each of several trainings
 
 
@@ -102,6 +108,8 @@ class Variant:
             return self.continues
         if stage == "trace":
             return self.traced
+        if stage == "properties":
+            return self.decoded and self.settings.properties.frames > 0
         if stage in ("propose", "verify"):
             return self.verified
         return True

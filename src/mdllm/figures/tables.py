@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from mdllm.core.records import read_npz
 from mdllm.figures.conditions import common_line, line
 
 
@@ -67,5 +68,6 @@ def _read_csv(path: Path) -> pd.DataFrame:
 _READ = {
     ".csv": _read_csv,
     ".parquet": pd.read_parquet,
+    ".npz": read_npz,
     ".json": lambda path: json.loads(Path(path).read_text()),
 }

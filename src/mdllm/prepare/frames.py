@@ -170,6 +170,25 @@ def open_listed(topology: dict, trajectory: dict) -> mda.Universe:
     return open_raw(Path(topology["path"]), Path(trajectory["path"]), topology.get("format"), trajectory.get("format"))
 
 
+def raw_frames(sources: dict, frames: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray | None]]:
+    """Number, positions (A, 3) in ångström and box of raw frames, by their numbers over all files; in that order.
+
+    Raises:
+        InputError: a file has changed since it was listed.
+    """
+    first = 0
+    for file in sources["trajectories"]:
+        inside = sorted({int(frame) for frame in frames if first <= frame < first + file["frames"]})
+        if inside:
+            trajectory = open_listed(sources["topology"], file).trajectory
+            if len(trajectory) != file["frames"]:
+                raise InputError(f"{file['path']} has {len(trajectory)} frames, not {file['frames']}; list it anew")
+            for frame in inside:
+                step = trajectory[frame - first]
+                yield frame, np.array(step.positions), step.dimensions
+        first += file["frames"]
+
+
 def _read(
     universe: mda.Universe, source: dict, atoms: AtomsOfInterest, stride: int, offset: int, skip_damaged: bool
 ) -> Iterator[_Frames]:

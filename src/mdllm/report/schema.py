@@ -188,6 +188,42 @@ class NoveltySummary(_Section):
     verdict: str = Field(description="the same in words")
 
 
+class MeasuredNumber(_Section):
+    value: float
+    standard_error: float | None = Field(
+        description="by leaving out replicas or blocks one by one; null: there are none"
+    )
+
+
+class Agreement(_Section):
+    """One number for how alike an ensemble moves to MD."""
+
+    quantity: str = Field(description="rmsf, torsions, secondary_structure, contacts, correlation (of motion)")
+    measure: str = Field(description="pearson, spearman, jensen_shannon (bits, 0 is the same), ratio")
+    reference: str = Field(description="md, all frames; or md_training, those that the model was trained on")
+    headline: bool = Field(description="whether it is the one number of its quantity")
+    meaning: str
+    by_source: dict[str, MeasuredNumber] = Field(
+        description="md_halves: the reference's first half beside its second; md_training, model, roundtrip, "
+        "frequencies, residue_types; gnm, anm: elastic networks of the first training frame"
+    )
+    nearer_than: list[str] = Field(
+        description="sources that the model surpasses by more than two combined standard errors"
+    )
+    farther_than: list[str] = Field(description="sources that surpass the model likewise")
+
+
+class DynamicsSummary(_Section):
+    """Whether generated frames move as MD does, beside nulls and elastic networks."""
+
+    frames: dict[str, int] = Field(description="frames measured, by source")
+    clusters: dict[str, int] = Field(description="replicas or blocks that give errors, by source")
+    contact_nm: float = Field(description="CB that are nearer are in contact, nm")
+    network_modes: int = Field(description="slowest modes of the elastic networks")
+    agreement: list[Agreement] = Field(description="see `dynamics/agreement.csv`")
+    verdict: str = Field(description="the headlines in words")
+
+
 class VerifiedProposal(_Section):
     """A frame of the model, of a null or of MD, and where short simulations of it end."""
 
@@ -292,5 +328,6 @@ class Summary(_Section):
     quality: dict[str, QualityMetric] | None = Field(description="by metric; see `analysis/quality.csv`")
     discovery: dict[str, StateDiscovery] | None = Field(description="by state; see `analysis/discovery.csv`")
     novelty: NoveltySummary | None = Field(description="null: a frame is one code; see `novelty/*.csv`")
+    dynamics: DynamicsSummary | None = Field(description="null: a frame is one code; see `dynamics/*.csv`")
     verification: VerificationSummary | None = Field(description="null: verification.proposals is 0")
     kinetics: KineticsSummary | None = Field(description="null: no discrete trajectories; see `kinetics/*.csv`")

@@ -12,6 +12,7 @@ from mdllm.analysis.kinetics.tables import EXACT, MD
 from mdllm.core.records import read_json, read_npz
 from mdllm.ensembles.sources import MODEL, NULLS
 from mdllm.report.comparisons import TABLES, comparisons
+from mdllm.report.dynamics import dynamics
 from mdllm.report.novelty import novelty, verification
 from mdllm.report.schema import BaseSummary, Summary
 
@@ -28,6 +29,7 @@ class SummaryInputs:
         fidelity: `tokens/fidelity.json`; None where a frame is one code, which is not decoded.
         analysis: folder of the stage analyze; None likewise.
         novelty: folder of the stage novelty; None likewise.
+        dynamics: folder of the stage dynamics; None likewise.
         verification: folder of the stage verify; None where nothing is simulated.
         kinetics: folder of the stage kinetics; None where there are no discrete trajectories.
     """
@@ -39,6 +41,7 @@ class SummaryInputs:
     fidelity: Path | None = None
     analysis: Path | None = None
     novelty: Path | None = None
+    dynamics: Path | None = None
     verification: Path | None = None
     kinetics: Path | None = None
 
@@ -73,6 +76,7 @@ def summarize(
         "quality": None,
         "discovery": None,
         "novelty": None if inputs.novelty is None else novelty(inputs.novelty),
+        "dynamics": None if inputs.dynamics is None else dynamics(inputs.dynamics),
         "verification": None if inputs.verification is None else verification(inputs.verification),
         "kinetics": None if inputs.kinetics is None else _kinetics(inputs.kinetics),
     }

@@ -10,6 +10,14 @@ from mdllm.ensembles.sources import MODEL, NULLS
 from mdllm.report import nearest
 
 _LOSSES = ("variant", "trained on", "validation loss", "frequencies", "persistence", "seconds")
+_MOVING = {
+    "model": "model",
+    "md_halves": "halves of MD",
+    "md_training": "training frames",
+    **NULLS,
+    "gnm": "GNM",
+    "anm": "ANM",
+}
 _FOUND = ("variant", "state", "in its region", "found", *NULLS.values(), "verdict")
 
 
@@ -35,6 +43,10 @@ def render(folder: Path) -> str:
         )
         parts.append([title, *aligned(_discoveries(found), rule=True)])
         parts.append([f"{name}: {s['novelty']['verdict']}" for name, s in summaries.items() if s.get("novelty")])
+    if moving := {name: summary for name, summary in summaries.items() if summary.get("dynamics")}:
+        title = "Motion beside all of MD: Pearson; of torsions and secondary structure bits of divergence, 0 is alike:"
+        parts.append([title, *aligned(_motions(moving), rule=True)])
+        parts.append([f"{name}: {summary['dynamics']['verdict']}" for name, summary in moving.items()])
     for name, summary in summaries.items():
         if verified := summary.get("verification"):
             title = f"{name}: MD of {verified['length_ps']:g} ps, {verified['replicas']} of each proposal:"
@@ -85,6 +97,17 @@ def _discoveries(summaries: Mapping[str, dict]) -> list[tuple[str, ...]]:
             )
             name = state + " *" * entry["training_state"]
             rows.append((variant, name, region, _percent(entry[MODEL]["share_found"]), *nulls, entry["verdict"]))
+    return rows
+
+
+def _motions(summaries: Mapping[str, dict]) -> list[tuple[str, ...]]:
+    rows = [("variant", "quantity", *_MOVING.values())]
+    for variant, summary in summaries.items():
+        for entry in summary["dynamics"]["agreement"]:
+            if entry["headline"] and entry["reference"] == "md":
+                found = [entry["by_source"].get(source) for source in _MOVING]
+                numbers = ("" if number is None else f"{number['value']:.3f}" for number in found)
+                rows.append((variant, entry["quantity"].replace("_", " "), *numbers))
     return rows
 
 

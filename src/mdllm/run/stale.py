@@ -14,6 +14,8 @@ RENEWED_BY_A_RUN = (
     "decode",
     "analyze",
     "novelty",
+    "dynamics",
+    "properties",
     "discretize_rollout",
     "kinetics",
     "causal_trace",

@@ -18,12 +18,11 @@ from mdllm.analysis.novelty.threshold import Threshold
 from mdllm.config.settings.stages import NoveltySettings
 from mdllm.config.settings.system import OUTSIDE
 from mdllm.config.settings.verification import VerificationSettings
-from mdllm.core.errors import InputError
 from mdllm.core.geometry import pairwise_rmsd
 from mdllm.core.records import read_json, read_npz
 from mdllm.core.trajectories import TrajectoryWriter
 from mdllm.ensembles.sources import GENERATED, MD, Ensemble, open_ensembles, spread
-from mdllm.molecules.reading import open_raw
+from mdllm.prepare.frames import open_listed, raw_frames
 from mdllm.verification.atoms import RawAtoms
 from mdllm.verification.force_field import check_residues
 from mdllm.verification.rebuild import rebuild
@@ -89,7 +88,7 @@ def propose(
     )
     md = ensembles.pop(MD)
     sources = read_json(inputs.sources)
-    universe = open_raw(Path(sources["topology"]["path"]), Path(sources["trajectories"][0]["path"]))
+    universe = open_listed(sources["topology"], sources["trajectories"][0])
     known = RawAtoms(universe, selection, sources["topology"]["path"])
     training = np.flatnonzero(md.table["training"])
     compared = spread(training, novelty.training_frames)
@@ -182,16 +181,5 @@ def spans_of(about: dict) -> tuple[np.ndarray, Threshold]:
 
 def _read_raw(sources: dict, known: RawAtoms, frames: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     """`RawAtoms.read` of raw frames, by their numbers over all files, in the order given."""
-    found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-    first = 0
-    for file in sources["trajectories"]:
-        inside = [int(frame) for frame in frames if first <= frame < first + file["frames"]]
-        if inside:
-            trajectory = open_raw(Path(sources["topology"]["path"]), Path(file["path"])).trajectory
-            if len(trajectory) != file["frames"]:
-                raise InputError(f"{file['path']} has {len(trajectory)} frames, not {file['frames']}; list it anew")
-            for frame in sorted(set(inside)):
-                step = trajectory[frame - first]
-                found[frame] = known.read(np.array(step.positions), step.dimensions)
-        first += file["frames"]
+    found = {frame: known.read(*raw) for frame, *raw in raw_frames(sources, frames)}
     return [found[int(frame)] for frame in frames]

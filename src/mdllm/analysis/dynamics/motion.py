@@ -50,17 +50,19 @@ def measure_motion(ca: np.ndarray, cluster: np.ndarray) -> Motion:
     count = np.array([len(frames) for frames in own], float)
     place = np.stack([frames.sum(0) for frames in own])  # (K, L, 3)
     product = np.stack([np.einsum("fid,fjd->ij", frames, frames, optimize=True) for frames in own])  # (K, L, L)
-    rmsf, rmsf_error = jackknife(_rmsf, count, place, np.einsum("kii->ki", product))
-    correlation, error = jackknife(_correlation, count, place, product)
+    rmsf, rmsf_error = jackknife(rmsf_of, count, place, np.einsum("kii->ki", product))
+    correlation, error = jackknife(correlation_of, count, place, product)
     return Motion(rmsf, correlation, rmsf_error, error)
 
 
-def _rmsf(count: np.ndarray, place: np.ndarray, square: np.ndarray) -> np.ndarray:
+def rmsf_of(count: np.ndarray, place: np.ndarray, square: np.ndarray) -> np.ndarray:
+    """RMSF (L,) from sums over frames: ones, positions (L, 3), their squares (L,)."""
     return np.sqrt(np.maximum(square / count - ((place / count) ** 2).sum(-1), 0))
 
 
-def _correlation(count: np.ndarray, place: np.ndarray, product: np.ndarray) -> np.ndarray:
-    """Trace of the covariance of two residues by their fluctuations; NaN of a residue that does not move."""
+def correlation_of(count: np.ndarray, place: np.ndarray, product: np.ndarray) -> np.ndarray:
+    """Trace of the covariance of two residues by their fluctuations (L, L), from sums over frames: ones, positions
+    (L, 3), their products (L, L); NaN of a residue that does not move."""
     mean = place / count
     covariance = product / count - mean @ mean.T
     size = np.sqrt(np.maximum(np.diag(covariance), 0))

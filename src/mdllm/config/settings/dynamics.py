@@ -1,8 +1,8 @@
 """Settings of the dynamic properties, and the definitions of contacts."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from mdllm.config.section import Section
 
@@ -22,8 +22,10 @@ class ContactSettings(Section):
 
 
 class PropertySettings(Section):
-    """How the properties of an ensemble with all atoms are measured."""
+    """SeqDance's properties of MD with all atoms."""
 
+    frames: NonNegativeInt = Field(0, description="MD frames that are measured at most, evenly spread; 0: none")
+    blocks: Annotated[int, Field(ge=2)] = Field(10, description="blocks of MD that give errors")
     superposition: Literal["mean", "first"] = Field(
         "mean", description="CA are superposed on their mean, found by iteration, or on the first frame as in SeqDance"
     )
@@ -31,3 +33,16 @@ class PropertySettings(Section):
         100, description="frames of which the surface is measured, the slowest part, evenly spread; null: all"
     )
     contacts: ContactSettings = ContactSettings()
+
+
+class DynamicsSettings(Section):
+    """How the motion of generated frames is compared with that of MD."""
+
+    frames: Annotated[int, Field(ge=4)] = Field(2000, description="frames of each source at most, evenly spread")
+    blocks: Annotated[int, Field(ge=2)] = Field(
+        10, description="blocks of MD that give its errors; generated frames have their replicas"
+    )
+    contact_nm: PositiveFloat = Field(
+        0.8, description="CB, placed by ideal geometry, that are nearer are in contact; residues at least 3 apart"
+    )
+    network_modes: PositiveInt = Field(20, description="slowest modes of the elastic networks that are compared")

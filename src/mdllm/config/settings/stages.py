@@ -12,6 +12,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, TypeAdap
 
 from mdllm.config.choices import DISCRETIZERS, MODELS, TOKENIZERS
 from mdllm.config.section import Name, Section, Share
+from mdllm.config.settings.dynamics import DynamicsSettings, PropertySettings
 from mdllm.config.settings.kinetics import CausalTraceSettings, KineticsSettings
 from mdllm.config.settings.verification import VerificationSettings
 
@@ -130,6 +131,8 @@ class StageSettings(Section):
     decode: DecodeSettings = DecodeSettings()
     analysis: AnalysisSettings = AnalysisSettings()
     novelty: NoveltySettings = NoveltySettings()
+    dynamics: DynamicsSettings = DynamicsSettings()
+    properties: PropertySettings = PropertySettings()
     verification: VerificationSettings = VerificationSettings()
     kinetics: KineticsSettings = KineticsSettings()
     causal_trace: CausalTraceSettings = CausalTraceSettings()
