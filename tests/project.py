@@ -13,10 +13,12 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_S = 240
+PAGE = {"page", "index"}
 STAGES = {"acquire", "prepare", "tokenize", "fidelity", "train", "rollout", "decode", "analyze", "novelty", "dynamics"}
-STAGES |= {"summarize"}
+STAGES |= {"redraw", "sample_frames", "summarize", *PAGE}
 DRAW = {"draw_structures", "draw_training", "draw_variants_structures"}
-AFTER_ROLLOUT = {"decode", "analyze", "novelty", "dynamics", "summarize", *DRAW}
+SUMMED_UP = {"sample_frames", "summarize", *DRAW, *PAGE}  # whenever the frames have been analyzed anew
+AFTER_ROLLOUT = {"decode", "analyze", "novelty", "dynamics", *SUMMED_UP}
 FIGURES_ALONE = ("--snakefile", str(ROOT / "workflow" / "figures.smk"))
 # Small enough for a test, and otherwise the demo: the same trajectory, tokenizer, model and stages.
 SMALL = {
@@ -103,7 +105,7 @@ class Project:
         """Names of the rules that a dry run lists, without targets."""
         lines = self.run("--quiet", "host", "--dry-run", *arguments).splitlines()
         rules = {line.split()[1].rstrip(":") for line in lines if line.startswith(("rule ", "localrule "))}
-        return rules - {"all", "figures"}
+        return rules - {"all", "figures", "report"}
 
 
 FRAMES = ("raw", "frames")

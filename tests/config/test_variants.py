@@ -157,7 +157,7 @@ def test_what_the_tokenizer_makes_decides_which_stages_apply(folder):
     found = plan(folder).systems["x"]
     runs = {name: {stage for stage in VARIANT_STAGES if found.runs(name, stage)} for name in found.variants}
     always = {"tokenize", "train", "rollout", "summarize"}
-    assert runs["main"] == always | {"fidelity", "redraw", "decode", "analyze", "novelty", "dynamics"}
+    assert runs["main"] == always | {"fidelity", "redraw", "decode", "analyze", "novelty", "dynamics", "sample"}
     assert runs["kinetic"] == runs["main"] | {"discretize", "md_kinetics", "discretize_rollout", "kinetics"}
     assert runs["torsion"] == always | {"md_kinetics", "kinetics", "trace"}
     assert found.provider("kinetic", "train") == "main"

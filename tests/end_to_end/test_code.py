@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from project import AFTER_ROLLOUT, DRAW, copy_of_checkout, kill_when
+from project import AFTER_ROLLOUT, SUMMED_UP, copy_of_checkout, kill_when
 
 MAIN = "results/trp_cage/main"
 
@@ -47,7 +47,7 @@ def test_neither_a_new_place_of_the_code_nor_of_the_cache_runs_anything(elsewher
     ("module", "runs", "is_stale"),
     [
         ("figures/plane", {"draw_structures"}, set()),
-        ("analysis/discovery/table", {"analyze", "novelty", "summarize", *DRAW}, set()),
+        ("analysis/discovery/table", {"analyze", "novelty", *SUMMED_UP}, set()),
         ("models/rollout/sampling", set(), {f"{MAIN}/rollout/provenance.json"}),
         ("models/training/objective", set(), {f"{MAIN}/model"}),
         ("language/decode", {*AFTER_ROLLOUT}, set()),

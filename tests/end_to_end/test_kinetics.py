@@ -13,7 +13,7 @@ from mdllm.config.plan import Plan
 from mdllm.core.errors import InputError
 from mdllm.core.records import read_json, read_npz
 from mdllm.figures.registry import groups
-from project import ROOT, Project, small_kinetics
+from project import PAGE, ROOT, Project, small_kinetics
 
 pytestmark = pytest.mark.slow
 FIGURES = [kind.name for kind in groups()["variants_kinetics"]]
@@ -63,7 +63,7 @@ def test_every_figure_that_is_drawn_is_an_output_of_the_workflow(four_state):
 
 def test_another_confidence_is_analyzed_again_and_trains_nothing(four_state):
     changed = four_state.would_run("--config", "overrides={analysis: {confidence: 0.8}}")
-    assert changed == {"md_kinetics", "kinetics", "summarize", *DRAW}
+    assert changed == {"md_kinetics", "kinetics", "summarize", *DRAW, *PAGE}
 
 
 def test_a_lag_longer_than_the_trajectories_is_refused_before_any_training(tmp_path, cache):

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from mdllm.core.records import read_json, read_npz, sha256
-from project import AFTER_ROLLOUT, DRAW, FIGURES_ALONE, ROOT
+from project import AFTER_ROLLOUT, DRAW, FIGURES_ALONE, ROOT, SUMMED_UP
 
 VARIANTS = ("main", "from_b")
 FIGURES = ("plane", "time_series", "loss", "fidelity", "discovery", "quality", "novelty", "dynamics")
@@ -102,12 +102,12 @@ def test_expensive_stages_are_measured_and_a_lost_measurement_runs_nothing(finis
     [
         ({"rollout": {"temperature": 1.3}}, {"rollout", *AFTER_ROLLOUT}),
         ({"decode": {"samples": 2}}, {*AFTER_ROLLOUT}),
-        ({"analysis": {"confidence": 0.9}}, {"analyze", "novelty", "summarize", *DRAW}),
+        ({"analysis": {"confidence": 0.9}}, {"analyze", "novelty", *SUMMED_UP}),
         (
             {"training": {"learning_rate": 0.01}},
             {"train", "rollout", *AFTER_ROLLOUT},
         ),
-        ({"fidelity": {"training_rmsd_nm": 0.5}}, {"fidelity", "analyze", "novelty", "summarize", *DRAW}),
+        ({"fidelity": {"training_rmsd_nm": 0.5}}, {"fidelity", "analyze", "novelty", *SUMMED_UP}),
     ],
 )
 def test_a_changed_setting_runs_its_stage_and_later_ones(finished, section, expected):
@@ -120,7 +120,7 @@ def test_a_new_collective_variable_trains_nothing_again(finished):
     new = {"type": "angle", "a": "resid 1", "b": "resid 10", "c": "resid 20"}
     path = "config/systems/trp_cage.yaml"
     with changed(finished, path, lambda c: c["collective_variables"].update(bend=new)):
-        assert finished.would_run() == {"fidelity", "analyze", "novelty", "summarize", *DRAW}
+        assert finished.would_run() == {"fidelity", "analyze", "novelty", *SUMMED_UP}
 
 
 def test_what_was_changed_and_put_back_leaves_nothing_to_do(finished):

@@ -28,6 +28,7 @@ ROOMS = (
     "verification",
     "report",
     "figures",
+    "page",
     "project",
 )
 ABOVE_ALL = {"__init__.py", "__main__.py", "cli.py", "preflight.py", "schemas.py"}

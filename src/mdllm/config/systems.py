@@ -32,6 +32,7 @@ VARIANT_STAGES = {
     "novelty": ("seed", "tokenizer", "analysis", "novelty"),
     "dynamics": ("dynamics",),
     "properties": ("properties",),
+    "sample": (),
     "propose": ("seed", "novelty", "verification"),
     "verify": ("seed", "novelty", "verification"),
     "summarize": ("analysis",),
@@ -48,12 +49,13 @@ _MEASUREMENTS = (
     "trace",
     "dynamics",
     "properties",
+    "sample",
     "propose",
     "verify",
     "summarize",
 )
 # Where a tokenizer gives one code per residue.
-_OF_RESIDUES = ("fidelity", "redraw", "decode", "analyze", "novelty", "dynamics")
+_OF_RESIDUES = ("fidelity", "redraw", "decode", "analyze", "novelty", "dynamics", "sample")
 # Of decoded variants: neither tokenizer nor training set matters.
 _OF_MD_ALONE = ("discretize", "md_kinetics", "properties")
 _OF_ONE_TRAINING = ("train", "rollout")  # what is done anew for each of several trainings

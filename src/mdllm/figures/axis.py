@@ -5,9 +5,12 @@ fewest frames are, and values below the start are shown one turn higher. Tick la
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 from mdllm.core.geometry import emptiest_angle
 
@@ -69,15 +72,19 @@ class VariableAxis:
         label = "\n".join(self.label.rsplit(" ", 1)) if two_lines else self.label
         return f"{label} ({self.unit})" if self.unit else label
 
-    def set_scale(self, ax: Axes, which: str) -> None:
-        """Limits of the x or y axis; for a torsion ticks at multiples of pi/2, or of pi/4 on a short axis."""
+    def set_scale(self, ax: "Axes", which: str) -> None:
+        """Limits of the x or y axis, and the ticks of a torsion."""
         getattr(ax, f"set_{which}lim")(self.span)
+        if ticks := self.ticks():
+            getattr(ax, f"set_{which}ticks")(list(ticks), list(ticks.values()))
+
+    def ticks(self) -> dict[float, str]:
+        """Of a torsion its ticks, multiples of pi/2, or of pi/4 on a short axis, and what they say; else none."""
         if self.start is None:
-            return
+            return {}
         every = 2 if self.span[1] - self.span[0] > 1.5 * np.pi else 1
         eighths = range(int(np.ceil(self.span[0] / (np.pi / 4))), int(np.floor(self.span[1] / (np.pi / 4))) + 1)
-        shown = [k for k in eighths if k % every == 0]
-        getattr(ax, f"set_{which}ticks")([k * np.pi / 4 for k in shown], [_EIGHTHS[(k + 3) % 8 - 3] for k in shown])
+        return {k * np.pi / 4: _EIGHTHS[(k + 3) % 8 - 3] for k in eighths if k % every == 0}
 
     def _unbounded(self, bounds: list[float]) -> list[tuple[float, float]]:
         low, high = bounds

@@ -1,13 +1,8 @@
-"""The look of every figure: sizes, colours, names of sources, and how a figure is written.
-
-Each source has a colour, a marker and a line style of its own, so that colour is never the only difference. Colours
-are told apart with the common colour vision deficiencies and differ in lightness, so that greyscale keeps them.
-"""
+"""The look of every figure: sizes, and how a figure is written; colours and names are those of `looks`."""
 
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib as mpl
@@ -19,34 +14,20 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import SubFigure
 from matplotlib.transforms import Bbox
 
+from mdllm.figures.looks import (  # noqa: F401 (figures find them here)
+    LOOKS,
+    OUTSIDE_SHADE,
+    REFERENCE_MARKERS,
+    STATE_HATCHES,
+    STATE_SHADES,
+    Look,
+)
+
 _MM = 1 / 25.4
 SINGLE_COLUMN = 89 * _MM
 DOUBLE_COLUMN = 183 * _MM
 _SMALL_PT, _SMALL_INCHES, _SMALL_PER_INCH = 6, 0.11, 24  # size, height and width of the small print
 _STYLE = Path(__file__).with_name("mdllm.mplstyle")
-
-
-@dataclass(frozen=True)
-class Look:
-    label: str
-    color: str
-    marker: str
-    line: str | tuple
-
-
-LOOKS = {
-    "training": Look("MD, training", "#12436D", "o", "-"),
-    "md": Look("MD, not shown to the model", "#28A197", "s", "-."),
-    "model": Look("model", "#E8590C", "^", "-"),
-    "roundtrip": Look("null (floor): encode→decode", "#8FC1EA", "D", "--"),
-    "frequencies": Look("null: code frequencies", "#6E6E6E", "v", ":"),
-    "residue_types": Look("null: residue types", "#A285D1", "P", (0, (3, 1, 1, 1))),
-}
-# Shades, light to dark, and hatches tell states apart; order: training state, other states, outside all states.
-STATE_SHADES = ("#B7CDE3", "#F3B98B", "#A8D5BA", "#D9B8DC", "#F0E19B")
-STATE_HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx")
-OUTSIDE_SHADE = "#EEEEEE"
-REFERENCE_MARKERS = ("*", "P", "X", "h", "8", "p")
 
 
 @contextmanager

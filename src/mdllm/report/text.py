@@ -60,6 +60,8 @@ def render(folder: Path) -> str:
         parts.append([nearest.table(kinetic)])
     folders = [folder / name / "figures" for name in summaries] + [folder / "figures"]
     parts.append(["Figures: " + ", ".join(str(path) for path in folders if path.is_dir())])
+    if (page := folder / "report.html").is_file():
+        parts.append([f"Page, for a browser: {page}"])
     return "\n\n".join("\n".join(part) for part in parts if part)
 
 

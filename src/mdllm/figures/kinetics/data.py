@@ -16,19 +16,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from mdllm.core.errors import InputError
-from mdllm.figures.style import Look
+from mdllm.figures.looks import FURTHER, MODEL_LOOKS, REFERENCE_LOOKS, Look
 from mdllm.figures.tables import Tables
 
 MD, MODEL, EXACT = "md", "model", "exact"
 NAMES = ("populations", "timescales", "mfpt", "transitions", "committor", "chapman_kolmogorov")
-REFERENCE_LOOKS = {EXACT: Look("exact", "black", "_", "-"), MD: Look("MD", "#12436D", "o", "-")}
-# Known models keep their look in every figure; other variants take the looks that are left, in order.
-MODEL_LOOKS = {
-    "nanogpt": Look("nano-GPT", "#E8590C", "^", "-"),
-    "lstm": Look("LSTM", "#28A197", "s", "--"),
-    "markov": Look("Markov model", "#A8559F", "D", ":"),
-}
-_FURTHER = (("#8FC1EA", "v", "-."), ("#7A5C00", "P", "--"), ("#6E6E6E", "X", ":"), ("#D4A017", "<", "-"))
 _TITLE_CHARACTERS = 130
 _LEAST_SPAN = 3.2
 _TICKS = ((200, (1,)), (30, (1, 2, 5)), (6, (1, 2, 3, 5)), (0, (1, 1.5, 2, 3, 4, 5, 7)))
@@ -109,12 +101,12 @@ def load(variants: Mapping[str, Tables], conditions: str) -> Kinetics:
         source: look for source, look in REFERENCE_LOOKS.items() if (first["populations"]["source"] == source).any()
     }
     unknown = [variant for variant in found if variant not in MODEL_LOOKS]
-    if len(unknown) > len(_FURTHER):
+    if len(unknown) > len(FURTHER):
         raise InputError(
-            f"figures of kinetics tell no more than {len(_FURTHER)} variants apart beside {', '.join(MODEL_LOOKS)}; "
+            f"figures of kinetics tell no more than {len(FURTHER)} variants apart beside {', '.join(MODEL_LOOKS)}; "
             f"these are {', '.join(unknown)}"
         )
-    left = iter(_FURTHER)
+    left = iter(FURTHER)
     looks |= {name: MODEL_LOOKS[name] if name in MODEL_LOOKS else Look(name, *next(left)) for name in found}
     combined = {}
     for name in NAMES:

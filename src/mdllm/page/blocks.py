@@ -1,0 +1,102 @@
+"""What a section of a page is made of: text, tables, charts. The template knows how each looks."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Text:
+    """Paragraphs, or a list of points."""
+
+    lines: tuple[str, ...]
+    points: bool = False
+    kind: ClassVar[str] = "text"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with a caption; numbers are rounded for reading, words stay.
+
+    Attributes:
+        folded: closed until the reader opens it.
+    """
+
+    frame: pd.DataFrame
+    caption: str
+    folded: bool = False
+    kind: ClassVar[str] = "table"
+
+    @property
+    def head(self) -> list[str]:
+        return [str(name) for name in self.frame.columns]
+
+    @property
+    def rows(self) -> list[list[tuple[str, bool]]]:
+        """Cells with whether they are numbers."""
+        return [[(cell(value), is_number(value)) for value in row] for row in self.frame.itertuples(index=False)]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A Vega-Lite chart with what a reader who does not see it needs: a description and its numbers.
+
+    Attributes:
+        spec: as JSON.
+        description: in a sentence or two.
+        caption: under the chart.
+        numbers: what it shows.
+    """
+
+    spec: dict[str, Any]
+    description: str
+    caption: str = ""
+    numbers: Table | None = None
+    kind: ClassVar[str] = "chart"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a page with a template of its own.
+
+    Attributes:
+        template: its file.
+        data: what its script reads, as JSON.
+        more: what its template reads.
+    """
+
+    template: str
+    data: dict[str, Any]
+    more: dict[str, Any]
+    kind: ClassVar[str] = "part"
+
+
+Block = Text | Table | Chart | Part
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def cell(value: Any) -> str:
+    """A value for people: three to four digits, empty where it is missing."""
+    if value is None or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{int(value):,}" if value.is_integer() and abs(value) < 1e15 else f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def percent(value: float | None) -> str:
+    """A share as percent with two digits after the point, none where it is missing."""
+    return "" if value is None or math.isnan(value) else f"{100 * value:.2f} %"
+
+
+def interval(share: dict) -> str:
+    """A share with its interval, as `mdllm report` prints it."""
+    between = "" if share["low"] is None else f" ({100 * share['low']:.2f}–{100 * share['high']:.2f})"
+    return percent(share["value"]) + between

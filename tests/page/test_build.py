@@ -1,0 +1,151 @@
+"""The answer in a sentence, and what the file holds."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from mdllm.core.errors import InputError
+from mdllm.figures.looks import LOOKS
+from mdllm.figures.registry import TABLES
+from mdllm.page import build as building
+from mdllm.page.answer import sentence
+from mdllm.page.build import build
+from mdllm.page.charts import DARK, SHORT
+from mdllm.page.registry import SECTIONS
+from page.conftest import applies_to, tables_of
+
+
+def state(model, roundtrip, frequencies, trained=False, verdict="no better than its null"):
+    shares = {"model": model, "roundtrip": roundtrip, "frequencies": frequencies, "residue_types": 0.0}
+    entries = {source: {"share": {"value": share}, "share_found": {"value": share}} for source, share in shares.items()}
+    return {"training_state": trained, "beats_nulls": False, "verdict": verdict, **entries}
+
+
+def summary(**sections) -> dict:
+    training = {"validation_loss": 2.5, "beats_baselines": True}
+    rollout = {"replicas": 16, "frames": 200}
+    empty = dict.fromkeys(("discovery", "novelty", "verification", "kinetics"))
+    return {"training": training, "rollout": rollout, **empty, **sections}
+
+
+def novelty(clusters: int, more: int) -> dict:
+    return {"clusters": clusters, "clusters_more_often": more, "share_new": {"model": {"value": 0.02}}}
+
+
+def proposal(source: str, outcome: str) -> dict:
+    return {"source": source, "outcome": outcome}
+
+
+def test_the_answer_names_the_strongest_null_and_says_what_nobody_tested():
+    found = {"A": state(0.9, 0.99, 0.98, trained=True), "B": state(0.0125, 0.001, 0.03)}
+    words = sentence(summary(discovery=found, novelty=novelty(31, 0)))
+    assert words.startswith("In 3,200 generated frames the model leaves state A in 10.00 %; ")
+    assert "finds state B, which it was not shown, in 1.25 %: no better than its null" in words
+    assert "(its strongest null, code frequencies: 3.00 %)" in words
+    assert "in 31 clusters, none of them more often than every null; MD has tested none of them." in words
+
+
+def test_the_answer_counts_what_md_keeps_of_the_model_and_of_its_null():
+    rows = [proposal("model", outcome) for outcome in ("stayed", "returned", "B", "fell apart", "undecided")]
+    rows += [proposal("frequencies", "elsewhere"), proposal("training", "returned")]
+    words = sentence(summary(novelty=novelty(1, 1), verification={"proposals": rows}))
+    assert "in 1 cluster, 1 of them more often than every null" in words
+    assert "MD keeps 2 of 5 proposals of the model and MD keeps none of 1 proposals of its nulls" in words
+
+
+def test_the_answer_of_kinetics_and_of_nothing():
+    verdict = "3 of 4 populations within 2 combined standard errors of exact"
+    kinetic = summary(kinetics={"comparisons": {"model": {"verdict": verdict}}})
+    assert sentence(kinetic) == f"In 3,200 generated frames the model has {verdict}."
+    assert "2.500 nats per code is below both baselines" in sentence(summary())
+
+
+class Read(HTMLParser):
+    """Ids, references to them, addresses that a browser would load, and content of scripts."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.ids, self.targets, self.loads, self.scripts, self._script = [], [], [], {}, None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        self._script = given.get("id", "code") if tag == "script" else None
+        if "id" in given:
+            self.ids.append(given["id"])
+        if tag == "a" and given["href"].startswith("#"):
+            self.targets.append(given["href"][1:])
+        self.loads += [given[name] for name in ("src", "srcset", "data") if name in given]
+        if tag == "link":
+            self.loads.append(given["href"])
+
+    def handle_data(self, data):
+        if self._script:
+            self.scripts[self._script] = self.scripts.get(self._script, "") + data
+
+    def handle_endtag(self, tag):
+        self._script = None
+
+
+@pytest.fixture(scope="module")
+def page(results) -> Read:
+    return Read((results / "trp_cage" / "report.html").read_text())
+
+
+def test_it_is_one_file_whose_anchors_exist(page):
+    assert page.loads == []
+    assert len(page.ids) == len(set(page.ids))
+    assert set(page.targets) <= set(page.ids)
+    assert {"main-explorer", "main-novelty", "main-discovery", "main-quality", "main-methods", "again-downloads"} <= {
+        *page.ids
+    }
+
+
+def test_every_section_that_applies_is_shown_and_others_are_not(page):
+    assert "main-verification" not in page.ids
+    assert "kinetics" not in page.ids
+    assert "variants" in page.ids
+
+
+def test_charts_have_no_colour_that_a_dark_page_lacks(page):
+    charts = json.loads(page.scripts["data-of-main"])
+    colors = set(
+        re.findall(r"#[0-9A-Fa-f]{6}", json.dumps([charts["charts"], charts["parts"]["main-explorer-0"]["map"]]))
+    )
+    assert colors
+    assert colors <= DARK.keys()
+
+
+def test_words_of_a_user_cannot_end_a_script(run, tmp_path):
+    tables = tables_of(run)
+    hostile = "</script><script>alert(1)</script>"
+    tables.summary["about"] = hostile
+    build("x", {"main": tables}, applies_to(tables, "main"), tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text()
+    assert "<script>alert(1)" not in text
+    assert "&lt;script&gt;alert(1)" in text
+
+
+def test_a_page_that_grows_too_large_is_refused(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(building, "MOST_BYTES", 1_000_000)
+    tables = tables_of(run)
+    with pytest.raises(InputError, match=r"the page of x would have .* MB"):
+        build("x", {"main": tables}, applies_to(tables, "main"), tmp_path / "report.html")
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_the_index_leads_to_every_variant(results):
+    text = (results / "index.html").read_text()
+    assert 'href="trp_cage/report.html"' in text
+    for variant in ("main", "again"):
+        assert f'href="trp_cage/report.html#{variant}"' in text
+    assert text.count("In 320 generated frames") == 2
+
+
+def test_sections_name_tables_and_functions_that_exist():
+    for section in SECTIONS:
+        assert set(section.needs) <= TABLES.keys()
+        assert callable(__import__(section.module, fromlist=["build"]).build)
+    assert set(SHORT) == LOOKS.keys()

@@ -1,0 +1,26 @@
+"""Sample: the frames that the page of a system shows, with their structures."""
+
+from pathlib import Path
+
+from mdllm.page.sample import SampleInputs, sample
+from mdllm.run.stage import stage
+
+names = (
+    "topology",
+    "trajectory",
+    "ensemble",
+    "roundtrip",
+    "frequencies",
+    "residue_types",
+    "index",
+    "cvs",
+    "description",
+    "new_frames",
+)
+files = {name: Path(snakemake.input[name]) for name in names}
+settings = {"most_coordinates": snakemake.params.most_coordinates}
+with stage(
+    "sample", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs=files
+) as running:
+    kept = sample(SampleInputs(**files), settings["most_coordinates"], Path(snakemake.output.frames).parent)
+    running.note(frames=kept)
