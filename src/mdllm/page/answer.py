@@ -42,7 +42,8 @@ def _states(summary: dict) -> list[str]:
 def _other_state(name: str, entry: dict) -> str:
     share = entry["model"]["share_found"]["value"]
     null = max(NULLS, key=lambda source: entry[source]["share_found"]["value"] or 0)
-    strongest = f"its strongest null, {NULLS[null]}: {percent(entry[null]['share_found']['value'])}"
+    highest = entry[null]["share_found"]["value"]
+    strongest = f"its strongest null, {NULLS[null]}: {percent(highest)}" if highest else "no null finds it"
     if not share:
         return f"it never finds state {name}, which it was not shown ({strongest})"
     return f"it finds state {name}, which it was not shown, in {percent(share)}: {entry['verdict']} ({strongest})"

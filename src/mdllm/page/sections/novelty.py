@@ -51,7 +51,7 @@ def _clusters(tables: Tables) -> Table:
             "verdict": rows["verdict"],
         }
     )
-    return Table(shown, "Clusters of new frames, the most frequent first; numbers in the map are these")
+    return Table(shown, "Clusters of new frames, the most frequent first")
 
 
 def _strip(residues: pd.DataFrame) -> Chart:
@@ -66,7 +66,12 @@ def _strip(residues: pd.DataFrame) -> Chart:
     tips += [alt.Tooltip("held_out_rad:Q", format=".2f", title="of held-out MD (rad)")]
     base = alt.Chart(shown[columns]).encode(x=x, y=y, tooltip=tips)
     cells = base.mark_rect().encode(
-        color=alt.Color("change_rad:Q", title="change of torsions (rad)", scale=alt.Scale(domain=[0, 1.57], clamp=True))
+        color=alt.Color(
+            "change_rad:Q",
+            title="change of torsions (rad)",
+            scale=alt.Scale(domain=[0, 1.57], clamp=True),
+            legend=alt.Legend(orient="bottom"),
+        )
     )
     dots = base.mark_point(filled=True, color="#E8590C", size=30, opacity=1).transform_filter("datum.moved")
     count = shown["cluster"].nunique()
@@ -74,7 +79,7 @@ def _strip(residues: pd.DataFrame) -> Chart:
     return Chart(
         finished(alt.layer(cells, dots), height=16 * count + 10),
         f"Residues whose torsions have changed, in {count} clusters; a dot marks what moved further than held-out MD.",
-        "Along the sequence: the darker, the more the torsions have changed; a dot marks what moved further than "
-        "held-out MD shows.",
+        "Along the sequence: the stronger the shade, the more the torsions have changed; a dot marks what moved further "
+        "than held-out MD shows.",
         Table(moved.rename(columns={"name": "residues that moved"}), "Residues that moved, by cluster", True),
     )
