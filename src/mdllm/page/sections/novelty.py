@@ -79,7 +79,7 @@ def _strip(residues: pd.DataFrame) -> Chart:
     return Chart(
         finished(alt.layer(cells, dots), height=16 * count + 10),
         f"Residues whose torsions have changed, in {count} clusters; a dot marks what moved further than held-out MD.",
-        "Along the sequence: the stronger the shade, the more the torsions have changed; a dot marks what moved further "
-        "than held-out MD shows.",
+        "Along the sequence: the stronger the shade, the more the torsions have changed; a dot marks what moved "
+        "further than held-out MD shows.",
         Table(moved.rename(columns={"name": "residues that moved"}), "Residues that moved, by cluster", True),
     )
