@@ -81,6 +81,7 @@ bench: venv
 	$(BIN)/python benchmarks/collect.py
 	$(BIN)/python benchmarks/proposals.py
 	$(BIN)/python benchmarks/novelty.py
+	$(BIN)/python benchmarks/page.py
 	$(BIN)/python benchmarks/dynamics.py
 
 bench-gpu: venv

@@ -52,7 +52,7 @@ def test_every_stage_has_a_provenance_record(finished):
         if path.name != "fidelity_provenance.json"
     }
     stages = {"raw", "frames", "tokens", "model", "rollout", "ensemble", "analysis", "novelty", "dynamics", "figures"}
-    assert set(records) == stages | {*VARIANTS}
+    assert set(records) == stages | {"page", "redrawn", "trp_cage", *VARIANTS}
     for record in records.values():
         assert record["wall_time_s"] > 0
         assert record["peak_memory_mb"] > 0
@@ -159,6 +159,16 @@ def test_figures_are_redrawn_from_the_tables_alone(finished, tmp_path):
     after = {(v, f.name): sha256(f) for v in VARIANTS for f in (drawn / v / "figures").glob("*.[pc][dns]*")}
     assert after == before
     assert not (drawn / "frames").exists()
+
+
+def test_the_page_has_every_variant_and_the_index_leads_to_it(finished):
+    results = finished.folder / "results"
+    page = (results / "trp_cage" / "report.html").read_text()
+    for variant in VARIANTS:
+        for section in ("explorer", "novelty", "discovery", "quality", "training", "methods", "downloads"):
+            assert f'<section id="{variant}-{section}"' in page
+        assert f'href="trp_cage/report.html#{variant}"' in (results / "index.html").read_text()
+    assert len(page.encode()) < 15_000_000
 
 
 def test_the_report_is_one_offline_page_with_captions(finished):
