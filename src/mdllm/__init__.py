@@ -2,6 +2,22 @@
 
 The folders follow the data: ``data`` -> ``tokenizers`` -> ``language`` -> ``models`` -> ``analysis`` ->
 ``figures``, over a small ``core``. Lengths are nm, times ps, angles radian, temperatures kelvin.
+
+``mdllm.load("results/trp_cage/main")`` opens what the workflow has made.
 """
 
 __version__ = "0.1.0"
+
+
+def load(folder):
+    """The results of one variant, as `mdllm.results.Results`; ``mdllm.load("results/trp_cage/main")``.
+
+    Args:
+        folder: path below a project's `results/`: system, then variant.
+
+    Raises:
+        mdllm.core.errors.InputError: there are no such results.
+    """
+    from mdllm.results import Results
+
+    return Results(folder)

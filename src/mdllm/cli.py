@@ -15,6 +15,7 @@ import typer
 
 from mdllm.core.errors import InputError
 
+_WATCH_S = 3
 app = typer.Typer(
     help="Molecular dynamics as a language: commands beside the workflow, which Snakemake runs.",
     no_args_is_help=True,
@@ -62,6 +63,27 @@ def report(folders: Annotated[list[Path], typer.Argument(help="results of system
     from mdllm.report.text import render
 
     typer.echo("\n\n".join(map(render, folders)))
+
+
+@app.command()
+def status(
+    names: Annotated[list[str] | None, typer.Argument(help="systems; default: those of config/config.yaml")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="look again every few seconds, until all is done")] = False,
+) -> None:
+    """Show what is done, runs, waits or failed, from the files that stages write; also while a cluster runs them."""
+    import time
+
+    from mdllm.status import finished, table
+
+    plan = _plan(names)
+    while True:
+        text = table(plan, Path())
+        if watch:
+            typer.clear()
+        typer.echo(text)
+        if not watch or finished(plan, Path()):
+            return
+        time.sleep(_WATCH_S)
 
 
 @app.command(name="list")
@@ -291,6 +313,14 @@ def train_process(share: Annotated[str, typer.Argument(help="the fields of `Trai
     from mdllm.models.training.processes import Training
 
     Training(**json.loads(share)).run(process=int(os.environ["RANK"]))
+
+
+def _plan(names: list[str] | None):
+    """The plan of config/ in the working directory, of some systems or of those that it lists."""
+    from mdllm.config.plan import Plan
+    from mdllm.config.reading import read_yaml
+
+    return Plan({**read_yaml(Path("config/config.yaml")), **({"only": names} if names else {})}, Path("config"))
 
 
 def _say_warnings() -> None:

@@ -1,7 +1,10 @@
 """kill -9 at any moment, then the same command: the same bytes as an undisturbed run."""
 
+from mdllm.config.plan import Plan
+from mdllm.config.systems import System
 from mdllm.core.records import sha256
-from project import FRAMES, copy_of, kill_when
+from mdllm.status import stages_of
+from project import FRAMES, Project, copy_of, kill_when
 
 TARGET = "results/trp_cage/main/ensemble/ensemble.xtc"
 FINAL = [
@@ -12,6 +15,10 @@ FINAL = [
     "results/trp_cage/main/rollout/codes.npz",
     "results/trp_cage/main/ensemble/ensemble.xtc",
 ]
+
+
+def plan_of(project: Project) -> System:
+    return Plan(project.read("config/config.yaml"), project.folder / "config").systems["trp_cage"]
 
 
 def test_killed_in_three_stages_and_still_the_same(finished, tmp_path):
@@ -26,6 +33,10 @@ def test_killed_in_three_stages_and_still_the_same(finished, tmp_path):
 
     kill_when(project, TARGET, lambda: any(results.glob(".work/train-*/checkpoint-*/complete")))
     assert not (results / "model" / "provenance.json").exists()
+    states = {(stage.variant, stage.name): stage.state for stage in stages_of(plan_of(project), project.folder)}
+    assert states["", "prepare"] == states["main", "tokenize"] == "done"
+    assert states["main", "train"] == "stopped"
+    assert states["main", "rollout"] == "waiting"
 
     kill_when(project, TARGET, lambda: any(results.glob(".work/rollout-*/batch-*/frames-*.npz")))
     assert not (results / "rollout" / "codes.npz").exists()

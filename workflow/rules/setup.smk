@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+import time
 from functools import cache
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 min_version("9.27")
+
+STARTED = time.time()
 
 # Snakemake holds everything that it makes of a plan, so that looking for garbage finds none and takes long with many jobs.
 gc.set_threshold(200_000, 50, 1000)
@@ -35,6 +38,7 @@ from mdllm.config.collections import (
 from mdllm.config.plan import Plan
 from mdllm.core.errors import InputError
 from mdllm.config.choices import implementations
+from mdllm.report.closing import closing_lines
 from mdllm.run.code import script_digest
 from mdllm.seqdance.config import dance_names, files_of as files_of_dance, read_dance
 

@@ -26,7 +26,7 @@ class Tables:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name not in self._paths:
             raise AttributeError(f"no table '{name}' was given")
-        content = _READ[Path(self._paths[name]).suffix](self._paths[name])
+        content = read_table(Path(self._paths[name]))
         setattr(self, name, content)
         return content
 
@@ -58,6 +58,11 @@ class SystemTables:
     def conditions(self) -> str:
         """What the results were made with, and what differs between variants, in one line."""
         return common_line({name: tables.summary["conditions"] for name, tables in self.variants.items()})
+
+
+def read_table(path: Path) -> Any:
+    """A CSV or parquet file as a data frame, or a JSON file as plain values."""
+    return _READ[path.suffix](path)
 
 
 def _read_csv(path: Path) -> pd.DataFrame:

@@ -24,6 +24,7 @@ from mdllm.config.choices import implementations
 from mdllm.core.errors import InputError
 from mdllm.core.records import digest, sha256, write_json
 from mdllm.run.code import code_digest, imported_by
+from mdllm.run.progress import ENDING, shown
 from mdllm.run.storage import explain
 
 logger = logging.getLogger(__name__)
@@ -119,7 +120,8 @@ def stage(
     started = time.time()
     checksums = {key: sha256(path) for key, path in sorted(inputs.items())}
     running = Stage(name, settings, checksums, code_digest(*modules), Path(output).parent.parent / ".work")
-    yield running
+    with shown(Path(log).with_suffix(ENDING), name) if not process else contextlib.nullcontext():
+        yield running
     if process:
         return
     for leftover in running.work_root.glob(f"{name}-*"):
