@@ -6,6 +6,8 @@ The folders follow the data: ``data`` -> ``tokenizers`` -> ``language`` -> ``mod
 ``mdllm.load("results/trp_cage/main")`` opens what the workflow has made.
 """
 
+from importlib import import_module
+
 __version__ = "0.1.0"
 
 
@@ -18,6 +20,5 @@ def load(folder):
     Raises:
         mdllm.core.errors.InputError: there are no such results.
     """
-    from mdllm.results import Results
-
-    return Results(folder)
+    # by name: as an import, the code of every stage would depend on that of the results (mdllm.run.code)
+    return import_module("mdllm.results").Results(folder)

@@ -10,6 +10,8 @@ Axes: F frames, L residues, R replicas.
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -120,11 +122,9 @@ class Results:
         Raises:
             InputError: nglview is not installed.
         """
-        try:
-            import nglview
-        except ImportError as error:
-            raise InputError("structures are shown by nglview, which is not installed: pip install nglview") from error
-        return nglview.show_mdanalysis(self.generated if universe is None else universe)
+        if find_spec("nglview") is None:
+            raise InputError("structures are shown by nglview, which is not installed: pip install nglview")
+        return import_module("nglview").show_mdanalysis(self.generated if universe is None else universe)
 
     def place(self, stage: str, path: str) -> Path:
         """Where a file or folder of a stage lies.

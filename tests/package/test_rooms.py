@@ -31,7 +31,7 @@ ROOMS = (
     "page",
     "project",
 )
-ABOVE_ALL = {"__init__.py", "__main__.py", "cli.py", "preflight.py", "schemas.py", "status.py"}
+ABOVE_ALL = {"__init__.py", "__main__.py", "cli.py", "preflight.py", "results.py", "schemas.py", "status.py"}
 LINES = 350
 
 
