@@ -58,6 +58,29 @@ def init(
 
 
 @app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="folder to make; one that is there goes on")] = Path("mdllm-demo"),
+    run: Annotated[bool, typer.Option(help="run the workflow; else say how")] = True,
+) -> None:
+    """Make a project of the demo, real MD of Trp-cage in two states, and run it: five minutes on two cores."""
+    import subprocess
+
+    from mdllm.project.make import add_system, make_project
+    from mdllm.report.text import render
+
+    name = "trp_cage"
+    make_project(folder, [name])
+    add_system(folder, name)
+    command = ["snakemake", "--profile", "profiles/local", "--config", f"only={name}"]
+    if not run:
+        typer.echo(f"cd {folder}\n{' '.join(command)}\nmdllm report results/{name}")
+        return
+    if subprocess.run([sys.executable, "-m", *command], cwd=folder).returncode:
+        raise InputError(f"the run has failed, as is said above; to go on from there: mdllm demo {folder}")
+    typer.echo(render(folder / "results" / name))
+
+
+@app.command()
 def report(folders: Annotated[list[Path], typer.Argument(help="results of systems: results/SYSTEM ...")]) -> None:
     """Print what was found: losses, states and kinetics of every variant of a system."""
     from mdllm.report.text import render

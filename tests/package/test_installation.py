@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -55,7 +56,17 @@ def test_the_presets_are_those_of_the_checkout(installed):
 
 def test_the_command_is_there(installed, tmp_path):
     out = run(installed, tmp_path, str(installed / "bin" / "mdllm"), "--help")
-    for command in ("report", "schemas", "stale", "estimate", "improbable", "check-foldtoken4"):
+    for command in (
+        "init",
+        "demo",
+        "status",
+        "report",
+        "schemas",
+        "stale",
+        "estimate",
+        "improbable",
+        "check-foldtoken4",
+    ):
         assert command in out
     assert "train-process" not in out
 
@@ -64,3 +75,26 @@ def test_the_help_imports_nothing_that_takes_time(installed, tmp_path):
     code = "import sys, mdllm.cli; print(*sys.modules)"
     modules = set(run(installed, tmp_path, sys.executable, "-c", code).split())
     assert not modules & {"numpy", "pandas", "pydantic", "torch", "MDAnalysis", "matplotlib"}
+
+
+@pytest.mark.slow
+def test_a_project_outside_of_a_checkout_runs_the_workflow_of_the_package(installed, tmp_path):
+    out = run(installed, tmp_path, str(installed / "bin" / "mdllm"), "demo", "mine", "--no-run")
+    assert out.splitlines()[0] == "cd mine"
+    command = out.splitlines()[1].split()
+    made = run(installed, tmp_path / "mine", sys.executable, "-m", *command, "--cores", "1", "--dry-run")
+    assert "results/trp_cage/from_b/summary.json" in made
+    assert "Nothing to be done" not in made
+
+
+def test_the_dockerfile_has_no_fault_that_its_linter_knows():
+    linter = Path(sys.executable).with_name("hadolint")
+    result = subprocess.run([linter, ROOT / "envs" / "Dockerfile"], capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout
+    copied = [line.split()[1] for line in (ROOT / "envs" / "Dockerfile").read_text().splitlines() if "COPY" in line]
+    assert copied == ["requirements.txt", ".", "."]
+    kept = [
+        line[1:] for line in (ROOT / "envs" / "Dockerfile.dockerignore").read_text().splitlines() if line[:1] == "!"
+    ]
+    assert all((ROOT / name).exists() for name in kept)
+    assert {"src", "workflow", "envs", "profiles", "config"} <= set(kept)
