@@ -58,6 +58,22 @@ def init(
 
 
 @app.command()
+def check(
+    names: Annotated[list[str] | None, typer.Argument(help="systems; default: those of config/config.yaml")] = None,
+    cores: Annotated[int, typer.Option(help="that the run is given", min=1)] = 2,
+) -> None:
+    """Say what a run will take, time, memory, disk and GPU-hours, and what it lacks; fetches what can be fetched."""
+    from mdllm.check import check
+    from mdllm.sources.cache import cache_folder
+
+    _say_warnings()
+    lines, lacking = check(_plan(names), Path(), cache_folder(), cores)
+    typer.echo("\n".join(lines))
+    if lacking:
+        raise typer.Exit(1)
+
+
+@app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(help="folder to make; one that is there goes on")] = Path("mdllm-demo"),
     run: Annotated[bool, typer.Option(help="run the workflow; else say how")] = True,
