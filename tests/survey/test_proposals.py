@@ -107,6 +107,12 @@ def test_adenylate_kinase_goes_from_closed_to_open(project):
     assert means == sorted(means)
 
 
+def test_few_windows_are_not_shown_a_hundred_times(project):
+    assert settings(project, "trp_cage").stages == {}
+    # 98 frames have 93 windows of 6: six times each is 70 steps of 8, rounded to those between validations
+    assert settings(project, "adk").stages == {"training": {"max_steps": 60}, "rollout": {"frames": 100}}
+
+
 def test_a_reference_that_md_has_not_seen_becomes_a_state(init, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     universe = mda.Universe(PSF, DCD)

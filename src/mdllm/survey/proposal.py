@@ -36,6 +36,7 @@ class Proposal:
         counts: frames in each state, of those that were looked at.
         changes: how often one state follows another.
         windows: of the state that has most of them, CONTEXT_FRAMES and the next one each.
+        windows_trained: of what is trained on.
         nearest_nm: RMSD of the nearest frame to the reference.
         state_of_reference: the state that it stands for; None: none.
     """
@@ -51,6 +52,7 @@ class Proposal:
     counts: dict[str, int]
     changes: int
     windows: int
+    windows_trained: int
     nearest_nm: float | None
     state_of_reference: str | None
 
@@ -103,6 +105,8 @@ def proposal_of(
     training = best if regions is not None and windows[best] >= LEAST_WINDOWS else None
     inside = label[label != OUTSIDE]
     changes = int((inside[1:] != inside[:-1]).sum())
+    segment = survey.table["segment"].to_numpy()
+    trained = windows[best] if training else _windows(np.ones(len(label), bool), segment)
     nearest_nm, stands_for = _place_of_reference(known, of_reference, values, label) if known else (None, None)
     made = Proposal(
         name,
@@ -116,6 +120,7 @@ def proposal_of(
         counts,
         changes,
         windows[best],
+        trained * survey.stride,
         nearest_nm,
         stands_for if regions else None,
     )

@@ -6,7 +6,11 @@ import numpy as np
 import yaml
 
 from mdllm.config.settings.system import OUTSIDE
-from mdllm.survey.proposal import Proposal
+from mdllm.survey.proposal import CONTEXT_FRAMES, Proposal
+
+# of the preset cpu: steps, windows of a batch, steps between validations, generated frames
+_PRESET_STEPS, _BATCH, _EVERY, _PRESET_FRAMES = 300, 8, 20, 200
+_PASSES = 6
 
 
 def system_file(proposal: Proposal) -> str:
@@ -18,6 +22,7 @@ def system_file(proposal: Proposal) -> str:
         _residues(proposal),
         _measured(proposal),
         _training(proposal),
+        _stages(proposal),
     ]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
@@ -187,6 +192,17 @@ def _training(proposal: Proposal) -> list[str]:
         ["training_set: the state that the model learns; it is asked for the others", *_other_way_round(others)]
     )
     return [*lines, f"training_set: {{state: {proposal.training}}}"]
+
+
+def _stages(proposal: Proposal) -> list[str]:
+    """Fewer steps and generated frames than the preset's, where there is little to learn from."""
+    steps = _EVERY * max(2, round(_PASSES * proposal.windows_trained / _BATCH / _EVERY))
+    if steps >= _PRESET_STEPS:
+        return []
+    frames = min(_PRESET_FRAMES, 50 * max(1, round(proposal.survey.frames / 50)))
+    few = f"{proposal.windows_trained} windows of {CONTEXT_FRAMES + 1} frames are soon learned by heart"
+    lines = _comment([f"stages: less than the preset does: {few}", f"(each is shown about {_PASSES} times)"])
+    return [*lines, "stages:", f"  training: {{max_steps: {steps}}}", f"  rollout: {{frames: {frames}}}"]
 
 
 def _other_way_round(others: list[str]) -> list[str]:
