@@ -83,6 +83,7 @@ bench: venv
 	$(BIN)/python benchmarks/novelty.py
 	$(BIN)/python benchmarks/page.py
 	$(BIN)/python benchmarks/dynamics.py
+	$(BIN)/python benchmarks/survey.py
 
 bench-gpu: venv
 	$(BIN)/python benchmarks/llm.py

@@ -366,10 +366,9 @@ def _say_warnings() -> None:
     """Warnings of ours on standard error, a line each; those of other libraries are not for a user."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("note: %(message)s"))
+    handler.addFilter(logging.Filter("mdllm"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.captureWarnings(True)
-    logger = logging.getLogger("mdllm")
-    logger.handlers = [handler]
-    logger.propagate = False
 
 
 def main(arguments: list[str] | None = None) -> None:
