@@ -42,7 +42,7 @@ def line_of(variant: str, lines: list[str]) -> str:
 
 def test_before_anything_all_waits(project, capsys):
     lines = status(capsys)
-    assert "0/13 stages" in line_of("main", lines)
+    assert "0/14 stages" in line_of("main", lines)
     assert "0 %" in line_of("from_b", lines)
 
 
@@ -56,14 +56,14 @@ def test_done_running_failed_and_stopped(project, capsys):
         wait_for(lambda: progress.Progress.read(file).done == 12)
         lines = status(capsys)
         running = file.read_text()
-    assert "3/13 stages" in line_of("main", lines)
+    assert "3/14 stages" in line_of("main", lines)
     assert "train" in line_of("main", lines)
-    assert "2/13 stages" in line_of("from_b", lines)
+    assert "2/14 stages" in line_of("from_b", lines)
     remark = next(line for line in lines if line.startswith("trp_cage/main train:"))
     assert "12 of 30 steps (40 %)" in remark
     assert " left " in remark
 
-    assert "4/13 stages" in line_of("main", status(capsys))
+    assert "4/14 stages" in line_of("main", status(capsys))
     with pytest.raises(SystemExit), stage("rollout", **places(project, "rollout", "rollout")):
         raise InputError("no window is long enough")
     assert "trp_cage/main rollout failed: no window is long enough" in status(capsys)
