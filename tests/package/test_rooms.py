@@ -35,7 +35,7 @@ ABOVE_ALL = {
     "__init__.py",
     "__main__.py",
     "check.py",
-    "cli.py",
+    "cli",
     "cost.py",
     "preflight.py",
     "results.py",
