@@ -1,14 +1,18 @@
 """What `mdllm status` reads from the files of a run."""
 
+import re
+
 import pytest
 from tqdm import tqdm
 
 from mdllm.cli import main
+from mdllm.config.systems import VARIANT_STAGES
 from mdllm.core.errors import InputError
 from mdllm.core.records import write_json
 from mdllm.run import progress
 from mdllm.run.stage import stage
-from project import SMALL, Project
+from mdllm.status import _RECORDED_AS
+from project import ROOT, SMALL, Project
 from run.test_progress import wait_for
 
 
@@ -40,10 +44,24 @@ def line_of(variant: str, lines: list[str]) -> str:
     return next(line for line in lines if line.split()[:2] == ["trp_cage", variant])
 
 
+def count(variant: str, lines: list[str]) -> tuple[int, int]:
+    """Stages that are done, and all of them."""
+    done, needed = line_of(variant, lines).split()[2].split("/")
+    return int(done), int(needed)
+
+
 def test_before_anything_all_waits(project, capsys):
     lines = status(capsys)
-    assert "0/14 stages" in line_of("main", lines)
+    done, needed = count("main", lines)
+    assert done == 0
+    assert needed >= 12
     assert "0 %" in line_of("from_b", lines)
+
+
+def test_every_stage_of_a_variant_is_recorded_under_its_name():
+    scripts = "\n".join(path.read_text() for path in (ROOT / "workflow" / "scripts").glob("*.py"))
+    for name in VARIANT_STAGES:
+        assert re.search(rf'stage\(\s*"{_RECORDED_AS.get(name, name)}"', scripts) or name == "train", name
 
 
 def test_done_running_failed_and_stopped(project, capsys):
@@ -56,14 +74,15 @@ def test_done_running_failed_and_stopped(project, capsys):
         wait_for(lambda: progress.Progress.read(file).done == 12)
         lines = status(capsys)
         running = file.read_text()
-    assert "3/14 stages" in line_of("main", lines)
+    needed = count("main", lines)[1]
+    assert count("main", lines)[0] == 3
     assert "train" in line_of("main", lines)
-    assert "2/14 stages" in line_of("from_b", lines)
+    assert count("from_b", lines)[0] == 2
     remark = next(line for line in lines if line.startswith("trp_cage/main train:"))
     assert "12 of 30 steps (40 %)" in remark
     assert " left " in remark
 
-    assert "4/14 stages" in line_of("main", status(capsys))
+    assert count("main", status(capsys)) == (4, needed)
     with pytest.raises(SystemExit), stage("rollout", **places(project, "rollout", "rollout")):
         raise InputError("no window is long enough")
     assert "trp_cage/main rollout failed: no window is long enough" in status(capsys)
