@@ -118,6 +118,8 @@ def _recorded(results: Path) -> set[tuple[str, str]]:
         of_system = folders[0] in SHARED_FOLDERS
         stage = read_json(path)["stage"]
         stage = _PARTS.get(stage, stage)
+        if path.parent.name == "discretization" and stage == "tokenize":
+            stage = "discretize"
         if stage == "draw":
             stage = f"draw_{path.name.removesuffix('_provenance.json')}"
         found.add(("" if of_system else folders[0], stage))
@@ -133,7 +135,7 @@ def _errors(logs: Path) -> Iterable[tuple[tuple[str, str], str]]:
 def _key(path: Path, logs: Path, stage: str) -> tuple[str, str]:
     """(variant, stage) of a file in a folder of logs."""
     variant = "" if path.parent == logs else path.parent.name
-    return variant, path.name.partition(".")[0] if stage == "draw" else _PARTS.get(stage, stage)
+    return variant, path.name.partition(".")[0] if stage in ("draw", "tokenize") else _PARTS.get(stage, stage)
 
 
 def _share(stage: Stage) -> float:
