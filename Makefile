@@ -1,6 +1,6 @@
 # make demo   the whole workflow on Trp-cage, both directions, then a table of the results
 # make demo-kinetics   nano-GPT, LSTM and Markov model on a model potential and on alanine dipeptide
-# make base   the base that comes with mdllm, anew, from its collection; less than half an hour
+# make base   the base that comes with mdllm, anew, from its collection; 46 minutes on one busy core
 # make picture   the picture of the README, from the results of the demo
 # make test   all tests
 # make test-fast   those that take no more than seconds, and run no workflow

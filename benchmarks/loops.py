@@ -30,7 +30,9 @@ CASES = {
     "base, temperature 0.7": {"temperature": 0.7},
     "base, sharpness 0.5": {"sharpness": 0.5},
     "base, sharpness 1": {"sharpness": 1.0},
+    "base, sharpness 1, 32 drawings": {"sharpness": 1.0, "drawings": 32},
     "base, sharpness 1, 64 drawings": {"sharpness": 1.0, "drawings": 64},
+    "base, sharpness 2, 64 drawings": {"sharpness": 2.0, "drawings": 64},
 }
 
 
@@ -67,6 +69,7 @@ def errors(base, collection: Collection, settings: ProposalSettings, null: bool)
             span,
             settings.temperature,
             settings.sharpness,
+            settings.farthest_nm,
             uniforms,
         )
         shift = (made.poses.to_atoms(proposer.molecule.local).numpy() - repeated)[:, span.start : span.stop]

@@ -27,7 +27,7 @@ from mdllm.collections.reader import Collection
 from mdllm.core.geometry import pairwise_rmsd
 
 APART_NM = 0.1
-LONGEST = 400
+LONGEST = 300
 LOCAL = 15
 SEED = 0
 
@@ -74,7 +74,7 @@ def interval(values: pd.Series, proteins: pd.Series) -> list[float]:
     return [round(value, 3) for value in (found.value, found.low, found.high)]
 
 
-def main(folder: str, name: str = "small", count: str = "160") -> None:
+def main(folder: str, name: str = "small", count: str = "64") -> None:
     settings = ProposalSettings()
     table = measured(load_base(find_base(name)), settings, Collection(Path(folder)), int(count))
     sets = [

@@ -47,7 +47,7 @@ class Project:
         folder: the working folder; made if it is not there.
         cache: where packaged data is cached.
         overrides: stage sections of config.yaml.
-        systems: system files by name; None: the demo system of this repository.
+        systems: system files by name; None: the demo system of this repository, with fewer proposals of a base, from A.
         root: checkout whose Snakefile, library and profiles are used.
     """
 
@@ -58,7 +58,10 @@ class Project:
         (folder / "config" / "systems").mkdir(parents=True, exist_ok=True)
         shutil.copytree(ROOT / "config" / "presets", folder / "config" / "presets", dirs_exist_ok=True)
         if systems is None:
-            shutil.copy(ROOT / "config" / "systems" / "trp_cage.yaml", folder / "config" / "systems")
+            system = yaml.safe_load((ROOT / "config" / "systems" / "trp_cage.yaml").read_text())
+            del system["variants"]["base_from_b"]
+            system["variants"]["base"]["rollout"] = {"replicas": 4, "frames": 4}
+            self.write("config/systems/trp_cage.yaml", system)
         for name, content in (systems or {}).items():
             self.write(f"config/systems/{name}.yaml", content)
         self.write("config/config.yaml", {"systems": list(systems or ["trp_cage"]), "overrides": overrides})

@@ -10,7 +10,7 @@ from mdllm.bases.files import propose
 from mdllm.bases.poses import of_backbone
 from mdllm.bases.propose import Proposer
 from mdllm.bases.settings import ProposalSettings
-from mdllm.bases.spans import clashes, of_base, of_frequencies, of_residue_types, redraw
+from mdllm.bases.spans import clashes, isomerized, of_base, of_frequencies, of_residue_types, redraw
 from mdllm.core.errors import InputError
 from mdllm.core.trajectories import ANGSTROM_PER_NM
 from mdllm.tokenizers.chain.codebook import Codebook
@@ -31,13 +31,23 @@ def proposer(trained, cage) -> Proposer:
     return Proposer(trained[2], cage, SEQUENCE, ProposalSettings(group=6, drawings=8, longest_span=8))
 
 
-def redrawn(proposer, cage, span=range(8, 14), seed=0, temperature=1.0, sharpness=0.0, knowledge=None, drawings=16):
+def redrawn(
+    proposer,
+    cage,
+    span=range(8, 14),
+    seed=0,
+    temperature=1.0,
+    sharpness=0.0,
+    knowledge=None,
+    drawings=16,
+    farthest_nm=9.0,
+):
     codes = torch.from_numpy(proposer.chain.encode(cage)).long()
     uniforms = torch.from_numpy(np.random.default_rng(seed).random((len(cage), drawings, len(span) + 2)))
     knowledge = knowledge or of_base(proposer.base)
     poses = of_backbone(cage)
-    made = redraw(proposer.base, knowledge, proposer.molecule, poses, codes, span, temperature, sharpness, uniforms)
-    return poses, made
+    how = temperature, sharpness, farthest_nm, uniforms
+    return poses, redraw(proposer.base, knowledge, proposer.molecule, poses, codes, span, *how)
 
 
 def test_only_the_span_moves_and_its_chain_is_whole(proposer, cage):
@@ -63,6 +73,32 @@ def test_where_every_drawing_clashes_the_span_stays(proposer, cage, monkeypatch)
     assert not made.changed.any()
     assert (made.log_likelihood == 0).all()
     torch.testing.assert_close(made.poses.origin, before.origin)
+
+
+def test_what_leads_too_far_away_is_none_of_the_drawings(proposer, cage):
+    before, far = redrawn(proposer, cage, range(15, 20))
+    shift = (far.poses.origin - before.origin).square().sum(-1).mean(1).sqrt()
+    limit = float(shift.max()) - 1e-6
+    _, near = redrawn(proposer, cage, range(15, 20), farthest_nm=limit)
+    assert ((near.poses.origin - before.origin).square().sum(-1).mean(1).sqrt() <= limit).all()
+    assert not torch.equal(near.poses.origin, far.poses.origin)
+
+
+def test_a_peptide_bond_keeps_its_isomer(proposer, cage):
+    poses = of_backbone(cage)
+    turned = poses.clone()
+    assert not isomerized(turned, poses, range(8, 14)).any()
+    distance = (turned.origin[1, 14] - turned.origin[1, 13]).norm()
+    turned.origin[1, 14] = turned.origin[1, 13] + 0.29 / distance * (turned.origin[1, 14] - turned.origin[1, 13])
+    assert isomerized(turned, poses, range(8, 14)).tolist() == [False, True, False, False, False]
+    assert not isomerized(turned, poses, range(8, 13)).any()
+    assert isomerized(poses, turned, range(8, 14)).tolist() == [False, True, False, False, False]
+    # codes of which each leads to a cis bond: no drawing is left
+    cis = int((proposer.base.steps.origin**2).sum(1).argmin())
+    assert np.linalg.norm(proposer.base.steps.origin[cis]) < 0.34
+    only = torch.full((1, 64), -torch.inf, dtype=torch.float64)
+    only[:, cis] = 0.0
+    assert not redrawn(proposer, cage, range(17, 20), knowledge=lambda view, residue: only)[1].changed.any()
 
 
 def test_a_span_at_the_end_of_the_chain_moves_freely(proposer, cage):

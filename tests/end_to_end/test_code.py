@@ -50,7 +50,7 @@ def test_neither_a_new_place_of_the_code_nor_of_the_cache_runs_anything(elsewher
         ("analysis/discovery/table", {"analyze", "novelty", *SUMMED_UP}, set()),
         ("models/rollout/sampling", set(), {f"{MAIN}/rollout/provenance.json"}),
         ("models/training/objective", set(), {f"{MAIN}/model"}),
-        ("language/decode", {*AFTER_ROLLOUT}, set()),
+        ("ensembles/decode", {*AFTER_ROLLOUT}, set()),
         ("tokenizers/tokenize", set(), {f"{MAIN}/tokens/provenance.json"}),
     ],
 )

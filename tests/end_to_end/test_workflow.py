@@ -44,6 +44,23 @@ def test_every_output_is_there(finished):
                 assert (folder / "figures" / f"{figure}.{ending}").stat().st_size > 0
 
 
+def test_a_base_stands_where_a_model_would(finished):
+    folder = finished.folder / "results" / "trp_cage" / "base"
+    assert not (folder / "model").exists()
+    assert not (folder / "rollout").exists()
+    assert {path.stem for path in (folder / "figures").glob("*.png")} == {*FIGURES} - {"loss"}
+    summary = read_json(folder / "summary.json")
+    assert summary["training"] is None
+    assert summary["base"]["base"] == "small"
+    assert summary["conditions"]["replicas"] == summary["conditions"]["frames"] == 4
+    assert summary["conditions"]["top_k"] is None
+    assert summary["discovery"]["B"]["residue_types"]["frames"] == 16
+    made = read_npz(folder / "redrawn" / "structures.npz")["model"]
+    assert made.shape == (4, 4, 20, 3, 3)
+    cvs = pd.read_parquet(folder / "analysis" / "cvs.parquet")
+    assert cvs["source"].value_counts()[["model", "frequencies", "residue_types"]].tolist() == [16] * 3
+
+
 def test_every_stage_has_a_provenance_record(finished):
     results = finished.folder / "results" / "trp_cage"
     records = {
@@ -52,7 +69,7 @@ def test_every_stage_has_a_provenance_record(finished):
         if path.name != "fidelity_provenance.json"
     }
     stages = {"raw", "frames", "tokens", "model", "rollout", "ensemble", "analysis", "novelty", "dynamics", "figures"}
-    assert set(records) == stages | {"page", "redrawn", "trp_cage", *VARIANTS}
+    assert set(records) == stages | {"page", "redrawn", "trp_cage", *VARIANTS, "base"}
     for record in records.values():
         assert record["wall_time_s"] > 0
         assert record["peak_memory_mb"] > 0
@@ -88,7 +105,7 @@ def test_expensive_stages_are_measured_and_a_lost_measurement_runs_nothing(finis
     measured = finished.folder / "results" / "benchmarks"
     for variant in ("main", "from_b"):
         stages = {path.stem for path in (measured / "trp_cage" / variant).glob("*.tsv")}
-        assert stages == {"tokenize", "train", "rollout", "decode", "analyze", "novelty", "dynamics"}
+        assert stages == {"tokenize", "redraw", "train", "rollout", "decode", "analyze", "novelty", "dynamics"}
     seconds = float(pd.read_csv(measured / "trp_cage" / "main" / "train.tsv", sep="\t")["s"].iloc[0])
     record = read_json(finished.folder / "results" / "trp_cage" / "main" / "model" / "provenance.json")
     assert seconds >= record["wall_time_s"]
@@ -100,7 +117,7 @@ def test_expensive_stages_are_measured_and_a_lost_measurement_runs_nothing(finis
 @pytest.mark.parametrize(
     ("section", "expected"),
     [
-        ({"rollout": {"temperature": 1.3}}, {"rollout", *AFTER_ROLLOUT}),
+        ({"rollout": {"temperature": 1.3}}, {"rollout", "redraw", *AFTER_ROLLOUT}),
         ({"decode": {"samples": 2}}, {*AFTER_ROLLOUT}),
         ({"analysis": {"confidence": 0.9}}, {"analyze", "novelty", *SUMMED_UP}),
         (
@@ -145,8 +162,10 @@ def test_figures_are_redrawn_from_the_tables_alone(finished, tmp_path):
     shutil.copytree(finished.folder / "config", copy / "config")
     source = finished.folder / "results" / "trp_cage"
     before = {}
-    for variant in VARIANTS:
-        for path in ("analysis", "novelty", "dynamics", "summary.json", "training_log.csv", "tokens/fidelity.csv"):
+    variants = (*VARIANTS, "base")
+    for variant in variants:
+        trained = ("training_log.csv",) if variant != "base" else ()
+        for path in ("analysis", "novelty", "dynamics", "summary.json", "tokens/fidelity.csv", *trained):
             target = copy / "results" / "trp_cage" / variant / path
             target.parent.mkdir(parents=True, exist_ok=True)
             (shutil.copytree if (source / variant / path).is_dir() else shutil.copy)(source / variant / path, target)
@@ -156,7 +175,7 @@ def test_figures_are_redrawn_from_the_tables_alone(finished, tmp_path):
     project.write("config/config.yaml", finished.read("config/config.yaml"))
     project.run(*FIGURES_ALONE)
     drawn = copy / "results" / "trp_cage"
-    after = {(v, f.name): sha256(f) for v in VARIANTS for f in (drawn / v / "figures").glob("*.[pc][dns]*")}
+    after = {(v, f.name): sha256(f) for v in variants for f in (drawn / v / "figures").glob("*.[pc][dns]*")}
     assert after == before
     assert not (drawn / "frames").exists()
 

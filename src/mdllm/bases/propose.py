@@ -113,6 +113,7 @@ class Proposer:
                 span,
                 settings.temperature,
                 settings.sharpness,
+                settings.farthest_nm,
                 uniforms,
             )
             poses = made.poses

@@ -66,9 +66,12 @@ class SpanSettings(Section):
     shortest_span: PositiveInt = Field(4, description="residues")
     longest_span: PositiveInt = Field(12, description="residues")
     free_ends: bool = Field(False, description="whether ends of a chain, which nothing closes, are redrawn as well")
-    drawings: PositiveInt = Field(16, description="drawings of a span that compete")
+    drawings: PositiveInt = Field(32, description="drawings of a span that compete")
     sharpness: Annotated[float, Field(ge=0)] = Field(
         1.0, description="power of a drawing's own probability by which it competes; 0: drawings are equal"
+    )
+    farthest_nm: PositiveFloat = Field(
+        0.3, description="largest RMSD of CA that redrawing a span may lead to, over the whole chain"
     )
 
     @model_validator(mode="after")

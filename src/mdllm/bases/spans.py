@@ -2,8 +2,9 @@
 
 The drawings of a span compete: one counts p^b exp(-c / (2 s^2)), with p its probability, c the squared change of its
 torsions that closed it and s what half a code is wide, so that a drawing that had to be bent beyond its codes does not
-count; one that cannot be closed, or runs into the rest of the chain, counts nothing. Where none is left, the span stays
-as it was.
+count; one that cannot be closed, runs into the rest of the chain, turns a peptide bond from trans to cis or back, which
+takes seconds in a protein, or leads the whole farther away than `farthest_nm`, counts nothing. Where none is left, the
+span stays as it was.
 
 Axes: B structures, M drawings of each, L residues, K codes.
 """
@@ -29,6 +30,7 @@ _MISS_NM = 0.02
 _TORSION_RAD = 0.17
 # Atoms N, CA, C and CB of residues that are at least so far apart along the chain, and nearer than this, clash.
 _APART, _CLASH_NM = 3, 0.25
+_CIS_NM = 0.34  # CA of neighbours are nearer than this in a cis peptide only (0.29 nm; trans 0.38 nm)
 
 
 class Knowledge(Protocol):
@@ -103,6 +105,7 @@ def redraw(
     span: range,
     temperature: float,
     sharpness: float,
+    farthest_nm: float,
     uniforms: torch.Tensor,
 ) -> Redrawn:
     """Redraw `span` of structures (B, L), the residues before and after it held.
@@ -112,6 +115,7 @@ def redraw(
         span: residues within one stretch, the first residue of it not among them.
         temperature: of the draws.
         sharpness: b, see the head of this module.
+        farthest_nm: largest RMSD of CA of the whole from what it was, not superposed.
         uniforms: (B, M, span + 2) in [0, 1): for M drawings of the span and the step after it, and to choose.
     """
     structures, drawings = uniforms.shape[:2]
@@ -152,7 +156,9 @@ def redraw(
         built[:, span.stop] = flat[:, span.stop]
         score = score - closed.squared_change / (2.0 * _TORSION_RAD**2)
         score = score.masked_fill(closed.miss > _MISS_NM, -torch.inf)
-    score = score.masked_fill(clashes(built, molecule, span), -torch.inf).unflatten(0, (structures, drawings))
+    shift = (built.origin - flat.origin).square().sum(-1).mean(1).sqrt()
+    impossible = clashes(built, molecule, span) | isomerized(built, flat, span) | (shift > farthest_nm)
+    score = score.masked_fill(impossible, -torch.inf).unflatten(0, (structures, drawings))
     weight = torch.exp(score - score.amax(1, keepdim=True)).nan_to_num(0.0)  # all minus infinity: none is left
     total = weight.cumsum(1)
     target = uniforms[:, 0, -1:] * total[:, -1:]
@@ -169,6 +175,13 @@ def redraw(
         log_likelihood[row] * changed,
         entropy[row] * changed,
     )
+
+
+def isomerized(poses: Poses, before: Poses, span: range) -> torch.Tensor:
+    """Whether (B,) a peptide bond of the span, or to the residue after it, has changed between trans and cis."""
+    part = slice(span.start - 1, span.stop + 1)
+    near = [(x.origin[:, part].diff(dim=1).norm(dim=-1) < _CIS_NM) for x in (poses, before)]
+    return (near[0] != near[1]).any(1)
 
 
 def clashes(poses: Poses, molecule: Molecule, span: range) -> torch.Tensor:

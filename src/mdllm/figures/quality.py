@@ -65,7 +65,7 @@ def _panel(ax: Axes, rows: pd.DataFrame) -> None:
         )
     tolerance, limit = (float(rows.loc["model", key]) for key in ("tolerance", "limit"))
     if np.isfinite(tolerance):
-        ax.axhline(rows.loc["roundtrip", "mean"] + tolerance, **_TOLERANCE)
+        ax.axhline(rows.loc[rows.loc["model", "floor"], "mean"] + tolerance, **_TOLERANCE)
     if np.isfinite(limit):
         ax.axhline(limit, **_LIMIT)
     ax.set(xlim=(-0.6, len(_SOURCES) - 0.4), xticks=[])

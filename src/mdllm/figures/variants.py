@@ -75,9 +75,10 @@ def _data(system: SystemTables) -> pd.DataFrame:
 
 def _excess(quality: pd.DataFrame) -> pd.DataFrame:
     """Of each judged metric (model - floor) / tolerance."""
+    (floor,) = quality["floor"].unique()
     by_source = quality.pivot_table(index="metric", columns="source", values="mean")
     tolerance = quality[quality["source"] == "model"].set_index("metric")["tolerance"].astype(float).dropna()
-    excess = (by_source["model"] - by_source["roundtrip"])[tolerance.index] / tolerance
+    excess = (by_source["model"] - by_source[floor])[tolerance.index] / tolerance
     return pd.DataFrame({"panel": "quality", "name": excess.index, "source": "model", "value": excess.to_numpy()})
 
 

@@ -112,8 +112,9 @@ class QualityMetric(_Section):
     residue_types: float | None = Field(description="mean over training frames redrawn from residue types")
     model: float | None = Field(description="mean over generated frames")
     model_max: float | None = Field(description="largest value of a generated frame")
-    tolerance: float | None = Field(description="how much larger than roundtrip the model may be; null: not judged")
-    no_worse: bool | None = Field(description="model <= roundtrip + tolerance; null: not judged")
+    tolerance: float | None = Field(description="how much larger than the floor the model may be; null: not judged")
+    floor: str = Field(description="what the model is judged by: roundtrip, or frequencies where a base redraws spans")
+    no_worse: bool | None = Field(description="model <= floor + tolerance; null: not judged")
     limit: float | None = Field(description="largest value allowed to any generated frame; null: none")
     within_limit: bool | None = Field(description="model_max <= limit; null: no limit")
 

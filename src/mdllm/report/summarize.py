@@ -144,7 +144,7 @@ def _quality(rows: pd.DataFrame) -> dict:
         "training": _value(mean["md training"]),
         **{source: _value(mean[source]) for source in (*NULLS, MODEL)},
         "model_max": _value(model["max"]),
-        **{key: _value(model[key]) for key in ("tolerance", "no_worse", "limit", "within_limit")},
+        **{key: _value(model[key]) for key in ("tolerance", "floor", "no_worse", "limit", "within_limit")},
     }
 
 

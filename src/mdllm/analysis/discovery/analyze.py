@@ -12,7 +12,7 @@ from mdllm.analysis.quality.table import quality_table
 from mdllm.config.settings.stages import AnalysisSettings
 from mdllm.config.settings.system import Observables
 from mdllm.core.records import read_json, read_npz, write_json
-from mdllm.ensembles.sources import MD, open_ensembles
+from mdllm.ensembles.sources import FREQUENCIES, MD, ROUNDTRIP, open_ensembles
 from mdllm.observables.bound import bind
 from mdllm.observables.slow import SlowCoordinates
 
@@ -83,8 +83,9 @@ def analyze(
     known = known_structures(md, bound)
     measured = [measure(ensemble, bound, known) for ensemble in ensembles.values()]
     cvs, quality_frames = (pd.concat(tables, ignore_index=True) for tables in zip(*measured, strict=True))
-    quality = quality_table(quality_frames)
-    doubts = doubts_about(read_json(inputs.losses), quality)
+    losses = read_json(inputs.losses)
+    quality = quality_table(quality_frames, FREQUENCIES if "base" in losses else ROUNDTRIP)
+    doubts = doubts_about(losses, quality)
     discovery = discovery_table(cvs, bound.states.names, training_states, doubts, settings, seed)
     description = describe(
         system=system,

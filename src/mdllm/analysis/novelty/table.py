@@ -95,11 +95,12 @@ def cluster_table(
         frames: `novelty/frames.parquet` with the metrics of quality.
         medoids: rows of `frames`, in the order of the clusters.
         shares, residues: of `share_table` and `residue_table`.
-        quality: `analysis/quality.csv`, whose means of `roundtrip` are the floor.
+        quality: `analysis/quality.csv`, with the source that is the floor.
         doubts: of `mdllm.analysis.discovery.table.doubts_about`.
         length: residues, codes per frame.
     """
-    floor = quality[quality["source"] == "roundtrip"].set_index("metric")["mean"].reindex(_JUDGED)
+    (name,) = quality["floor"].unique()
+    floor = quality[quality["source"] == name].set_index("metric")["mean"].reindex(_JUDGED)
     tolerated = floor + pd.Series({name: METRICS[name].tolerance for name in _JUDGED})
     rows = []
     for cluster, (_, medoid) in enumerate(medoids.iterrows(), start=1):
