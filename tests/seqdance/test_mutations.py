@@ -202,9 +202,12 @@ def test_a_regression_is_judged_on_proteins_held_out():
     table, errors = regression(scored())
     assert errors["mean_absolute_error"] < 0.2 < 0.6 < errors["mean_absolute_error_of_the_mean"]
     assert errors["folds"] == 5
-    shuffled = scored()
-    shuffled["value"] = np.repeat(np.arange(6.0), 30)  # of the protein alone, which no other protein tells
-    assert regression(shuffled)[1]["mean_absolute_error"] > 1
+    # Values of the protein alone, and changes that tell which protein it is: no other protein helps.
+    told = scored()
+    told["value"] = np.repeat([0.0, 3.0, 1.0, 5.0, 2.0, 4.0], 30)
+    for number, name in enumerate(CHANGES):
+        told[f"change_{name}"] = np.where(np.repeat(np.arange(6), 30) == number, 10.0, 1.0)
+    assert regression(told)[1]["mean_absolute_error"] > 1
     with pytest.raises(InputError, match="at least two proteins"):
         regression(scored(1))
     assert len(table) == 180
