@@ -12,6 +12,7 @@ from mdllm.bases.settings import BaseSettings
 from mdllm.config.reading import read_yaml
 from mdllm.config.settings.collection import CollectionSettings
 from mdllm.config.settings.stages import RunSettings, StageSettings
+from mdllm.config.settings.study import StudySettings
 from mdllm.config.settings.system import SystemSettings
 from mdllm.core.errors import InputError
 from mdllm.report.schema import Summary
@@ -25,6 +26,7 @@ _SCHEMAS = {
     "collection": (CollectionSettings, "collections/*.yaml"),
     "base": (BaseSettings, "bases/*.yaml"),
     "dance": (DanceSettings, "dances/*.yaml"),
+    "study": (StudySettings, "studies/*.yaml"),
     "summary": (Summary, None),
 }
 

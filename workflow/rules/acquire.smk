@@ -14,7 +14,7 @@ rule acquire:
     conda:
         "../../envs/analysis.yaml"
     params:
-        source=lambda wildcards: plan.systems[wildcards.system]
+        source=lambda wildcards: of_system(wildcards)
         .raw_source()
         .model_dump(mode="json"),
     script:

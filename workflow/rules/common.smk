@@ -27,12 +27,12 @@ def in_words(ask, *arguments):
 
 def of_system(wildcards):
     """The system of a job."""
-    return plan.systems[wildcards.system]
+    return in_words(plan.system, wildcards.system)
 
 
 def provided(system, variant, stage, path):
     """`path` in the folder of the variant that provides `stage` for `variant`."""
-    chosen = plan.systems[system]
+    chosen = in_words(plan.system, system)
     if not chosen.runs(variant, stage):
         raise WorkflowError(
             f"results/{system}/{variant}: the stage {stage} does not apply to this variant"
@@ -93,7 +93,7 @@ def one_of(names):
 
     Where these are all systems, none: a pattern of a thousand names takes long to match, and it is for every file.
     """
-    if len(names) == len(plan.systems):
+    if len(names) == len(plan.known):
         return "[A-Za-z0-9_]+"
     return "|".join(names) or "(?!)"
 
@@ -129,7 +129,7 @@ def code_of(script, *given, loads=()):
 
 def prepared(wildcards):
     """Input function: the frames of a system, with their atoms where there are any."""
-    folder = f"results/{wildcards.system}/frames"
+    folder = of_system(wildcards).frames
     files = {"frames": f"{folder}/frames.parquet"}
     if of_system(wildcards).frames_are == "atoms":
         files |= {
@@ -291,7 +291,7 @@ def records_of_page(wildcards):
         "acquire": f"results/{wildcards.system}/raw/provenance.json",
         "prepare": f"results/{wildcards.system}/frames/provenance.json",
     }
-    if system.frames_are == "potential":
+    if system.frames_are != "atoms":
         del common["acquire"]
     return {
         variant: common
@@ -310,3 +310,29 @@ def files_of_page(wildcards):
     return sorted(
         {path for part in parts for paths in part.values() for path in paths.values()}
     )
+
+
+def of_study(wildcards):
+    """A study, with its runs."""
+    return in_words(plan.study, wildcards.study)
+
+
+def about_study(wildcards):
+    """Params function: what the runs have in common, for the small print of figures."""
+    settings = of_study(wildcards).settings
+    seeds = ", ".join(map(str, settings.seeds))
+    return (
+        f"{settings.description} · {settings.system}, {settings.base} · preset {plan.run.preset} · seeds {seeds}"
+        " · mean and interval over seeds"
+    )
+
+
+def figures_of_study(study):
+    """The figures of a study."""
+    settings = in_words(plan.study, study).settings
+    names = [*settings.measures, *("_over_".join(plane) for plane in settings.planes)]
+    return [
+        f"results/study_{study}/measures/{name}.{ending}"
+        for name in names
+        for ending in ("png", "pdf", "csv")
+    ]

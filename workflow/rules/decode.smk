@@ -29,7 +29,7 @@ rule decode:
         redrawn=made_by("redraw", "redrawn/structures.npz"),
         codes=made_by("tokenize", "tokens/codes.npz"),
         tokenizer=made_by("tokenize", "tokens/tokenizer"),
-        topology="results/{system}/frames/topology.pdb",
+        topology=lambda wildcards: f"{of_system(wildcards).frames}/topology.pdb",
     output:
         topology="results/{system}/{variant}/ensemble/topology.pdb",
         ensemble="results/{system}/{variant}/ensemble/ensemble.xtc",

@@ -13,8 +13,6 @@ rule exact:
         provenance="results/{system}/{variant}/exact/provenance.json",
     log:
         "logs/{system}/{variant}/exact.log",
-    wildcard_constraints:
-        system=one_of(plan.with_frames("potential")),
     conda:
         "../../envs/analysis.yaml"
     params:

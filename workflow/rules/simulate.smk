@@ -57,9 +57,9 @@ rule simulate_potential:
     conda:
         "../../envs/analysis.yaml"
     params:
-        source=lambda wildcards: plan.systems[
-            wildcards.system
-        ].settings.source.model_dump(mode="json"),
+        source=lambda wildcards: of_system(wildcards).settings.source.model_dump(
+            mode="json"
+        ),
         observables=observables,
     script:
         "../scripts/simulate_potential.py"

@@ -4,6 +4,8 @@
 provides a stage's result.
 """
 
+import contextlib
+from functools import cached_property
 from pathlib import Path
 
 from mdllm.config.choices import DiscretizerSettings
@@ -13,6 +15,7 @@ from mdllm.config.section import require
 from mdllm.config.settings.simulation import SharedSource, SimulationSource
 from mdllm.config.settings.stages import RunSettings, StageSettings
 from mdllm.config.settings.system import SystemSettings, TrainingSet, require_radians
+from mdllm.config.studies import PREFIX, Study, check_axes, expand, read_study, studied_systems
 from mdllm.config.systems import IN_WORDS, MAIN, SHARED_FOLDERS, System, Variant
 from mdllm.core.errors import InputError
 
@@ -38,7 +41,7 @@ class Plan:
         validate(StageSettings, preset, str(preset_file))
         self._base = merge(merge(StageSettings().model_dump(mode="json"), preset), self.run.overrides)
         self._settings = validate(StageSettings, self._base, f"{preset_file} with `overrides` of config.yaml")
-        self._folder = folder / "systems"
+        self._config, self._folder, self._studies = folder, folder / "systems", {}
         self.systems: dict[str, System] = {name: self._system(name) for name in self._selected()}
         every = [(system, variant) for system in self.systems.values() for variant in system.variants.values()]
         check_overrides(self.run.overrides, every, "config.yaml and --config: overrides")
@@ -49,16 +52,73 @@ class Plan:
         only = [name.strip() for name in self.run.only.split(",")] if isinstance(self.run.only, str) else self.run.only
         return list(dict.fromkeys(only))
 
+    @cached_property
+    def known(self) -> dict[str, System]:
+        """The systems of the run, and those that studies are about and whose files are sound."""
+        found = dict(self.systems)
+        for name in studied_systems(self._config):
+            with contextlib.suppress(InputError):  # which `system` raises as soon as it is asked for
+                found.setdefault(name, self._system(name))
+        return found
+
+    def system(self, name: str) -> System:
+        """A system of the run or of a study, or that of a study itself.
+
+        Raises:
+            InputError: a file is missing, misspelled or inconsistent.
+        """
+        if name in self.known:
+            return self.known[name]
+        return self.study(name.removeprefix(PREFIX)).system if name.startswith(PREFIX) else self._system(name)
+
+    def study(self, name: str) -> Study:
+        """A study of config/studies, with its runs.
+
+        Raises:
+            InputError: a file is missing, misspelled or inconsistent, the grid is too large and not confirmed, or an
+                axis names no key, has no effect, or one that all runs share.
+        """
+        if name not in self._studies:
+            self._studies[name] = self._study(name)
+        return self._studies[name]
+
+    def _study(self, name: str) -> Study:
+        path, chosen = read_study(self._config, name)
+        place = self._folder / f"{chosen.system}.yaml"
+        settings = validate(SystemSettings, read_yaml(place), str(place))
+        variants = {MAIN: {}, **settings.variants} if settings.main else settings.variants
+        if chosen.base not in variants:
+            raise InputError(f"{path}: base: {chosen.system} has no variant {chosen.base}, but {', '.join(variants)}")
+        base = variants[chosen.base]
+        if settings.training_set is not None:
+            base = {"training_set": settings.training_set.model_dump(exclude_unset=True), **base}
+        runs = expand(chosen, path, base, self.run.confirm_grid)
+        varied = settings.model_copy(update={"main": False, "variants": {run.name: run.overrides for run in runs}})
+        system = self._build(f"{PREFIX}{name}", path, varied, "runs", chosen.system)
+        if system.prepare() != self.system(chosen.system).prepare():
+            raise InputError(
+                f"{path}: these runs need other prepared frames than {chosen.system} (of other atoms, or with other "
+                "variables); write a second system file"
+            )
+        study = Study(name, chosen, runs, system)
+        check_axes(study, path)
+        return study
+
     def _system(self, name: str) -> System:
         path = self._folder / f"{name}.yaml"
-        settings = validate(SystemSettings, read_yaml(path), str(path))
+        return self._build(name, path, validate(SystemSettings, read_yaml(path), str(path)))
+
+    def _build(
+        self, name: str, path: Path, settings: SystemSettings, called: str = "variants", frames_of: str | None = None
+    ) -> System:
+        """The system of a file, or, with the name of the system whose frames it takes, that of a study."""
         base, common = self._base, self._settings
         if settings.stages:
             base = merge(base, settings.stages)
             common = validate(StageSettings, base, f"{path}: stages")
         variants = {MAIN: _variant(common, settings.training_set)} if settings.main else {}
         for variant, overrides in settings.variants.items():
-            place = f"{path}: variants.{variant}"
+            place = f"{path}: {called}.{variant}"
             _check_variant(variant, overrides, place)
             content = merge(base, {key: value for key, value in overrides.items() if key != "training_set"})
             frames = settings.training_set
@@ -66,19 +126,20 @@ class Plan:
                 frames = validate(TrainingSet, overrides["training_set"], f"{place}.training_set")
                 _check_states(frames, settings, f"{place}.training_set.state")
             variants[variant] = _variant(validate(StageSettings, content, place), frames)
-        system = System(name, settings, variants, self._simulation(name, path, settings.source))
+        simulation = None if frames_of else self._simulation(name, path, settings.source)
+        system = System(name, settings, variants, simulation, frames_of)
         check_system(settings, system, str(path))
         for variant, chosen in system.variants.items():
             _check_codes(settings, system, chosen, f"{path}: variant {variant}")
             if taken := sorted((system.trainings(variant).keys() - {variant}) & system.variants.keys()):
                 raise InputError(
-                    f"{path}: variants.{taken[0]}: this name is taken by a training of '{variant}' "
+                    f"{path}: {called}.{taken[0]}: this name is taken by a training of '{variant}' "
                     "(kinetics.trainings); choose another"
                 )
         check_overrides(settings.stages, ((system, v) for v in variants.values()), f"{path}: stages")
         for variant, overrides in settings.variants.items():
             stages = {key: value for key, value in overrides.items() if key != "training_set"}
-            check_overrides(stages, [(system, variants[variant])], f"{path}: variants.{variant}")
+            check_overrides(stages, [(system, variants[variant])], f"{path}: {called}.{variant}")
         return system
 
     def _simulation(self, name: str, path: Path, source) -> tuple[str, SimulationSource] | None:
@@ -95,15 +156,15 @@ class Plan:
 
     def simulations(self) -> dict[str, SimulationSource]:
         """All simulations that the selected systems need, by the system that they belong to."""
-        return dict(system.simulation for system in self.systems.values() if system.simulation is not None)
+        return dict(system.simulation for system in self.known.values() if system.simulation is not None)
 
     def with_frames(self, kind: str) -> list[str]:
         """Names of the systems whose frames are of a kind: atoms, potential or series."""
-        return [name for name, system in self.systems.items() if system.frames_are == kind]
+        return [name for name, system in self.known.items() if system.frames_are == kind]
 
     def conditions(self, system: str, variant: str) -> dict:
         """What the results of a variant are made with, as far as the config says."""
-        return {"preset": self.run.preset, **self.systems[system].conditions(variant)}
+        return {"preset": self.run.preset, **self.system(system).conditions(variant)}
 
     def runs(self) -> list[tuple[str, str]]:
         """All (system, variant) pairs, in the order of the config."""

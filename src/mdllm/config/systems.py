@@ -154,12 +154,19 @@ class System:
     Attributes:
         variants: by name, in the order of the file, `main` first where it runs.
         simulation: name of the system that `source` names, and its simulation; none where no molecule is simulated.
+        frames_of: the system whose prepared frames these are, of a study; None: its own.
     """
 
     name: str
     settings: SystemSettings
     variants: dict[str, Variant]
     simulation: tuple[str, SimulationSource] | None = None
+    frames_of: str | None = None
+
+    @property
+    def frames(self) -> str:
+        """The folder of the prepared frames."""
+        return f"results/{self.frames_of or self.name}/frames"
 
     def provider(self, variant: str, stage: str) -> str:
         """The first variant whose `stage` is the same as that of `variant`: its result is shared, not run again."""

@@ -185,3 +185,4 @@ class RunSettings(Section):
     only: str | list[Name] | None = Field(None, description="run just these systems (comma-separated or a list)")
     preset: Name = Field("cpu", description="name of a file in config/presets, without .yaml")
     overrides: dict = Field(default={}, description="stage sections laid over the preset, for all systems")
+    confirm_grid: bool = Field(False, description="whether a study of more than 500 runs is meant")

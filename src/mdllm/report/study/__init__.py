@@ -1,0 +1,1 @@
+"""Studies: what is measured of a run, and the tables of all runs."""

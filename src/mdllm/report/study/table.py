@@ -1,0 +1,44 @@
+"""The tables of a study: every run, and means over seeds with their intervals."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t as student
+
+from mdllm.config.measures import measures
+
+
+def run_table(runs: Sequence[Mapping]) -> pd.DataFrame:
+    """One row per run, measure and source: run, a column per axis, seed, measure, source, value.
+
+    Args:
+        runs: of each run its name `run`, `axes` (values by key), `seed`, and `files` by measure.
+    """
+    rows, read = [], {}
+    for run in runs:
+        for name, path in run["files"].items():
+            if (name, path) not in read:  # runs share what their stages share
+                read[name, path] = measures()[name].of(Path(path))
+            about = {"run": run["run"], **run["axes"], "seed": run["seed"]}
+            rows += [{**about, "measure": name, "source": s, "value": value} for s, value in read[name, path].items()]
+    return pd.DataFrame(rows)
+
+
+def study_table(runs: pd.DataFrame, axes: Sequence[str], confidence: float) -> pd.DataFrame:
+    """One row per combination of values, measure and source: means over seeds.
+
+    Columns: the axes, measure, source, mean, low and high (interval of the mean by Student's t; missing with one seed),
+    sd, seeds (how many runs have the value).
+
+    Pitfall: seeds differ in fits, trainings and draws; that other MD would have given others is in no interval.
+    """
+    grouped = runs.groupby([*axes, "measure", "source"], sort=False)["value"]
+    table = grouped.agg(mean="mean", sd="std", seeds="count").reset_index()
+    count = table["seeds"].to_numpy()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        half = student.ppf((1 + confidence) / 2, count - 1) * table["sd"] / np.sqrt(count)
+    table.insert(table.columns.get_loc("sd"), "low", table["mean"] - half)
+    table.insert(table.columns.get_loc("sd"), "high", table["mean"] + half)
+    return table
