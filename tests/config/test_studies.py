@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from config_folder import plan, system, write
+from config_folder import kinetic_system, plan, system, write
 from mdllm.config.studies import studied_systems, study_names
 from mdllm.core.errors import InputError
 
@@ -110,7 +110,7 @@ def test_the_full_study_has_its_own_seeds_and_folder(folder):
         ),
         ({"base": "cold"}, r"base: x has no variant cold, but main"),
         ({"system": "y"}, r"y\.yaml does not exist"),
-        ({"axes": {"kinetics.lag": [1, 2]}}, r"s\.yaml: runs\.lag_1_seed_0\.kinetics\.lag has no effect"),
+        ({"axes": {"kinetics.lag": [1, 2]}}, r"s\.yaml\.kinetics\.lag has no effect"),
     ],
 )
 def test_what_is_no_study(folder, changes, message):
@@ -131,6 +131,22 @@ def test_a_grid_of_more_than_500_runs_must_be_meant(folder):
 def test_a_large_grid_that_is_meant_is_expanded(folder):
     found = study(folder, axes={"rollout.top_k": list(range(1, 502))}, seeds=[0], run={"confirm_grid": 1})
     assert len(found.runs) == 501
+
+
+def test_stages_of_the_system_that_the_base_does_not_need_are_no_mistake(folder):
+    variants = {"lstm": {"model": {"name": "lstm"}}, "markov": {"model": {"name": "markov"}}}
+    content = kinetic_system(**variants)
+    content["stages"]["language"] = {"stride": 2}
+    write(folder, content)
+    axes = {"training.validation_share": [0.1, 0.2]}
+    assert len(study(folder, base="markov", axes=axes, measures=["validation_loss"]).runs) == 4
+    models = {"model": {"lstm": {"name": "lstm"}, "markov": {"name": "markov"}}}
+    both = study(
+        folder, base="markov", axes=models, measures=["validation_loss"], stages={"training": {"max_steps": 9}}
+    )
+    assert len(both.runs) == 4
+    with pytest.raises(InputError, match=r"s\.yaml\.training\.max_steps has no effect: model markov is estimated"):
+        study(folder, base="markov", axes=axes, measures=["validation_loss"], stages={"training": {"max_steps": 9}})
 
 
 def test_runs_that_need_other_frames_are_refused(folder):

@@ -136,10 +136,16 @@ class Plan:
                     f"{path}: {called}.{taken[0]}: this name is taken by a training of '{variant}' "
                     "(kinetics.trainings); choose another"
                 )
+        if frames_of:  # the keys of a system were checked with all its variants, those of a study with all its runs
+            every = {}
+            for overrides in settings.variants.values():
+                every = merge(every, {key: value for key, value in overrides.items() if key != "training_set"})
+            check_overrides(every, [(system, variant) for variant in variants.values()], str(path))
+            return system
         check_overrides(settings.stages, ((system, v) for v in variants.values()), f"{path}: stages")
         for variant, overrides in settings.variants.items():
             stages = {key: value for key, value in overrides.items() if key != "training_set"}
-            check_overrides(stages, [(system, variants[variant])], f"{path}: {called}.{variant}")
+            check_overrides(stages, [(system, variants[variant])], f"{path}: variants.{variant}")
         return system
 
     def _simulation(self, name: str, path: Path, source) -> tuple[str, SimulationSource] | None:
