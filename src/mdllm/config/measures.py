@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from mdllm.config.choices import found_by_name
+from mdllm.config.registry import found_by_name
 from mdllm.core.errors import InputError
 
 

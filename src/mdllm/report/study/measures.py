@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mdllm.analysis.discovery.ensembles import MD, MODEL
 from mdllm.analysis.quality.geometry import METRICS
 from mdllm.core.records import read_json
+from mdllm.ensembles.sources import MD, MODEL
 
 Values = dict[str, float]
 _VALID_QUANTILE = 0.99
