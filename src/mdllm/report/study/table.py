@@ -10,6 +10,11 @@ from scipy.stats import t as student
 from mdllm.config.measures import measures
 
 
+def record_of(path: str) -> Path:
+    """The file that tells of what a measure reads: the training record of a folder `model`, else the file itself."""
+    return Path(path, "training.json") if Path(path).is_dir() else Path(path)
+
+
 def run_table(runs: Sequence[Mapping]) -> pd.DataFrame:
     """One row per run, measure and source: run, a column per axis, seed, measure, source, value.
 
