@@ -62,5 +62,5 @@ def test_mistakes_stop_before_any_job(project):
         project.write("config/studies/held_out.yaml", {**STUDY, **change})
         out = project.run("--dry-run", "study_held_out", ok=False)
         assert message in out
-        assert "Traceback" not in out
+        assert "defect" not in out
     project.write("config/studies/held_out.yaml", STUDY)
