@@ -37,7 +37,7 @@ base: venv
 	cp $(addprefix results/bases/small/,base.safetensors base.json provenance.json) src/mdllm/bases/shipped/small/
 
 picture:
-	$(BIN)/python docs/picture.py results/trp_cage/main/figures/plane.png docs/images/demo.png
+	$(BIN)/python docs/picture.py results/trp_cage/base/figures/novelty.png docs/images/demo.png
 
 demo-kinetics: venv
 	$(BIN)/snakemake --profile profiles/local --config only=four_state,alanine_psi

@@ -18,7 +18,7 @@ from record import write_record
 from mdllm.core.records import read_json
 from mdllm.core.trajectories import open_backbone, read_backbone
 
-LARGEST = 20
+LARGEST = 10
 CASES = {"A": "Trp-cage, A to B", "B": "Trp-cage, B to A"}
 
 

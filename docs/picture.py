@@ -1,6 +1,6 @@
-"""The picture of the README: the figure `plane` of the demo at half its size, in few colours.
+"""The picture of the README: the figure `novelty` of the demo at half its size, in few colours.
 
-``python docs/picture.py results/trp_cage/main/figures/plane.png docs/images/demo.png``
+``python docs/picture.py results/trp_cage/base/figures/novelty.png docs/images/demo.png``
 """
 
 import sys
