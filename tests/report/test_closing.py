@@ -25,6 +25,12 @@ def test_one_line_for_each_variant_that_has_just_been_made(tmp_path):
     assert closing_lines(tmp_path, runs, since=made + 1) == []
 
 
+def test_a_base_is_not_asked_for_a_training_that_it_never_had(tmp_path):
+    (tmp_path / "a" / "base").mkdir(parents=True)
+    write_json(tmp_path / "a" / "base" / "summary.json", {**NOTHING, "training": None, "novelty": {"verdict": "new"}})
+    assert closing_lines(tmp_path, [("a", "base")], since=0) == [f"a/base: new. See {tmp_path}/a/base/summary.json"]
+
+
 def test_the_page_is_named_where_there_is_one(tmp_path):
     (tmp_path / "a" / "main").mkdir(parents=True)
     write_json(tmp_path / "a" / "main" / "summary.json", {**NOTHING, **TRAINING})

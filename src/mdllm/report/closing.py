@@ -33,6 +33,8 @@ def _found(summary: dict) -> list[str]:
         words += summary["verification"]["sentences"]
     if summary["kinetics"]:
         words.append(summary["kinetics"]["comparisons"]["model"]["verdict"])
-    loss = summary["training"]
-    better = "below" if loss["beats_baselines"] else "not below"
-    return words or [f"validation loss {loss['validation_loss']:.3f} nats per code, {better} its baselines"]
+    if not words:
+        loss = summary["training"]
+        better = "below" if loss["beats_baselines"] else "not below"
+        words = [f"validation loss {loss['validation_loss']:.3f} nats per code, {better} its baselines"]
+    return words
