@@ -25,6 +25,7 @@ from mdllm.config.systems import System
 from mdllm.core.errors import InputError
 from mdllm.core.records import read_json, read_npz
 from mdllm.core.trajectories import open_backbone
+from mdllm.ensembles.sources import FILES, MODEL, NULLS
 from mdllm.figures.registry import TABLES
 from mdllm.figures.tables import read_table
 
@@ -75,17 +76,19 @@ class Results:
     @cached_property
     def generated_frames(self) -> pd.DataFrame:
         """A row for each frame of `generated`: replica, frame, sample."""
-        return pd.read_parquet(self.place("decode", "ensemble") / "frames.parquet")
+        frames = pd.read_parquet(self.place("decode", "ensemble") / "frames.parquet")
+        return frames[frames["source"] == MODEL].reset_index(drop=True)
 
     def null(self, name: str) -> mda.Universe:
-        """Structures of a null model: `frequencies` (codes drawn residue by residue) or `roundtrip` (encode, decode).
+        """Structures of a null: `roundtrip` (encode, decode), `frequencies` (codes drawn residue by residue) or
+        `residue_types` (spans redrawn from the statistics of residue types).
 
         Raises:
             InputError: there is no such null.
         """
-        if name not in ("frequencies", "roundtrip"):
-            raise InputError(f"there is no null '{name}'; choose frequencies or roundtrip")
-        return self._universe(self.place("decode", "ensemble"), f"{name}.xtc")
+        if name not in NULLS:
+            raise InputError(f"there is no null '{name}'; choose {', '.join(NULLS)}")
+        return self._universe(self.place("decode", "ensemble"), FILES[name])
 
     @cached_property
     def codes(self) -> dict[str, np.ndarray]:

@@ -21,9 +21,10 @@ def test_structures_and_tables_are_those_of_the_run(results):
     assert (results.system, results.variant) == ("trp_cage", "main")
     assert len(results.md.trajectory) == len(results.md_frames) == 4999
     assert len(results.generated.trajectory) == len(results.generated_frames) == 4 * 16
-    assert len(results.null("frequencies").trajectory) > 0
+    assert len(results.null("frequencies").trajectory) == 4 * 16
+    assert len(results.null("residue_types").trajectory) == 800
     cvs = results.tables["cvs"]
-    assert set(cvs["source"]) == {"md", "model", "roundtrip", "frequencies"}
+    assert set(cvs["source"]) == {"md", "model", "roundtrip", "frequencies", "residue_types"}
     assert results.tables["summary"] == results.summary
     assert "kinetics" not in results.tables
     assert all(path.suffix == ".pdb" for path in results.new_structures)
