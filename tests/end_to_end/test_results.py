@@ -51,7 +51,7 @@ def test_a_wrong_name_is_told_what_there_is(finished, results):
         mdllm.load(finished.folder / "results" / "trp_cage" / "mian")
     with pytest.raises(KeyError, match="there is no table 'cv'; there are cvs"):
         results.tables["cv"]
-    with pytest.raises(InputError, match="choose frequencies or roundtrip"):
+    with pytest.raises(InputError, match="choose roundtrip, frequencies, residue_types"):
         results.null("none")
 
 
