@@ -86,5 +86,5 @@ def test_coordinates_that_are_not_finite_are_named(raw, tmp_path):
 
 
 def test_a_coordinate_belongs_to_a_model_potential(raw, tmp_path):
-    with pytest.raises(InputError, match=r"collective_variables.x: type coordinate belongs to a model potential"):
+    with pytest.raises(InputError, match=r"collective_variables.x: type coordinate is no measure of atoms"):
         run(raw(), tmp_path / "out", variables={"x": CoordinateCV(type="coordinate", axis="x")})
