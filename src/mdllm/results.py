@@ -177,6 +177,9 @@ class ResultTables(Mapping):
             self._read[name] = read_table(self._results.place(*TABLES[name]))
         return self._read[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in list(self)
+
     def __iter__(self) -> Iterator[str]:
         for name, (stage, path) in TABLES.items():
             try:
