@@ -21,6 +21,10 @@ RENEWED_BY_A_RUN = (
     "causal_trace",
     "summarize",
     "draw",
+    "sample",
+    "page",
+    "index",
+    "study",
 )
 
 
