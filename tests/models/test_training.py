@@ -178,7 +178,9 @@ def test_fewer_frames_than_one_window_end_before_training(tmp_path):
 
 
 def test_unknown_model_is_named():
-    with pytest.raises(InputError, match=r"model.name 'gpt5' is unknown; choose one of base, lstm, markov, mistral, nanogpt"):
+    with pytest.raises(
+        InputError, match=r"model.name 'gpt5' is unknown; choose one of base, lstm, markov, mistral, nanogpt"
+    ):
         build_model(MODEL.model_copy(update={"name": "gpt5"}), Vocabulary.from_scratch(2, 3), 6)
 
 

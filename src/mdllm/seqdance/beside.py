@@ -3,6 +3,7 @@
 Axes: F frames, L residues.
 """
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from mdllm.core.sequences import sequence
 from mdllm.core.trajectories import open_backbone, read_backbone
 from mdllm.seqdance.collection import measure_backbone
 
+logger = logging.getLogger(__name__)
 MODES = 20  # of elastic networks that stand beside a prediction, the slowest
 _MOST_FRAMES, _APART = 1000, 3
 _RMSF, _CORRELATION = columns(RESIDUE_PROPERTIES, "rmsf"), columns(PAIR_PROPERTIES, "correlation")
@@ -70,7 +72,8 @@ def read_simulated(frames: Path) -> Simulated:
 def _networks(ca: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     try:
         found = {"gnm": gaussian_network(ca), "anm": anisotropic_network(ca)}
-    except InputError:
+    except InputError as error:
+        logger.warning("no elastic networks beside the prediction: %s", error)
         return {}
     slow = slice(MODES)
     return {name: (np.sqrt(own.msf(slow)), own.correlation(slow)) for name, own in found.items()}

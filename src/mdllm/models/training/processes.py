@@ -6,6 +6,7 @@
 import json
 import os
 import sys
+from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import ClassVar
@@ -17,7 +18,7 @@ from mdllm.run.stage import stage
 GRACE_S = 110
 
 
-class Launched:
+class Launched(ABC):
     """A stage that trains; derive a frozen dataclass with `log`, `threads`, and what else the stage needs as JSON.
 
     Attributes:
@@ -28,13 +29,13 @@ class Launched:
     log: str
     threads: int
 
+    @abstractmethod
     def run(self, process: int | None = None) -> None:
         """The stage, in this process.
 
         Args:
             process: the number of this process; None: no other trains with it.
         """
-        raise NotImplementedError
 
     def run_on(self, gpus: int) -> None:
         """The stage with one process per GPU; on the CPU where there is no GPU, which takes longer and is the same.
