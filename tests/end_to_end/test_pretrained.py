@@ -26,6 +26,9 @@ QLORA = {
 @pytest.fixture(scope="module")
 def qlora(finished, tmp_path_factory):
     project = copy_of(finished, tmp_path_factory.mktemp("qlora") / "p", *FRAMES)
+    system = project.read("config/systems/trp_cage.yaml")
+    del system["variants"]["base"]  # it speaks no text
+    project.write("config/systems/trp_cage.yaml", system)
     project.write("config/config.yaml", {"systems": ["trp_cage"], "overrides": {**SMALL, **QLORA}})
     write_base(project.folder / "external" / "base", project.cache)
     project.run("results/trp_cage/main/figures/plane.png")

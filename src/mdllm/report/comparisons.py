@@ -38,7 +38,7 @@ def comparisons(source: str, description: dict, tables: dict[str, pd.DataFrame])
             (committor["method"] != "msm") & ~committor["state"].isin(committor.loc[0, ["start", "end"]])
         ]
         named = next(iter(description["variables"])) if len(description["variables"]) == 1 else "code"
-        between = between.assign(quantity=named + " " + between[named].map("{:g}".format))
+        between = between.assign(quantity=[f"{named} {value:g}" for value in between[named]])
         found["transitions_per_ns"] = _compare(lasting, "per_ns", source, reference)
         found["staying"] = _compare(staying, "estimated", source, reference)
         found["committor"] = _compare(between, "committor", source, reference)
