@@ -10,10 +10,10 @@ from safetensors.numpy import load_file
 
 from mdllm.bases.base import Base, find_base, load_base
 from mdllm.bases.baselines import TypeStatistics, _smoothed
-from mdllm.bases.examples import Collate, Windows
+from mdllm.bases.examples import Windows, joined
 from mdllm.bases.proteins import Protein, Proteins, _encoded, residue_types_of, write_proteins
+from mdllm.bases.rows import ViewsOfRows
 from mdllm.bases.train import train_base
-from mdllm.bases.views import Views
 from mdllm.collections.reader import Collection
 from mdllm.core.errors import InputError
 from mdllm.tokenizers.chain.codebook import shipped_steps
@@ -97,21 +97,26 @@ def test_first_residues_of_stretches_are_no_steps(proteins, monkeypatch):
 
 
 def test_a_batch_holds_the_rows_of_its_windows_with_their_codes(proteins):
+    views = ViewsOfRows(shipped_steps(HIDDEN))
     drawn = [windows(proteins, augmentation=0.0)[number] for number in range(5)]
-    batch = Collate(shipped_steps(HIDDEN))(drawn)
+    batch = joined(drawn, HIDDEN)
     labels = np.concatenate([window.built_codes[window.rows] for window in drawn])
     assert batch["labels"].tolist() == labels.tolist()
-    alone = Collate(shipped_steps(HIDDEN))(drawn[3:4])
+    together, alone = views(batch), views(joined(drawn[3:4], HIDDEN))
     first = sum(len(window.rows) for window in drawn[:3])
     rows = slice(first, first + len(drawn[3].rows))
     for name in ("residue_types", "codes_around", "codes_left", "anchor", "anchor_distance"):
-        torch.testing.assert_close(batch[name][rows], alone[name], atol=1e-4, rtol=0)
-    disturbed = Collate(shipped_steps(HIDDEN))([windows(proteins)[number] for number in range(5)])
-    assert (disturbed["residue_types"] == 20).any()
-    assert not (batch["residue_types"] == 20).any()
-    assert disturbed["labels"].shape == disturbed["anchored"].shape
-    at_anchor = (disturbed["anchor_distance"] == 0) & disturbed["anchored"]
-    assert at_anchor.any()
+        torch.testing.assert_close(getattr(together, name)[rows], getattr(alone, name), atol=1e-4, rtol=0)
+    own = drawn[3].residue_types[drawn[3].rows]
+    assert alone.residue_types[:, alone.residue_types.shape[1] // 2].tolist() == own.tolist()
+    mixed = joined([windows(proteins)[0], drawn[1]], HIDDEN)
+    count = int((mixed["window"] == 0).sum())
+    disturbed = views(mixed)
+    assert (disturbed.residue_types[:count] == 20).any()
+    assert not (together.residue_types == 20).any()
+    left_alone = views(joined(drawn[1:2], HIDDEN))
+    torch.testing.assert_close(disturbed.neighbours[count:], left_alone.neighbours, atol=1e-4, rtol=0)
+    assert ((disturbed.anchor_distance == 0) & disturbed.anchored).any()
 
 
 def test_statistics_of_types_by_hand():
@@ -148,9 +153,9 @@ def test_a_base_learns_more_than_residue_types_and_comes_back_from_its_file(trai
     # The loss in the record is that of the weights in the file, up to half precision.
     write_proteins(collection, 64, 20, tmp_path)
     judged = Windows(Proteins(tmp_path, "validation"), settings().training, HIDDEN, 16, 1, True)
-    batch = Collate(base.steps)([judged[number] for number in range(16)])
-    labels = batch.pop("labels")
-    found = -base.log_probabilities(Views(**batch)).gather(1, labels[:, None]).mean().item()
+    batch = joined([judged[number] for number in range(16)], HIDDEN)
+    labels = batch["labels"]
+    found = -base.log_probabilities(ViewsOfRows(base.steps)(batch)).gather(1, labels[:, None]).mean().item()
     assert found == pytest.approx(record["validation_loss"], abs=0.01)
     assert record["validation_codes"] == len(labels)
 

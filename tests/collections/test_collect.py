@@ -1,6 +1,8 @@
 """What is collected: frames, residues, conformers, and what is said of input that is not as it should be."""
 
 import logging
+import os
+from pathlib import Path
 
 import MDAnalysis as mda
 import numpy as np
@@ -248,6 +250,17 @@ def test_shards_are_safetensors_and_end_between_proteins(collector, t4l, trp_cag
     assert sorted(tensors) == ["c/0", "c/1", "d/0", "d/1"]
     np.testing.assert_array_equal(tensors["d/1"], found.segment("d/1").backbone)
     assert isinstance(found.segment("d/1").backbone, np.memmap)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are counted in /proc")
+def test_many_segments_of_a_shard_are_one_open_file(collector, t4l):
+    for number in range(8):
+        collector.put(f"p{number}.pdb", t4l)
+    collection = collector.run()
+    before = len(os.listdir("/proc/self/fd"))
+    kept = list(collection.segments_of())
+    assert len(kept) == 8
+    assert len(os.listdir("/proc/self/fd")) <= before + 1
 
 
 def test_an_interrupted_collection_goes_on(collector, t4l, trp_cage):

@@ -63,7 +63,15 @@ def test_more_gpus_for_the_fine_tuning_are_not_held_by_others():
     text = (ROOT / "profiles" / "slurm" / "config.yaml").read_text().replace("    gpu: 1  ", "    gpu: 2  ")
     resources = yaml.safe_load(text)["set-resources"]
     gpus = {rule: chosen["gpu"] for rule, chosen in resources.items() if "gpu" in chosen}
-    assert gpus == {"train": 2, "dance": 2, "rollout": 1, "rollout_part": 1, "simulate": 1, "verify_part": 1, "check_gpu": 1}
+    assert gpus == {
+        "train": 2,
+        "dance": 2,
+        "rollout": 1,
+        "rollout_part": 1,
+        "simulate": 1,
+        "verify_part": 1,
+        "check_gpu": 1,
+    }
 
 
 def test_a_healthy_node_needs_no_advice():

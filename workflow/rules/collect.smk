@@ -21,6 +21,7 @@ rule collect:
         collection="[A-Za-z0-9_]+",
     conda:
         "../../envs/analysis.yaml"
+    threads: 2
     params:
         settings=lambda wildcards: of_collection(wildcards).model_dump(mode="json"),
         systems=systems_left_out,

@@ -20,5 +20,6 @@ with stage(
         cache=cache_folder(),
         work_folder=running.work_folder(),
         output=Path(snakemake.output.provenance).parent,
+        threads=snakemake.threads,
     )
     running.note(**counts)

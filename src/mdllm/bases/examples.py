@@ -1,12 +1,11 @@
 """Windows of proteins with hidden spans: what a base learns from and is judged on.
 
 A window is a stretch of one protein in two of its frames, drawn independently: the one before and the one to come.
-Item i of a set is the same whenever it is asked for. Axes: B rows, L residues of a window.
+Item i of a set is the same whenever it is asked for. Axes: W windows, B rows, L residues of a window.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from functools import cached_property
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,17 +13,10 @@ import torch
 from mdllm.bases.poses import Poses
 from mdllm.bases.proteins import Protein, Proteins
 from mdllm.bases.settings import BaseTrainingSettings
-from mdllm.bases.views import NO_RESIDUE, RESIDUE_TYPES, Views, views
-from mdllm.tokenizers.chain.codebook import Codebook
+from mdllm.bases.views import NO_RESIDUE
 
 # In so many windows all is seen, as where a rollout hides nothing.
 _NOTHING_HIDDEN = 0.08
-# What training does to a view, so that few proteins go far.
-_MASKED_TYPE, _MASKED_OWN_TYPE, _MASKED_NEIGHBOUR_TYPE = 0.15, 0.05, 0.2
-_EXCHANGED_AROUND, _EXCHANGED_LEFT = 0.5, 0.3
-_HIDDEN_CODE, _LOST_NEIGHBOUR = 0.05, 0.1
-_NEIGHBOUR_SHIFT_NM, _ANCHOR_SHIFT_NM = 0.03, 0.02
-_SIMILAR = 8  # codes among which one is exchanged for another
 
 
 @dataclass(frozen=True)
@@ -99,92 +91,34 @@ class Windows(Sequence):
         )
 
 
-@dataclass(frozen=True)
-class Collate:
-    """Windows to a batch of the Trainer: the fields of `Views`, and `labels` (B,), the codes of `steps` to come."""
+def joined(windows: list[Window], hidden: int) -> dict[str, torch.Tensor]:
+    """Windows to a batch of the Trainer, filled up to the length L of the longest.
 
-    steps: Codebook
+    Returns:
+        fields of `Window` (W, L, ...), poses as `built_rotation` and so on; `disturbed` (W,); and of each row `window`,
+        `row` and `labels` (B,): which window and residue, and the code that is to come.
+    """
+    length = max(len(window.seen) for window in windows)
 
-    def __call__(self, windows: list[Window]) -> dict[str, torch.Tensor]:
-        hidden = len(self.steps)
-        length = max(len(window.seen) for window in windows)
-        counts = torch.tensor([len(window.rows) for window in windows])
+    def filled(values: list, filler) -> torch.Tensor:
+        first = np.asarray(values[0])
+        whole = np.full((len(values), length, *first.shape[1:]), filler, first.dtype)
+        for number, value in enumerate(values):
+            whole[number, : len(value)] = value
+        return torch.from_numpy(whole)
 
-        def joined(values: list, filler) -> torch.Tensor:
-            filled = [
-                torch.nn.functional.pad(
-                    torch.as_tensor(value), (0, 0) * (np.ndim(value) - 1) + (0, length - len(value)), value=filler
-                )
-                for value in values
-            ]
-            return torch.stack(filled).repeat_interleave(counts, 0)
-
-        def poses(name: str) -> Poses:
-            parts = [getattr(window, name) for window in windows]
-            return Poses(joined([part.rotation for part in parts], 0.0), joined([part.origin for part in parts], 0.0))
-
-        def column(name: str, filler) -> torch.Tensor:
-            return joined([getattr(window, name) for window in windows], filler)
-
-        rows = torch.from_numpy(np.concatenate([window.rows for window in windows]))
-        built_codes = column("built_codes", hidden)
-        view = views(
-            rows,
-            poses("built"),
-            built_codes,
-            poses("before"),
-            column("codes_before", hidden),
-            column("seen", False),
-            column("residue_types", NO_RESIDUE),
-            hidden,
-        )
-        labels = built_codes[torch.arange(len(rows)), rows]
-        disturbed = torch.tensor([window.disturbed for window in windows]).repeat_interleave(counts)
-        if disturbed.any():
-            view = self._disturbed(view, disturbed, torch.Generator().manual_seed(int(labels.sum())))
-        return {field.name: getattr(view, field.name) for field in fields(view)} | {"labels": labels}
-
-    def _disturbed(self, view: Views, chosen: torch.Tensor, generator: torch.Generator) -> Views:
-        """The view, rows `chosen` (B,) disturbed."""
-
-        def some(like: torch.Tensor, share: float) -> torch.Tensor:
-            rows = chosen.reshape(-1, *[1] * (like.ndim - 1))
-            return (torch.rand(like.shape, generator=generator) < share) & rows
-
-        def shift(like: torch.Tensor, size: float) -> torch.Tensor:
-            return size * torch.randn(like.shape, generator=generator) * chosen.reshape(-1, *[1] * (like.ndim - 1))
-
-        unknown, hidden = RESIDUE_TYPES.index("X"), len(self.steps)
-        masked = some(view.residue_types, _MASKED_TYPE)
-        middle = masked.shape[1] // 2
-        masked[:, middle] = some(masked[:, middle], _MASKED_OWN_TYPE)
-        masked &= view.residue_types != NO_RESIDUE
-        there = view.neighbour_types != NO_RESIDUE
-        types = view.neighbour_types.masked_fill(some(there, _MASKED_NEIGHBOUR_TYPE) & there, unknown)
-
-        def exchanged(codes: torch.Tensor, share: float) -> torch.Tensor:
-            other = torch.randint(_SIMILAR, codes.shape, generator=generator)
-            similar = self._similar[codes.clamp(max=hidden - 1), other]
-            codes = torch.where(some(codes, share) & (codes != hidden), similar, codes)
-            return codes.masked_fill(some(codes, _HIDDEN_CODE), hidden)
-
-        anchor = view.anchor.clone()
-        far = (view.anchor_distance > 0) & view.anchored
-        anchor[:, :3] += shift(anchor[:, :3], _ANCHOR_SHIFT_NM) * far[:, None]
-        return Views(
-            view.residue_types.masked_fill(masked, unknown),
-            exchanged(view.codes_around, _EXCHANGED_AROUND),
-            exchanged(view.codes_left, _EXCHANGED_LEFT),
-            view.anchored,
-            view.anchor_distance,
-            anchor,
-            view.neighbours + shift(view.neighbours, _NEIGHBOUR_SHIFT_NM) * there[..., None, None],
-            types.masked_fill(some(there, _LOST_NEIGHBOUR), NO_RESIDUE),
-            view.neighbour_offsets,
-        )
-
-    @cached_property
-    def _similar(self) -> torch.Tensor:
-        """The codes (K, _SIMILAR) nearest to each code, itself among them."""
-        points = torch.from_numpy(self.steps.points())
-        return torch.cdist(points, points).topk(_SIMILAR, largest=False).indices
+    counts = [len(window.rows) for window in windows]
+    fillers = {"residue_types": NO_RESIDUE, "built_codes": hidden, "codes_before": hidden, "seen": False}
+    poses = {
+        f"{name}_{part}": filled([getattr(getattr(window, name), part) for window in windows], 0.0)
+        for name in ("built", "before")
+        for part in ("rotation", "origin")
+    }
+    return {
+        **{name: filled([getattr(window, name) for window in windows], filler) for name, filler in fillers.items()},
+        **poses,
+        "disturbed": torch.tensor([window.disturbed for window in windows]),
+        "window": torch.arange(len(windows)).repeat_interleave(torch.tensor(counts)),
+        "row": torch.from_numpy(np.concatenate([window.rows for window in windows])),
+        "labels": torch.from_numpy(np.concatenate([window.built_codes[window.rows] for window in windows])),
+    }

@@ -27,7 +27,7 @@ from mdllm.bases.views import (
 from mdllm.tokenizers.chain.codebook import Codebook
 
 _TYPES = NO_RESIDUE + 1
-_TYPE_WIDTH, _AROUND_WIDTH, _LEFT_WIDTH, _NEIGHBOUR_WIDTH = 24, 32, 64, 64
+_TYPE_WIDTH = 24
 _BINS, _BIN_NM = 24, 0.05  # of the distance between CB and CB
 _REACH_WIDTH = 24
 _RADIAL = 8
@@ -55,7 +55,7 @@ class BaseNetwork(nn.Module):
 
     Args:
         steps: the codebook, K codes; K itself stands for a hidden code.
-        width: D.
+        width: D, at least 8; what reads codes around, codes to the left and neighbours is D / 8, D / 4 and D / 4 wide.
         blocks: residual blocks.
         dropout: in these.
     """
@@ -68,6 +68,7 @@ class BaseNetwork(nn.Module):
         self.register_buffer("points", torch.cat([standard, torch.zeros(1, 12)]), persistent=False)
         self.register_buffer("rotation", torch.from_numpy(steps.rotation).float(), persistent=False)
         self.register_buffer("origin", torch.from_numpy(steps.origin).float(), persistent=False)
+        around, left, neighbour = width // 8, width // 4, width // 4
         beta = self.origin + self.rotation @ torch.tensor(BETA_CARBON_NM)
         self.register_buffer("beta", beta, persistent=False)
 
@@ -76,16 +77,16 @@ class BaseNetwork(nn.Module):
         self.code_pose = nn.Linear(12, width, bias=False)
         self.residue_type = nn.Embedding(_TYPES, _TYPE_WIDTH)
         self.types_around = nn.Linear((2 * TYPES_AROUND + 1) * _TYPE_WIDTH, width)
-        self.narrow_around, self.narrow_left = nn.Linear(width, _AROUND_WIDTH), nn.Linear(width, _LEFT_WIDTH)
-        self.codes_around = nn.Linear((2 * CODES_AROUND + 1) * _AROUND_WIDTH, width)
-        self.codes_left = nn.Linear(CODES_LEFT * _LEFT_WIDTH, width)
+        self.narrow_around, self.narrow_left = nn.Linear(width, around), nn.Linear(width, left)
+        self.codes_around = nn.Linear((2 * CODES_AROUND + 1) * around, width)
+        self.codes_left = nn.Linear(CODES_LEFT * left, width)
         self.distance = nn.Embedding(LARGEST_DISTANCE + 2, width)  # the last one: no anchor
         self.anchor = nn.Sequential(nn.Linear(16, width), nn.GELU(), nn.Linear(width, width))
-        self.neighbour_type = nn.Embedding(_TYPES, _NEIGHBOUR_WIDTH)
-        self.neighbour_offset = nn.Embedding(2 * LARGEST_OFFSET + 1, _NEIGHBOUR_WIDTH)
-        self.neighbour_place = nn.Linear(6 + _RADIAL, _NEIGHBOUR_WIDTH)
-        self.neighbour = nn.Sequential(nn.GELU(), nn.Linear(_NEIGHBOUR_WIDTH, _NEIGHBOUR_WIDTH), nn.GELU())
-        self.neighbours = nn.Linear(_NEIGHBOUR_WIDTH, width)
+        self.neighbour_type = nn.Embedding(_TYPES, neighbour)
+        self.neighbour_offset = nn.Embedding(2 * LARGEST_OFFSET + 1, neighbour)
+        self.neighbour_place = nn.Linear(6 + _RADIAL, neighbour)
+        self.neighbour = nn.Sequential(nn.GELU(), nn.Linear(neighbour, neighbour), nn.GELU())
+        self.neighbours = nn.Linear(neighbour, width)
         self.blocks = nn.Sequential(*(_Residual(width, dropout) for _ in range(blocks)))
         self.out = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width))
 
@@ -139,7 +140,8 @@ class BaseNetwork(nn.Module):
         square = square - 2.0 * torch.einsum("kx,bmx->bkm", self.beta, beta)
         bins = (square.clamp(min=0.0).sqrt() / _BIN_NM).long().clamp(max=_BINS - 1)
         entries = (own[:, None] * _TYPES + view.neighbour_types)[:, None] * _BINS + bins
-        return (self.contact[entries] * (view.neighbour_types != NO_RESIDUE)[:, None]).sum(-1)
+        values = self.contact.gather(0, entries.flatten()).view_as(entries)
+        return (values * (view.neighbour_types != NO_RESIDUE)[:, None]).sum(-1)
 
     def _at_anchor(self, view: Views) -> tuple[torch.Tensor, torch.Tensor]:
         """Rows whose residue is the anchor itself, and minus the distances (b, K) of the codes' poses from it."""

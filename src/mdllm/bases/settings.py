@@ -13,7 +13,7 @@ from mdllm.tokenizers.chain.settings import CodebookSize
 
 
 class NetworkSettings(Section):
-    width: PositiveInt = 256
+    width: PositiveInt = Field(256, ge=8)
     blocks: PositiveInt = Field(3, description="residual blocks")
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.15
 

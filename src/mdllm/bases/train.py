@@ -8,6 +8,7 @@ Axes: B rows, K codes.
 
 import logging
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,12 @@ from transformers import PrinterCallback, Trainer, TrainingArguments, set_seed
 
 from mdllm.bases.base import Base
 from mdllm.bases.baselines import TypeStatistics
-from mdllm.bases.examples import Collate, Windows
+from mdllm.bases.examples import Windows, joined
 from mdllm.bases.network import BaseNetwork
 from mdllm.bases.proteins import Proteins, write_proteins
+from mdllm.bases.rows import ViewsOfRows
 from mdllm.bases.settings import BaseSettings
-from mdllm.bases.views import TYPES_AROUND, Views
+from mdllm.bases.views import TYPES_AROUND
 from mdllm.collections.reader import Collection
 from mdllm.core.errors import InputError
 from mdllm.models.base import chosen_device, processes
@@ -30,7 +32,7 @@ from mdllm.models.training.callbacks import ProgressBar, StopWhenPreempted
 from mdllm.models.training.checkpoints import KeepBestAndNewest, best_checkpoint, newest_checkpoint, read_state
 from mdllm.models.training.train import training_log
 from mdllm.run.preemption import watch_for_preemption
-from mdllm.tokenizers.chain.codebook import shipped_steps
+from mdllm.tokenizers.chain.codebook import Codebook, shipped_steps
 
 logger = logging.getLogger(__name__)
 
@@ -41,12 +43,13 @@ _VALIDATION_SEED = 1
 class _Judged(torch.nn.Module):
     """A network as the Trainer wants it: losses (B,) of a batch, and their mean."""
 
-    def __init__(self, network: BaseNetwork):
+    def __init__(self, network: BaseNetwork, steps: Codebook):
         super().__init__()
-        self.network = network
+        self.network, self.views = network, ViewsOfRows(steps)
 
-    def forward(self, labels: torch.Tensor, **view: torch.Tensor) -> dict[str, torch.Tensor]:
-        losses = torch.nn.functional.cross_entropy(self.network(Views(**view)), labels, reduction="none")
+    def forward(self, **batch: torch.Tensor) -> dict[str, torch.Tensor]:
+        logits = self.network(self.views(batch))
+        losses = torch.nn.functional.cross_entropy(logits, batch["labels"], reduction="none")
         return {"loss": losses.mean(), "logits": losses}
 
 
@@ -74,11 +77,11 @@ def train_base(settings: BaseSettings, collection: Collection, work_folder: Path
     with torch.no_grad():
         network.pair_statistics.weight.copy_(torch.from_numpy(np.log(statistics.pair)).flatten(0, 1))
     started = time.monotonic()
-    collate = Collate(steps)
+    collate = partial(joined, hidden=len(steps))
     with watch_for_preemption() as preemption:
         trainer = Trainer(
-            model=_Judged(network),
-            args=_arguments(settings, work_folder),
+            model=_Judged(network, steps),
+            args=_arguments(settings, work_folder, threads),
             train_dataset=examples,
             eval_dataset=judged,
             data_collator=collate,
@@ -97,10 +100,10 @@ def train_base(settings: BaseSettings, collection: Collection, work_folder: Path
     if state.best_global_step is None:
         raise InputError("training.learning_rate: the validation loss is not a number; lower the learning rate")
 
-    trained = _Judged(network)
+    trained = _Judged(network, steps)
     trained.load_state_dict(load_file(best_checkpoint(work_folder, state) / "model.safetensors"))
     batch = collate([judged[number] for number in range(len(judged))])
-    types = batch["residue_types"][:, TYPES_AROUND - 1 : TYPES_AROUND + 1].numpy()
+    types = trained.views.cpu()(batch).residue_types[:, TYPES_AROUND - 1 : TYPES_AROUND + 1].numpy()
     labels = batch["labels"].numpy()
     record = {
         "settings": settings.model_dump(mode="json"),
@@ -115,7 +118,7 @@ def train_base(settings: BaseSettings, collection: Collection, work_folder: Path
         "best_step": state.best_global_step,
         "parameters": sum(value.numel() for value in network.parameters()),
         "training_seconds": round(time.monotonic() - started, 1),
-        "device": str(trainer.args.device),
+        "device": torch.cuda.get_device_name() if trainer.args.device.type == "cuda" else "cpu",
         "processes": processes(),
         "threads": threads,
     }
@@ -131,8 +134,9 @@ def train_base(settings: BaseSettings, collection: Collection, work_folder: Path
     return record
 
 
-def _arguments(settings: BaseSettings, work_folder: Path) -> TrainingArguments:
-    training = settings.training
+def _arguments(settings: BaseSettings, work_folder: Path, threads: int) -> TrainingArguments:
+    """On a GPU all threads but one draw windows; without one, this process does."""
+    training, device = settings.training, chosen_device("auto").type
     if training.batch_size % processes():
         raise InputError(
             f"training.batch_size {training.batch_size} cannot be shared evenly among {processes()} processes; change "
@@ -150,7 +154,8 @@ def _arguments(settings: BaseSettings, work_folder: Path) -> TrainingArguments:
         lr_scheduler_type="cosine",
         adam_beta2=0.98,
         max_grad_norm=1.0,
-        use_cpu=chosen_device("auto").type == "cpu",
+        use_cpu=device == "cpu",
+        dataloader_num_workers=0 if device == "cpu" else threads - 1,
         ddp_find_unused_parameters=False,
         seed=settings.seed,
         data_seed=settings.seed,
@@ -164,4 +169,5 @@ def _arguments(settings: BaseSettings, work_folder: Path) -> TrainingArguments:
         report_to="none",
         disable_tqdm=True,
         remove_unused_columns=False,
+        label_names=["labels"],
     )

@@ -43,6 +43,7 @@ def collect(
     cache: Path,
     work_folder: Path,
     output: Path,
+    threads: int = 1,
 ) -> dict:
     """Write `proteins.parquet`, `segments.parquet`, `shards/` and `left_out.csv` into `output`.
 
@@ -52,6 +53,7 @@ def collect(
         systems: sequences, one of each chain, by system, of those that training must not see; None: not known.
         evaluations: `proteins.parquet` of the collections that training must not see.
         work_folder: where whole shards of an interrupted run lie; belongs to exactly these arguments.
+        threads: that compare sequences.
 
     Returns:
         counts for the provenance record.
@@ -79,7 +81,7 @@ def collect(
             "frames": [sum(segment["frames"] for segment in row["segments"]) for row in taken.values()],
         }
     )
-    nearest = _compare(table, settings, _held_out(systems, evaluations), work_folder)
+    nearest = _compare(table, settings, _held_out(systems, evaluations), work_folder, threads)
     table.to_parquet(output / "proteins.parquet", index=False)
     _write_segments(output / "segments.parquet", taken)
     left = pd.DataFrame(nearest, columns=["protein", "nearest", "identity"])
@@ -150,13 +152,15 @@ def _held_out(systems: Mapping[str, list[str] | None], evaluations: Mapping[str,
     return found
 
 
-def _compare(table: pd.DataFrame, settings: CollectionSettings, held_out: dict[str, str], scratch: Path) -> list[Pair]:
+def _compare(
+    table: pd.DataFrame, settings: CollectionSettings, held_out: dict[str, str], scratch: Path, threads: int
+) -> list[Pair]:
     """Add `cluster` and `split` to the table; returns what is left out, each with what it is most alike to."""
     sequences = dict(zip(table["protein"], table["sequence"], strict=True))
     logger.info("%d sequences are compared by %s", len(sequences) + len(held_out), method())
-    table["cluster"] = cluster(list(sequences), similar_pairs(sequences, None, settings.identity, scratch))
+    table["cluster"] = cluster(list(sequences), similar_pairs(sequences, None, settings.identity, scratch, threads))
     nearest: dict[str, Pair] = {}
-    for pair in similar_pairs(sequences, held_out, settings.identity, scratch) if held_out else []:
+    for pair in similar_pairs(sequences, held_out, settings.identity, scratch, threads) if held_out else []:
         if pair.first not in nearest or pair.identity > nearest[pair.first].identity:
             nearest[pair.first] = pair
     left_out = np.array([name in nearest for name in sequences])

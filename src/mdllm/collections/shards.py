@@ -139,8 +139,9 @@ def open_shard(path: Path) -> dict[str, np.ndarray]:
     with open(path, "rb") as file:
         (length,) = struct.unpack("<Q", file.read(8))
         header = json.loads(file.read(length))
+    numbers = np.memmap(path, "<f4", "r", 8 + length)  # once: files that are mapped at a time are few
     return {
-        key: np.memmap(path, "<f4", "r", 8 + length + entry["data_offsets"][0], tuple(entry["shape"]))
+        key: numbers[slice(*(offset // 4 for offset in entry["data_offsets"]))].reshape(entry["shape"])
         for key, entry in header.items()
     }
 

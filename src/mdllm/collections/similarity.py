@@ -40,23 +40,28 @@ def method() -> str:
     return "mmseqs2" if shutil.which("mmseqs") else "biopython"
 
 
-def similar_pairs(ours: Mapping[str, str], others: Mapping[str, str] | None, least: float, scratch: Path) -> list[Pair]:
+def similar_pairs(
+    ours: Mapping[str, str], others: Mapping[str, str] | None, least: float, scratch: Path, threads: int = 1
+) -> list[Pair]:
     """Pairs of sequences that are at least `least` identical, sorted.
 
     Args:
         ours: sequences by name, X where a residue is unknown.
         others: those that ours are compared with; None: ours among themselves, each pair once.
         scratch: an existing folder for files of mmseqs2.
+        threads: of mmseqs2.
     """
     compare = _by_mmseqs2 if method() == "mmseqs2" else _by_biopython
-    return sorted(pair for pair in compare(ours, others, scratch, least) if pair.identity >= least)
+    return sorted(pair for pair in compare(ours, others, scratch, least, threads) if pair.identity >= least)
 
 
 def _above_chance(bits: float, length: int, other: int) -> bool:
     return length * other * 2.0**-bits <= _BY_CHANCE
 
 
-def _by_biopython(ours: Mapping[str, str], others: Mapping[str, str] | None, scratch: Path, least: float) -> list[Pair]:
+def _by_biopython(
+    ours: Mapping[str, str], others: Mapping[str, str] | None, scratch: Path, least: float, threads: int
+) -> list[Pair]:
     matrix = substitution_matrices.load("BLOSUM62")
     aligner = PairwiseAligner(mode="local", substitution_matrix=matrix, open_gap_score=-11, extend_gap_score=-1)
     names = list(ours)
@@ -72,7 +77,9 @@ def _by_biopython(ours: Mapping[str, str], others: Mapping[str, str] | None, scr
     return found
 
 
-def _by_mmseqs2(ours: Mapping[str, str], others: Mapping[str, str] | None, scratch: Path, least: float) -> list[Pair]:
+def _by_mmseqs2(
+    ours: Mapping[str, str], others: Mapping[str, str] | None, scratch: Path, least: float, threads: int
+) -> list[Pair]:
     """Names do not reach the files: `mmseqs` would cut them at blanks and bars."""
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         tables = [list(ours.items()), list((ours if others is None else others).items())]
@@ -83,7 +90,16 @@ def _by_mmseqs2(ours: Mapping[str, str], others: Mapping[str, str] | None, scrat
         options = ["--alignment-mode", "3", "--seq-id-mode", "1", "--min-seq-id", str(least)]
         thorough = len(tables[0]) * len(tables[1]) <= _THOROUGH
         options += ["-k", "5", "--k-score", "60", "-e", "1000"] if thorough else ["-s", "7.5", "-e", "10"]
-        options += ["--max-seqs", str(len(tables[1])), "--mask", "0", "--comp-bias-corr", "0", "--threads", "1"]
+        options += [
+            "--max-seqs",
+            str(len(tables[1])),
+            "--mask",
+            "0",
+            "--comp-bias-corr",
+            "0",
+            "--threads",
+            str(threads),
+        ]
         options += ["--format-output", "query,target,fident,bits", "-v", "1"]
         command = ["mmseqs", "easy-search", *map(str, files), str(result), str(Path(folder, "work")), *options]
         subprocess.run(command, check=True)
