@@ -51,7 +51,6 @@ class Opened:
             self.requests.append(request.url)
 
     def drawn(self) -> "Opened":
-        """When every chart of the shown variant is drawn, and the structures are unpacked."""
+        """When every chart of the shown variant is drawn, and the structures of its chosen frame."""
         self.page.evaluate("mdllmPage.drawing")
-        self.page.evaluate("Promise.all(Object.values(mdllmPage.explorers).map(explorer => explorer.unpacked))")
         return self

@@ -31,6 +31,7 @@ LONELY = """() => {
   const [[dx, dy], { left, top }] = [view.origin(), view.padding()];
   return [best[0], best[1] + dx + left, best[2] + dy + top];
 }"""
+DRAWN = f"{EXPLORER}.draw()"  # a promise that is kept when the viewers show the chosen frame
 CA_OF_VIEWER = """() => mdllmPage.viewers[0].selectedAtoms({atom: "CA"}).map((a) => [a.x, a.y, a.z])"""
 
 
@@ -68,6 +69,7 @@ def test_a_click_on_a_frame_shows_its_structure(opened, backbone):
     row, x, y = page.evaluate(LONELY)
     canvas.click(position={"x": x, "y": y})
     assert page.evaluate(f"{EXPLORER}.chosen") == row
+    page.wait_for_selector(f'[data-drawn="{row}"]')
     shown = np.array(page.evaluate(CA_OF_VIEWER))
     assert rmsd(shown, 10 * backbone(row)[:, 1], superposition=True) < 0.05
     assert stage.screenshot() != before
@@ -80,8 +82,10 @@ def test_beside_it_stands_the_nearest_training_frame(opened, frames):
     assert frames["source"][near] == "training"
     assert page.locator(".nearest-name").first.inner_text().endswith(f"MD frame {frames['frame'][near]}")
     page.get_by_label("on top of each other").first.check()
+    page.evaluate(DRAWN)
     assert page.evaluate("mdllmPage.viewers[0].selectedAtoms({atom: 'CA'}).length") == 40
     page.get_by_label("on top of each other").first.uncheck()
+    page.evaluate(DRAWN)
     assert page.evaluate("mdllmPage.viewers[0].selectedAtoms({atom: 'CA'}).length") == 20
 
 

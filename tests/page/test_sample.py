@@ -7,11 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mdllm.core.errors import InputError
 from mdllm.core.geometry import rmsd
 from mdllm.core.records import read_json, read_npz
 from mdllm.core.trajectories import open_backbone, read_backbone
-from mdllm.page.sample import STEP_NM, choose
-from mdllm.page.structures import packed
+from mdllm.page.sample import STEP_NM, choose, sample
+from mdllm.page.structures import Packed
+from page.conftest import inputs_of
 
 
 def made(generated: int, training: int, new=(), in_b=()) -> pd.DataFrame:
@@ -54,7 +56,7 @@ def test_rare_frames_come_first_and_nothing_exceeds_the_room(most):
 def test_structures_are_those_of_the_ensemble_on_their_training_frames(run, trp_cage_prepared):
     output = run / "output" / "page"
     frames, stored = pd.read_parquet(output / "frames.parquet"), read_npz(output / "structures.npz")
-    positions = stored["reference"] + STEP_NM * stored["differences"]
+    positions = STEP_NM * unpacked(Packed(**stored), len(frames))
     model = np.flatnonzero(frames["source"] == "model")
     ensemble = read_backbone(open_backbone(trp_cage_prepared.topology, run / "ensemble.xtc"))
     assert len(model) == len(ensemble) == 320
@@ -70,12 +72,48 @@ def test_structures_are_those_of_the_ensemble_on_their_training_frames(run, trp_
     assert [residue["resname"] for residue in about["residues"]][:3] == ["ASN", "LEU", "TYR"]
 
 
-def test_packed_steps_are_unpacked_to_the_same():
-    rng = np.random.default_rng(0)
-    steps = rng.integers(-32768, 32768, (7, 5, 4, 3)).astype(np.int16)
-    content = packed({"differences": steps, "reference": np.zeros((5, 4, 3), np.float32)}, 0.005)
-    raw = np.frombuffer(zlib.decompress(base64.b64decode(content["deflated"])), np.uint8).reshape(2, -1).astype(int)
-    number = raw[0] + 256 * raw[1]
-    back = np.where(number % 2, -(number + 1) // 2, number // 2)
-    assert (back.reshape(steps.shape) == steps).all()
-    assert content["frames"] == 7
+def unpacked(packed: Packed, frames: int) -> np.ndarray:
+    """Steps (F, L, 4, 3): each atom of the chain after what it is told from, one by one."""
+    steps = []
+    for text in packed.texts():
+        low, high = np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8).reshape(2, -1).astype(int)
+        number = low + 256 * high
+        left = np.where(number % 2, -(number + 1) // 2, number // 2).reshape(-1, *packed.reference.shape)
+        for frame in left:
+            n, ca, c, o = frame.transpose(1, 0, 2)
+            for i in range(len(frame)):
+                n[i] += c[i - 1] if i else 0
+                ca[i] += n[i]
+                c[i] += ca[i]
+            for i in range(len(frame)):
+                following = n[i + 1] if i + 1 < len(frame) else c[i]
+                o[i] += c[i] - np.floor(0.75 * (ca[i] + following - 2 * c[i])).astype(int)
+        steps += list(left + packed.reference)
+    assert len(steps) == frames
+    return np.array(steps)
+
+
+@pytest.mark.parametrize("frames", [1, 32, 70])
+def test_packed_structures_are_unpacked_to_the_same_steps(frames):
+    chain = np.cumsum(np.random.default_rng(0).normal(0, 0.3, (frames, 9 * 4, 3)), axis=1).reshape(frames, 9, 4, 3)
+    packed = Packed.of(chain, STEP_NM)
+    assert (unpacked(packed, frames) == np.round(chain / STEP_NM)).all()
+
+
+def test_a_structure_that_has_fallen_apart_is_said():
+    chain = np.zeros((40, 5, 4, 3))
+    chain[35, 2] = 500.0
+    with pytest.raises(InputError, match=r"frame 35 of the page: an atom lies \d+ nm"):
+        Packed.of(chain, STEP_NM)
+
+
+def test_less_room_means_fewer_frames_and_no_more_bytes(run, trp_cage_prepared, tmp_path):
+    room = {}
+    for most in (60_000, 200_000):
+        kept = sample(inputs_of(run, trp_cage_prepared), most, tmp_path)
+        rows, stored = pd.read_parquet(tmp_path / "frames.parquet"), read_npz(tmp_path / "structures.npz")
+        assert len(rows) == sum(kept.values())
+        room[most] = len(stored["deflated"]) * 4 / 3
+        assert 0.5 * most < room[most] + 80 * len(rows) < 1.3 * most
+        assert room[most] < most
+    assert room[200_000] > 2 * room[60_000]

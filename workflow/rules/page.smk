@@ -1,8 +1,8 @@
 # Needs: the tables that a section names in mdllm.page.registry, and the records of the stages that made them.
 # Makes: page/, the frames that a page shows, with their structures; report.html, the page of a system; index.html.
 
-# Coordinates in a page, of all variants together: what keeps it under 15 MB.
-MOST_COORDINATES = 11_000_000
+# Bytes of a page that frames of all variants take together: what keeps it under 15 MB.
+BYTES_OF_FRAMES = 12_000_000
 
 
 rule sample_frames:
@@ -27,9 +27,8 @@ rule sample_frames:
         "../../envs/analysis.yaml"
     params:
         code=code_of("sample_frames"),
-        most_coordinates=lambda wildcards: (
-            MOST_COORDINATES // len(of_system(wildcards).variants)
-        ),
+        most_bytes=lambda wildcards: BYTES_OF_FRAMES
+        // len(of_system(wildcards).variants),
     script:
         "../scripts/sample_frames.py"
 

@@ -18,9 +18,9 @@ names = (
     "new_frames",
 )
 files = {name: Path(snakemake.input[name]) for name in names}
-settings = {"most_coordinates": snakemake.params.most_coordinates}
+settings = {"most_bytes": snakemake.params.most_bytes}
 with stage(
     "sample", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs=files
 ) as running:
-    kept = sample(SampleInputs(**files), settings["most_coordinates"], Path(snakemake.output.frames).parent)
+    kept = sample(SampleInputs(**files), settings["most_bytes"], Path(snakemake.output.frames).parent)
     running.note(frames=kept)

@@ -65,11 +65,13 @@ class Part:
         template: its file.
         data: what its script reads, as JSON.
         more: what its template reads.
+        attached: texts that its script takes one by one when it needs them.
     """
 
     template: str
     data: dict[str, Any]
     more: dict[str, Any]
+    attached: tuple[str, ...] = ()
     kind: ClassVar[str] = "part"
 
 

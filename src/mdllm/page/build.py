@@ -19,7 +19,8 @@ from mdllm.page.tables import PageTables
 
 MOST_BYTES = 15_000_000
 _HERE = Path(__file__).parent
-_LIBRARIES = ("vega-6.4.0.min.js", "vega-lite-6.4.3.min.js", "vega-embed-7.3.0.min.js", "3Dmol-2.5.5.min.js")
+_LIBRARIES = ("vega-6.4.0.min.js", "vega-lite-6.4.3.min.js", "vega-embed-7.3.0.min.js")
+_VIEWER = "3Dmol-2.5.5.min.js"  # run when the first structure is shown
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,10 @@ def build(system: str, variants: Mapping[str, PageTables], applies: Mapping[str,
             together=together,
             own=own,
             data={"system": _data(together), **{f"of-{name}": _data(sections) for name, sections in own.items()}},
+            attached=_attached([*together, *(shown for sections in own.values() for shown in sections)]),
             dark=DARK,
             libraries=[_library(name) for name in _LIBRARIES],
+            viewer=_library(_VIEWER),
             script=_text("page.js") + _text("explorer.js") + _text("structures.js"),
             style=_text("page.css"),
         )
@@ -112,6 +115,12 @@ def _data(sections: list[Shown]) -> dict[str, Any]:
         elif isinstance(block, Part):
             data["parts"][name] = {"template": block.template, **block.data}
     return data
+
+
+def _attached(sections: list[Shown]) -> dict[str, tuple[str, ...]]:
+    """Texts of parts, by id."""
+    pairs = (pair for section in sections for pair in section.blocks)
+    return {name: block.attached for name, block in pairs if isinstance(block, Part) and block.attached}
 
 
 def _environment() -> jinja2.Environment:

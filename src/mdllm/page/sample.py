@@ -14,12 +14,15 @@ from mdllm.core.geometry import C, kabsch, superpose
 from mdllm.core.records import read_json, write_json, write_npz
 from mdllm.core.trajectories import open_backbone, read_backbone
 from mdllm.ensembles.sources import MD, MODEL, NULLS
+from mdllm.page.structures import Packed
 
 STEP_NM = 0.005  # to which a page rounds coordinates; files of `ensemble/` have 0.001
 TRAINING = "training"
 _MOST_GENERATED = 5000
 _MOST_OTHERS = 2000  # of each other source
 _FOR_GENERATED = 0.85  # of all frames, their nearest training frames included
+_BITS = 4.4  # of a packed coordinate of most ensembles
+_NUMBER_BYTES = 8  # of a number in the table of a page
 _KEYS = ["source", "replica", "frame", "sample"]
 _OF_NOVELTY = ["nearest_training_frame", "rmsd_nm", "novelty", "new", "cluster"]
 
@@ -47,33 +50,31 @@ class SampleInputs:
     new_frames: Path
 
 
-def sample(inputs: SampleInputs, most_coordinates: int, output: Path) -> dict[str, int]:
+def sample(inputs: SampleInputs, most_bytes: int, output: Path) -> dict[str, int]:
     """Write `frames.parquet`, `structures.npz` and `about.json` into `output`.
 
-    `structures.npz` holds N, CA, C, O as differences (F, L, 4, 3) from a reference (L, 4, 3) in steps of `STEP_NM`;
-    rows are those of `frames.parquet`, whose column `nearest` is the row of the nearest training frame, or -1.
+    `structures.npz` holds what `mdllm.page.structures.Packed` does, in steps of `STEP_NM`; frames are the rows of
+    `frames.parquet`, whose column `nearest` is the row of the nearest training frame, or -1.
 
     Args:
-        most_coordinates: of all structures together.
+        most_bytes: of a page that frames and structures together may take.
 
     Returns:
         Frames kept, by source.
     """
-    universe = open_backbone(inputs.topology)
-    residues = universe.residues
+    residues = open_backbone(inputs.topology).residues
     frames, description = _all_frames(inputs), read_json(inputs.description)
-    chosen = choose(frames, set(description["training_states"]), most_coordinates // (len(residues) * 12))
-    backbone = _structures(inputs, chosen)
-    reference = backbone[np.flatnonzero(chosen["source"] == TRAINING)[0]]
-    laid = superpose(backbone, reference)
-    near = chosen["nearest"].to_numpy()
-    has = near >= 0
-    laid[has] = _laid(laid[has], laid[near[has]])
-    write_npz(
-        output / "structures.npz",
-        differences=np.round((laid - reference) / STEP_NM).astype(np.int16),
-        reference=reference,
-    )
+    trained = set(description["training_states"])
+    row_bytes = _NUMBER_BYTES * frames.shape[1]
+    most = int(most_bytes / (row_bytes + len(residues) * 12 * _BITS / 6))  # base64 holds 6 bits a byte
+    while True:
+        chosen = choose(frames, trained, most)
+        packed = Packed.of(_laid_out(inputs, chosen), STEP_NM)
+        size = len(chosen) * row_bytes + len(packed.deflated) * 8 / 6
+        if size <= most_bytes:
+            break
+        most = int(0.98 * len(chosen) * most_bytes / size)
+    write_npz(output / "structures.npz", **vars(packed))
     chosen.drop(columns="row").to_parquet(output / "frames.parquet")
     write_json(
         output / "about.json",
@@ -146,6 +147,16 @@ def _all_frames(inputs: SampleInputs) -> pd.DataFrame:
         cluster=frames["cluster"].fillna(0).astype(int),
         nearest_training_frame=frames["nearest_training_frame"].fillna(-1).astype(int),
     )
+
+
+def _laid_out(inputs: SampleInputs, chosen: pd.DataFrame) -> np.ndarray:
+    """Backbones (F, L, 4, 3) in nm of the chosen frames, generated ones on their nearest training frame."""
+    backbone = _structures(inputs, chosen)
+    laid = superpose(backbone, backbone[np.flatnonzero(chosen["source"] == TRAINING)[0]])
+    near = chosen["nearest"].to_numpy()
+    has = near >= 0
+    laid[has] = _laid(laid[has], laid[near[has]])
+    return laid
 
 
 def _structures(inputs: SampleInputs, chosen: pd.DataFrame) -> np.ndarray:

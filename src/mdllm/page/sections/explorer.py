@@ -14,7 +14,7 @@ from mdllm.figures.looks import STATE_SHADES
 from mdllm.figures.tables import Tables
 from mdllm.page import charts
 from mdllm.page.blocks import Block, Part
-from mdllm.page.structures import packed
+from mdllm.page.structures import FRAMES_A_BLOCK, Packed
 
 _ORDER = ("md", "training", *NULLS, "model")  # in which they are drawn
 _RMSD = "rmsd_to_start_nm"
@@ -23,6 +23,7 @@ _MAP_HEIGHT, _SERIES_HEIGHT = 500, 170
 
 def build(tables: Tables) -> list[Block]:
     frames, description = tables.page_frames, tables.description
+    packed = Packed(**tables.page_structures)
     axes = _axes(description, frames)
     states = tables.states()
     data = {
@@ -36,7 +37,11 @@ def build(tables: Tables) -> list[Block]:
         "residues": [{**residue, "letter": letter(residue["resname"])} for residue in tables.page_about["residues"]],
         "moved": _moved(tables.new_residues),
         "medoids": _medoids(tables.new_clusters, frames),
-        "structures": packed(tables.page_structures, tables.page_about["step_nm"]),
+        "structures": {
+            "step_nm": tables.page_about["step_nm"],
+            "frames_a_block": FRAMES_A_BLOCK,
+            "reference": packed.reference.ravel().tolist(),
+        },
     }
     shown = frames["source"].value_counts()
     counts = [
@@ -50,7 +55,7 @@ def build(tables: Tables) -> list[Block]:
         "clusters": sorted(int(number) for number in frames.loc[frames["cluster"] > 0, "cluster"].unique()),
         "axes": axes,
     }
-    return [Part("explorer.html", data, more)]
+    return [Part("explorer.html", data, more, tuple(packed.texts()))]
 
 
 def _axes(description: dict, frames: pd.DataFrame) -> dict[str, VariableAxis]:

@@ -16,13 +16,7 @@ class Explorer {
       if (!this.replicas.has(row.replica)) this.replicas.set(row.replica, []);
       this.replicas.get(row.replica).push(row.id);
     }
-    this.structures = null;
-    this.unpacked = new Promise((resolve) => setTimeout(resolve, 0))
-      .then(() => Structures.unpack(data.structures, data.residues))
-      .then((structures) => {
-        this.structures = structures;
-        this.draw();
-      });
+    this.structures = new Structures(`${root.id}-attached`, data.structures, data.residues);
     this.listen();
     this.filter();
   }
@@ -73,7 +67,10 @@ class Explorer {
     this.at("speed").addEventListener("change", () => this.timer && this.play());
     this.at("frame").addEventListener("input", (event) => this.choose(this.replica()[Number(event.target.value)]));
     this.at("variable").addEventListener("change", () => this.drawSeries());
-    this.at("superposed").addEventListener("change", () => this.draw());
+    this.at("superposed").addEventListener("change", () => {
+      this.names();
+      this.draw();
+    });
     this.at("moved").addEventListener("change", () => this.draw());
     this.at("reset").addEventListener("click", () => this.page.zoom());
     this.at("pdb").addEventListener("click", () => this.save());
@@ -98,17 +95,15 @@ class Explorer {
     if (cluster && cluster !== "new" && this.data.medoids[cluster] !== undefined) this.choose(this.data.medoids[cluster]);
   }
 
-  async drawCharts() {
+  async drawMap() {
     const target = this.root.querySelector(".map");
     const spec = { ...this.data.map, description: "Map of frames" };
     this.map = await this.page.embed(target, spec, "canvas");
     this.map.data("frames", this.shown);
     this.map.addEventListener("click", (event, item) => item && item.datum && item.datum.id !== undefined && this.choose(item.datum.id));
     await this.map.runAsync();
-    await this.drawSeries();
-    if (this.chosen === null) this.choose(this.first());
+    if (this.chosen === null) this.take(this.first());
     else this.mark();
-    this.draw();
   }
 
   // What the page opens with: the medoid of the largest cluster of new frames, or the first generated frame.
@@ -160,6 +155,11 @@ class Explorer {
 
   choose(id) {
     if (id === undefined || id < 0) return;
+    this.take(id);
+    this.draw();
+  }
+
+  take(id) {
     this.chosen = id;
     this.near = this.data.frames.nearest[id];
     const row = this.rows[id];
@@ -175,8 +175,8 @@ class Explorer {
     this.root.dataset.nearest = String(this.near);
     this.mark();
     this.facts();
+    this.names();
     this.strip();
-    this.draw();
   }
 
   step(by) {
@@ -232,6 +232,16 @@ class Explorer {
     }
   }
 
+  names() {
+    const row = this.rows[this.chosen];
+    const other = this.near >= 0 ? this.rows[this.near].name : null;
+    const words = other ? `Nearest training frame: ${other}` : "No nearest training frame to show";
+    const together = this.at("superposed").checked && other;
+    const name = `${row.source}: ${row.name}`;
+    this.root.querySelector(".chosen-name").textContent = together ? `${name}; ${words.toLowerCase()}` : name;
+    this.root.querySelector(".nearest-name").textContent = words;
+  }
+
   facts() {
     const { frames, axes } = this.data;
     const row = this.rows[this.chosen];
@@ -277,8 +287,14 @@ class Explorer {
 
   // ---- structures
 
-  draw() {
-    if (this.chosen === null || !this.structures || this.root.closest("[hidden]")) return;
+  // What was chosen meanwhile is drawn by its own call.
+  async draw() {
+    const [chosen, near] = [this.chosen, this.near];
+    if (chosen === null || this.root.closest("[hidden]")) return;
+    const shown = near >= 0 ? [chosen, near] : [chosen];
+    const texts = await Promise.all(shown.map((frame) => this.structures.pdb(frame, "frame")));
+    await this.page.painted();
+    if (chosen !== this.chosen || this.root.closest("[hidden]")) return;
     const viewers = this.page.viewersIn(this.root.querySelectorAll(".stage"));
     if (!viewers) return;
     const together = this.at("superposed").checked;
@@ -288,23 +304,18 @@ class Explorer {
     const [first, second] = viewers;
     first.removeAllModels();
     second.removeAllModels();
-    const row = this.rows[this.chosen];
+    const row = this.rows[chosen];
     const marked = this.at("moved").checked;
-    this.put(first, this.chosen, row.key, marked);
-    if (this.near >= 0) this.put(together ? first : second, this.near, "training", marked && !together);
-    const near = this.near >= 0 ? this.rows[this.near].name : null;
-    const words = near ? `Nearest training frame: ${near}` : "No nearest training frame to show";
-    const name = `${row.source}: ${row.name}`;
-    this.root.querySelector(".chosen-name").textContent = together && near ? `${name}; ${words.toLowerCase()}` : name;
-    this.root.querySelector(".nearest-name").textContent = words;
+    this.put(first, texts[0], row.key, marked);
+    if (near >= 0) this.put(together ? first : second, texts[1], "training", marked && !together);
     if (!this.seen || resized) this.page.zoom();
+    else for (const viewer of viewers) viewer.render();
     this.seen = true;
-    first.render();
-    second.render();
+    this.root.dataset.drawn = String(chosen);
   }
 
-  put(viewer, frame, key, marked) {
-    const model = viewer.addModel(this.structures.pdb(frame, "frame"), "pdb");
+  put(viewer, pdb, key, marked) {
+    const model = viewer.addModel(pdb, "pdb");
     model.setStyle({}, { cartoon: { color: this.page.color(key) } });
     if (!marked) return;
     const accent = this.page.color("accent");
@@ -316,22 +327,21 @@ class Explorer {
   }
 
   async save() {
-    await this.unpacked;
     const row = this.rows[this.chosen];
     const frames = this.near >= 0 ? [this.chosen, this.near] : [this.chosen];
     const words = `${row.source}, ${row.name}` + (this.near >= 0 ? `; then its nearest training frame, ${this.rows[this.near].name}` : "");
-    this.page.save(`${row.key}_${row.replica}_${row.frame}.pdb`, this.structures.models(frames, words));
+    this.page.save(`${row.key}_${row.replica}_${row.frame}.pdb`, await this.structures.models(frames, words));
   }
 
   async saveAll(kind) {
-    await this.unpacked;
     if (kind === "replica") {
       const number = this.at("replica").value;
-      this.page.save(`replica_${number}.pdb`, this.structures.models(this.replica(), `replica ${number}, the frames of the page`));
+      const text = await this.structures.models(this.replica(), `replica ${number}, the frames of the page`);
+      this.page.save(`replica_${number}.pdb`, text);
     } else if (kind === "medoids") {
       const entries = Object.entries(this.data.medoids);
       const words = `medoids of the clusters ${entries.map(([cluster]) => cluster).join(" ")}`;
-      this.page.save("medoids.pdb", this.structures.models(entries.map(([, row]) => row), words));
+      this.page.save("medoids.pdb", await this.structures.models(entries.map(([, row]) => row), words));
     } else {
       const columns = Object.keys(this.data.axes);
       const names = ["novelty", "rmsd_nm", "log_likelihood_nats", ...columns];

@@ -1,6 +1,12 @@
 "use strict";
 // What holds the page together: variants, themes, charts, downloads.
 
+// Thousands of small marks are drawn faster by the processor than by a WebGL that is itself software.
+const getContext = HTMLCanvasElement.prototype.getContext;
+HTMLCanvasElement.prototype.getContext = function (kind, options) {
+  return getContext.call(this, kind, kind === "2d" ? { willReadFrequently: true, ...options } : options);
+};
+
 class Page {
   constructor() {
     this.dark = JSON.parse(document.getElementById("data-dark").textContent);
@@ -35,8 +41,7 @@ class Page {
     if (this.select) this.select.value = variant;
     for (const part of document.querySelectorAll(".of-variant")) part.hidden = part.dataset.variant !== variant;
     this.load(`of-${variant}`);
-    if (this.explorers[variant]) this.explorers[variant].draw();
-    this.drawing = this.drawAll();
+    this.start();
     dispatchEvent(new Event("resize"));
   }
 
@@ -66,20 +71,35 @@ class Page {
     return Object.values(this.data).map((data) => data.charts[id]).find(Boolean);
   }
 
+  // The map first; when `opened` is kept, a reader can click. Then structures and all other charts: `drawing`.
+  start() {
+    const explorer = this.explorers[this.variant];
+    this.opened = Promise.resolve(explorer && this.once(explorer.root, () => explorer.drawMap()));
+    this.drawing = this.opened.then(() => this.drawRest(explorer));
+  }
+
+  once(target, draw) {
+    if (this.drawn.has(target)) return undefined;
+    this.drawn.add(target);
+    return draw();
+  }
+
   // Whatever is shown and not drawn yet, one after the other, so that the page answers meanwhile.
-  async drawAll() {
-    const roots = Object.values(this.explorers).map((explorer) => explorer.root);
-    for (const target of [...roots, ...document.querySelectorAll(".chart")]) {
-      if (this.drawn.has(target) || target.closest("[hidden]")) continue;
-      this.drawn.add(target);
-      await new Promise((resolve) => setTimeout(resolve, 0));
-      await this.drawOne(target);
+  async drawRest(explorer) {
+    if (explorer) {
+      await explorer.draw();
+      await this.once(explorer.at("variable"), () => explorer.drawSeries());
+    }
+    for (const target of document.querySelectorAll(".chart")) {
+      if (target.closest("[hidden]")) continue;
+      await this.painted();
+      await this.once(target, () => this.embed(target, this.spec(target.id), "svg"));
     }
   }
 
-  drawOne(target) {
-    const explorer = Object.values(this.explorers).find((one) => one.root === target);
-    return explorer ? explorer.drawCharts() : this.embed(target, this.spec(target.id), "svg");
+  // After the browser has drawn what it has.
+  painted() {
+    return new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 0)));
   }
 
   async embed(target, spec, renderer) {
@@ -133,9 +153,8 @@ class Page {
   // Charts of variants that are hidden are drawn when they are shown.
   redraw() {
     for (const viewer of this.viewers || []) viewer.setBackgroundColor(this.ground());
-    for (const explorer of Object.values(this.explorers)) explorer.draw();
     this.drawn.clear();
-    this.drawing = this.drawAll();
+    this.start();
   }
 
   ground() {
@@ -151,6 +170,9 @@ class Page {
   // The two viewers of the page, which all variants share, moved into these two elements; null without WebGL.
   viewersIn(stages) {
     if (this.viewers === undefined) {
+      const library = document.createElement("script");
+      library.textContent = document.getElementById("viewer").textContent;
+      document.head.append(library);
       this.screens = [...stages].map((stage) => stage.appendChild(document.createElement("div")));
       for (const screen of this.screens) screen.className = "screen";
       const options = { backgroundColor: this.ground(), antialias: true };

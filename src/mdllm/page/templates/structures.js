@@ -1,35 +1,66 @@
 "use strict";
-// Coordinates of the frames in the page, and PDB files of them. Written by mdllm.page.structures.
+// Coordinates of the frames in the page, and PDB files of them. Packed by mdllm.page.structures.
 
 const ATOMS = ["N", "CA", "C", "O"];
 
 class Structures {
-  constructor(packed, residues, bytes) {
-    this.step = packed.step_nm;
-    this.reference = packed.reference_nm;
+  // Blocks are the texts in the element `id`.
+  constructor(id, about, residues) {
+    this.packed = document.getElementById(id).children;
+    this.about = about;
     this.residues = residues;
-    this.size = this.reference.length;
-    this.bytes = bytes;
-    this.half = packed.frames * this.size;
+    this.blocks = new Map();
   }
 
-  static async unpack(packed, residues) {
-    const text = atob(packed.deflated);
-    const compressed = new Uint8Array(text.length);
-    for (let i = 0; i < text.length; i++) compressed[i] = text.charCodeAt(i);
-    const stream = new Blob([compressed]).stream().pipeThrough(new DecompressionStream("deflate"));
-    return new Structures(packed, residues, new Uint8Array(await new Response(stream).arrayBuffer()));
+  // Differences of a frame from the reference, in steps.
+  async steps(frame) {
+    const number = Math.floor(frame / this.about.frames_a_block);
+    if (!this.blocks.has(number)) this.blocks.set(number, this.unpack(number));
+    const size = this.about.reference.length;
+    const start = (frame % this.about.frames_a_block) * size;
+    return (await this.blocks.get(number)).subarray(start, start + size);
+  }
+
+  async unpack(number) {
+    const text = atob(this.packed[number].textContent);
+    const deflated = Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+    const stream = new Blob([deflated]).stream().pipeThrough(new DecompressionStream("deflate"));
+    const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
+    const half = bytes.length / 2;
+    const steps = new Int32Array(half);
+    for (let i = 0; i < half; i++) {
+      const unsigned = bytes[i] | (bytes[half + i] << 8);
+      steps[i] = (unsigned >>> 1) ^ -(unsigned & 1);
+    }
+    const size = this.about.reference.length;
+    for (let start = 0; start < half; start += size) this.addNeighbours(steps.subarray(start, start + size));
+    return steps;
+  }
+
+  // The inverse of `along_chain`: N after the C before it, CA after N, C after CA; then O from the three around it.
+  addNeighbours(steps) {
+    for (let i = 0; i < steps.length; i += 12) {
+      for (let axis = 0; axis < 3; axis++) {
+        if (i > 0) steps[i + axis] += steps[i - 6 + axis];
+        steps[i + 3 + axis] += steps[i + axis];
+        steps[i + 6 + axis] += steps[i + 3 + axis];
+      }
+    }
+    for (let i = 0; i < steps.length; i += 12) {
+      for (let axis = 0; axis < 3; axis++) {
+        const c = steps[i + 6 + axis];
+        const following = i + 12 < steps.length ? steps[i + 12 + axis] : c;
+        steps[i + 9 + axis] += c - ((3 * (steps[i + 3 + axis] + following - 2 * c)) >> 2);
+      }
+    }
   }
 
   // Atom lines of a frame, coordinates in ångström.
-  atoms(frame) {
+  async atoms(frame) {
+    const steps = await this.steps(frame);
+    const { reference, step_nm } = this.about;
+    const at = (place) => (10 * step_nm * (reference[place] + steps[place])).toFixed(3).padStart(8);
     const lines = [];
-    const start = frame * this.size;
-    const at = (place) => {
-      const number = this.bytes[start + place] | (this.bytes[this.half + start + place] << 8);
-      const steps = (number >>> 1) ^ -(number & 1);
-      return (10 * (this.reference[place] + this.step * steps)).toFixed(3).padStart(8);
-    };
     this.residues.forEach((residue, number) => {
       const id = String(residue.resid).slice(-4).padStart(4) + (residue.icode || " ");
       ATOMS.forEach((name, atom) => {
@@ -44,15 +75,15 @@ class Structures {
     return lines;
   }
 
-  pdb(frame, remark) {
-    return [`REMARK 999 ${remark}`, ...this.atoms(frame), "END", ""].join("\n");
+  async pdb(frame, remark) {
+    return [`REMARK 999 ${remark}`, ...(await this.atoms(frame)), "END", ""].join("\n");
   }
 
-  models(frames, remark) {
+  async models(frames, remark) {
     const lines = [`REMARK 999 ${remark}`];
-    frames.forEach((frame, number) => {
-      lines.push(`MODEL     ${String(number + 1).padStart(4)}`, ...this.atoms(frame), "ENDMDL");
-    });
+    for (const [number, frame] of frames.entries()) {
+      lines.push(`MODEL     ${String(number + 1).padStart(4)}`, ...(await this.atoms(frame)), "ENDMDL");
+    }
     return [...lines, "END", ""].join("\n");
   }
 }
