@@ -6,7 +6,8 @@ import MDAnalysis as mda
 import numpy as np
 import pytest
 from MDAnalysis.coordinates.TRR import TRRWriter
-from MDAnalysisTests.datafiles import DCD, GRO, PSF, XTC
+from MDAnalysis.lib.formats.libmdaxdr import XTCFile
+from MDAnalysisTests.datafiles import DCD, GRO, PSF, XTC, PDB_small
 
 from mdllm.core.errors import InputError
 from mdllm.sources.acquire import acquire
@@ -90,16 +91,55 @@ def test_a_damaged_first_frame(tmp_path, positions):
     assert table["frame"].tolist() == list(range(1, 8))
 
 
-def test_a_file_on_which_the_reader_ends_its_process(tmp_path, positions, capfd):
-    """Zeros within the compressed coordinates of frame 3: the decoder writes over its memory."""
-    path = write_xtc(tmp_path / "t.xtc", positions)
+def zeroed(path, *frames):
+    """Zeros within the compressed coordinates of some frames: the decoder writes over its memory."""
+    with XTCFile(str(path)) as file:
+        offsets = file.offsets
     content = bytearray(path.read_bytes())
-    start = 3 * len(content) // 8 + 300
-    content[start : start + 4000] = bytes(4000)
+    for frame in frames:
+        content[offsets[frame] + 300 : offsets[frame] + 4300] = bytes(4000)
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"t\.xtc(: the reader broke down in frame 3 \(SIG\w+\)|, frame 3 is damaged)"):
+    return path
+
+
+def test_a_file_on_which_the_reader_ends_its_process(tmp_path, positions):
+    """What decoding frames 3 and 5 writes over is no damage of another frame, and hides none."""
+    path = zeroed(write_xtc(tmp_path / "t.xtc", positions), 3, 5)
+    with pytest.raises(InputError, match=r"t\.xtc, frame 3( \(counted from 0\): the reader breaks down| is damaged)"):
         prepared(tmp_path / "out", PSF, path, observables=CV)
     counts, table = prepared(tmp_path / "out", PSF, path, observables=CV, skip_damaged=True)
+    assert table["frame"].tolist() == [0, 1, 2, 4, 6, 7]
+    assert table["segment"].tolist() == [0, 0, 0, 1, 2, 2]
+    assert counts["frames_damaged"] == 2
+    universe = mda.Universe(PSF)
+    a, b = (universe.select_atoms(f"resid {i} and name CA").ix[0] for i in (30, 130))
+    expected = np.linalg.norm(positions[:, a] - positions[:, b], axis=1)[[0, 1, 2, 4, 6, 7]] / 10
+    np.testing.assert_allclose(table["d_nm"], expected, atol=0.002)
+
+
+@pytest.mark.parametrize("frame", [0, 7])
+def test_a_first_or_last_frame_on_which_the_reader_ends_its_process(tmp_path, positions, frame):
+    """The first and the last frame are read before a run, whatever is left out later."""
+    path = zeroed(write_xtc(tmp_path / "t.xtc", positions), frame)
+    with pytest.raises(
+        InputError, match=r"t\.xtc(: the reader breaks down|, frame \d.*is damaged|, frame \d.*breaks down)"
+    ):
+        prepared(tmp_path / "out", PSF, path, observables=CV)
+
+
+def test_a_frame_that_cannot_be_read_is_left_out_where_that_is_asked_for(tmp_path, positions):
+    """Model 4 of a PDB file, frame 3, has one atom fewer."""
+    universe, path = mda.Universe(PDB_small), tmp_path / "t.pdb"
+    universe.load_new(positions.astype(np.float32))
+    with mda.Writer(str(path), multiframe=True) as writer:
+        for _ in universe.trajectory:
+            writer.write(universe.atoms)
+    lines = path.read_text().splitlines(keepends=True)
+    del lines[next(i for i, line in enumerate(lines) if line.startswith("MODEL        4")) + 7]
+    path.write_text("".join(lines))
+    with pytest.raises(InputError, match=r"t\.pdb, frame 3 \(counted from 0\): it cannot be read .*skip_damaged: true"):
+        prepared(tmp_path / "out", PDB_small, path, observables=CV)
+    counts, table = prepared(tmp_path / "out", PDB_small, path, observables=CV, skip_damaged=True)
     assert table["frame"].tolist() == [0, 1, 2, 4, 5, 6, 7]
     assert table["segment"].tolist() == [0, 0, 0, 1, 1, 1, 1]
     assert counts["frames_damaged"] == 1

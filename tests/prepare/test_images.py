@@ -100,6 +100,27 @@ def test_a_chain_that_touches_two_images_stays_with_the_one_of_the_frame_before(
     np.testing.assert_allclose(column(table, "d"), (width + np.linspace(3.5, 6.5, 13)) / 10, atol=0.003)
 
 
+def test_a_chain_stays_with_its_image_where_a_damaged_frame_follows(complex_of_two):
+    """The chunk is read again in halves; what the second half starts from is the end of the first, not frame 0."""
+    folder, *_ = complex_of_two
+    one = dimer().select_atoms("chainID A and resid 700-715 and backbone")
+    universe = mda.Merge(one, one)
+    universe.atoms[: len(one)].chainIDs, universe.atoms[len(one) :].chainIDs = "A", "B"
+    universe.atoms.write(str(folder / "two.pdb"))
+    points = one.positions - one.positions.min(0)
+    width = np.ptp(points, axis=0)[0]
+    box = [2 * width + 12, 120, 120, 90, 90, 90]  # the way around is 12 less the gap: in frame 0 the near one
+    gaps = np.array([9, *np.linspace(2, 6.8, 12)])
+    frames = np.stack([np.concatenate([points, points + np.array([width + gap, 0, 0])]) for gap in gaps])
+    raw = wrapped(frames + np.array([0.7 * box[0], 50, 50]), box)
+    raw[12] = np.random.default_rng(0).uniform(0, 50, raw[12].shape)
+    write_xtc(folder / "t.xtc", raw, box)
+    cv = distances(d=("resid 707 and name CA and chainID A", "resid 707 and name CA and chainID B"))
+    counts, table = prepared(folder / "out", folder / "two.pdb", folder / "t.xtc", observables=cv, skip_damaged=True)
+    assert counts["frames_damaged"] == 1
+    np.testing.assert_allclose(column(table, "d"), (width + np.array([3, *gaps[1:12]])) / 10, atol=0.003)
+
+
 def test_ions_are_in_the_image_nearest_to_the_protein(tmp_path):
     universe = mda.Universe(GRO, XTC)
     expected = []

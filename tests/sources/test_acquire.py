@@ -10,6 +10,7 @@ from pathlib import Path
 import MDAnalysis as mda
 import numpy as np
 import pytest
+from MDAnalysis.lib.formats.libmdaxdr import TRRFile
 from MDAnalysisTests.datafiles import DCD, DCD2, GRO, MMCIF, PSF, TRR, XTC, PDB_small
 from pydantic import ValidationError
 
@@ -163,6 +164,19 @@ def test_truncated_trajectory(tmp_path, topology, trajectory):
     broken = truncated(trajectory, tmp_path / f"broken.{trajectory.split('.')[-1]}")
     with pytest.raises(InputError, match=r"broken\.\w+ is truncated.*copy it again"):
         acquire(files(topology, broken), tmp_path)
+
+
+def test_a_trr_file_that_is_damaged_in_the_middle_has_not_fewer_frames_in_silence(tmp_path):
+    """MDAnalysis takes the first 4 frames of 10, and says nothing."""
+    with TRRFile(TRR) as file:
+        start = int(file.offsets[4])
+    content = bytearray(Path(TRR).read_bytes())
+    size, content[start : start + 80] = len(content), bytes(80)
+    (tmp_path / "t.trr").write_bytes(content)
+    with TRRFile(str(tmp_path / "t.trr")) as file:
+        assert len(file) == 4
+    with pytest.raises(InputError, match=rf"t\.trr is damaged after frame 3 .*: {size - start} bytes follow"):
+        acquire(files(GRO, tmp_path / "t.trr"), tmp_path)
 
 
 def test_topology_of_another_molecule(tmp_path):

@@ -145,6 +145,11 @@ class BackboneAtoms:
         """What is wrong with the first frame."""
         return damaged_backbones(self.frame[None], np.array([boxed]), self.residues, self.bonded, first=True)
 
+    @property
+    def followed(self) -> tuple[Fragments, ...]:
+        """All fragments whose images are chosen by the frame before."""
+        return (self.fragments,)
+
     def chains(self) -> Chains:
         """The chains; where the file names none, what is bonded, by residues that are not selected too, is one."""
         fragment = self.fragments.label[: 4 * len(self.residues) : 4]

@@ -29,6 +29,7 @@ class Fragments:
 
     Attributes:
         label: (A,) number of the fragment of each atom, from 0.
+        links: of each chain the pair of atoms that decided its image in the last frame.
         made_whole, moved: frames in which a fragment was cut by the box, and in which one was set beside the others.
     """
 
@@ -46,7 +47,7 @@ class Fragments:
         inside[[self.label[chain[0]] for chain in chains]] = True
         self._of_chains = np.flatnonzero(inside[self.label])
         self._others = np.array([group[0] for group in groups if not inside[self.label[group[0]]]], int)
-        self._links: list[tuple[int, int] | None] = [None] * len(chains)
+        self.links: list[tuple[int, int] | None] = [None] * len(chains)
         self.made_whole = self.moved = 0
 
     def together(self, points: np.ndarray, dimensions: np.ndarray | None) -> np.ndarray:
@@ -75,12 +76,12 @@ class Fragments:
         points, before = points.astype(np.float64), points
         placed = self._probes[0]
         for number, (chain, probes) in enumerate(zip(self._chains[1:], self._probes[1:], strict=True), start=1):
-            link = self._links[number]
+            link = self.links[number]
             step = None if link is None else self._step(points, link, dimensions)
             if step is None or step[1] > _TOUCH:
                 link = self._nearest(points, placed, probes, [None, dimensions] if as_they_stand else [dimensions])
                 step = self._step(points, link, dimensions)
-            self._links[number] = link
+            self.links[number] = link
             points[chain] += step[0]
             placed = np.concatenate([placed, probes])
         if len(self._others):

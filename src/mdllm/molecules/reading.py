@@ -1,5 +1,6 @@
 """Opening raw files, with errors that name the file, the frame or the package, and say what to do."""
 
+import faulthandler
 import logging
 import multiprocessing
 import os
@@ -90,6 +91,18 @@ def load_trajectory(universe: mda.Universe, trajectory: Path, format: str | None
         )
 
 
+def open_anew(universe: mda.Universe, trajectory: Path, format: str | None = None) -> None:
+    """Open the trajectory of a universe once more, as a process of its own must; where it can be without a frame read.
+
+    Raises:
+        InputError: as `open_raw`.
+    """
+    if universe.trajectory.format == "XTC":
+        iter(universe.trajectory)  # reads no frame; opening an XTC file reads two
+    else:
+        load_trajectory(universe, trajectory, format)
+
+
 class _NoStepsBetween:
     """A DCD file in whose header 1 step lies between frames, in place of 0."""
 
@@ -124,6 +137,17 @@ def _without_times(trajectory: Path) -> type | None:
         return UntimedDCDReader if file.header["nsavc"] == 0 else None
 
 
+class UnreadableFrame(InputError):
+    """Frames at a place in a file that a reader cannot make out; `reason` says why, and what to do."""
+
+    def __init__(self, place: str, reason: str):
+        self.reason = reason
+        super().__init__(place, reason)
+
+    def __str__(self) -> str:
+        return ": ".join(self.args)
+
+
 def frames_of(universe: mda.Universe, path: Path, first: int = 0, stop: int | None = None, step: int = 1) -> Iterator:
     """Every `step`-th frame of an open trajectory, from `first` to before `stop`, its end if None.
 
@@ -137,9 +161,10 @@ def frames_of(universe: mda.Universe, path: Path, first: int = 0, stop: int | No
         try:
             frame = trajectory.next() if number > first and trajectory.frame == number - 1 else trajectory[number]
         except Exception as error:
-            raise InputError(
-                f"{path}, frame {number} (counted from 0) cannot be read: {first_line(error)}. The file is damaged, "
-                "or this frame has other atoms than the first: copy it again, or write the good frames to a new file"
+            raise UnreadableFrame(
+                f"{path}, frame {number} (counted from 0)",
+                f"it cannot be read ({first_line(error)}). The file is damaged, or this frame has other atoms than the "
+                "first: copy it again, or write the good frames to a new file",
             ) from error
         yield frame
 
@@ -148,27 +173,16 @@ def frames_of(universe: mda.Universe, path: Path, first: int = 0, stop: int | No
 MAY_ABORT = ("XTC", "TNG")
 
 
-class ReaderAborted(InputError):
-    """A reader that ended its process by a signal."""
-
-    def __init__(self, path: Path, number: int, place: str = ""):
-        self.signal = number
-        super().__init__(
-            f"{path}: the reader broke down {place or 'in one of its frames'} ({signal.Signals(number).name}), where "
-            "the file is damaged. Copy it again, or write the good frames to a new file; `skip_damaged: true` in the "
-            "system file leaves such frames out"
-        )
-
-
 def in_child(path: Path, items: Callable[[], Iterable[Item]]) -> Iterator[Item]:
     """The items that a process of its own makes, where a damaged file cannot end ours.
 
     Raises:
-        ReaderAborted: the process has ended by a signal. What it raises itself is raised here.
+        UnreadableFrame: the process has ended by a signal. What it raises itself is raised here.
     """
     ours, theirs = multiprocessing.Pipe(duplex=False)
 
     def work() -> None:
+        faulthandler.disable()  # how the process ends is said by its parent, in a line
         ours.close()
         try:
             for item in items():
@@ -192,7 +206,12 @@ def in_child(path: Path, items: Callable[[], Iterable[Item]]) -> Iterator[Item]:
         process.join()
         if process.exitcode >= 0:
             raise
-        raise ReaderAborted(path, -process.exitcode) from None
+        ended = signal.Signals(-process.exitcode).name
+        raise UnreadableFrame(
+            str(path),
+            f"the reader breaks down ({ended}), where the file is damaged. Copy it again, or write the good frames to "
+            "a new file",
+        ) from None
     finally:
         process.kill()
         process.join()

@@ -83,6 +83,11 @@ class SelectedAtoms:
         names = f"{one.name} of {residue_name(one.residue)} and {other.name} of {residue_name(other.residue)}"
         return f"{names} are bonded, and {length[longest]:.2f} nm apart", None if boxed else CUT
 
+    @property
+    def followed(self) -> tuple[Fragments, ...]:
+        """All fragments whose images are chosen by the frame before."""
+        return (self.fragments,)
+
     def breaks(self) -> list[str]:
         return []
 
@@ -122,6 +127,11 @@ class BackboneAndAtoms:
     def cut(self, positions: np.ndarray, dimensions: np.ndarray | None) -> np.ndarray:
         """Coordinates (4 L + A, 3) in nm."""
         return np.concatenate([part.cut(positions, dimensions).reshape(-1, 3) for part in (self.backbone, self.atoms)])
+
+    @property
+    def followed(self) -> tuple[Fragments, ...]:
+        """All fragments whose images are chosen by the frame before."""
+        return self.backbone.fragments, self.atoms.fragments
 
     def split(self, coordinates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Backbones (F, L, 4, 3) and atoms (F, A, 3)."""

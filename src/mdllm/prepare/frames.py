@@ -3,9 +3,7 @@
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Protocol
 
 import MDAnalysis as mda
 import numpy as np
@@ -14,39 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mdllm.core.errors import InputError
-from mdllm.molecules.damage import Damage
-from mdllm.molecules.fragments import Fragments
-from mdllm.molecules.reading import MAY_ABORT, ReaderAborted, frames_of, in_child, load_trajectory, open_raw
+from mdllm.molecules.reading import open_raw
+from mdllm.prepare.read import AtomsOfInterest, Frames, read_chunks
 from mdllm.prepare.times import Clock
 
 logger = logging.getLogger(__name__)
-_CHUNK = 500
 _SAME_NM = 0.003  # the last frame of one file and the first of the next are one, if no atom is farther away
-
-
-class AtomsOfInterest(Protocol):
-    """Which atoms are cut out of a raw frame, and how a frame is checked."""
-
-    fragments: Fragments
-    frame: np.ndarray
-
-    def cut(self, positions: np.ndarray, dimensions: np.ndarray | None) -> np.ndarray:
-        """Coordinates in nm, whole, from raw positions (A, 3) and box in ångström."""
-
-    def damaged(self, coordinates: np.ndarray, boxed: np.ndarray) -> list[Damage]:
-        """What is wrong with frames (F, ..., 3) in nm, of which those in `boxed` (F,) have a box."""
-
-    def check_first(self, boxed: bool) -> list[Damage]:
-        """What is wrong with the first frame."""
-
-    def breaks(self) -> list[str]:
-        """Where a chain is broken in the first frame."""
-
-    def universe(self) -> mda.Universe:
-        """A universe of the atoms that are kept, in the order of the coordinates, with the first frame."""
-
-    def counts(self) -> dict[str, int]:
-        """What is kept, for the log and the provenance record."""
 
 
 @dataclass
@@ -59,8 +30,7 @@ class Tally:
     frames_made_whole: int = 0
     frames_with_moved_fragments: int = 0
 
-    def add(self, part: "_Frames") -> None:
-        self.frames_damaged += part.reader_aborted
+    def add(self, part: Frames) -> None:
         self.frames_without_positions += part.without_positions
         self.frames_made_whole += part.made_whole
         self.frames_with_moved_fragments += part.moved
@@ -85,20 +55,6 @@ class Tally:
             "frames_with_moved_fragments": "frames in which fragments were moved to the image nearest to the others",
         }
         return [f"{words[key]}: {value}" for key, value in self.counts().items()]
-
-
-class _Frames(NamedTuple):
-    """Frames of a file as they were read: number in it, time, coordinates, box or not; and what was found."""
-
-    number: np.ndarray
-    time_ps: np.ndarray
-    coordinates: np.ndarray
-    boxed: np.ndarray
-    read: int
-    without_positions: int = 0
-    made_whole: int = 0
-    moved: int = 0
-    reader_aborted: bool = False
 
 
 def raw_chunks(
@@ -132,13 +88,14 @@ def raw_chunks(
             logger.warning("%s: frames that repeat the last ones of the file before are left out: %d", path, repeated)
             tally.frames_repeated += repeated
         read = 0
-        for part in _read(universe, source, atoms, stride, first_frame, skip_damaged):
+        for part in read_chunks(universe, source, atoms, stride, first_frame):
             read += part.read
             progress.update(part.read)
             tally.add(part)
-            if part.reader_aborted:
+            if part.unreadable:
+                tally.leave_out(part.unreadable, skip_damaged)
                 clock.gap()
-            damage = {found.frame: found for found in atoms.damaged(part.coordinates, part.boxed)}
+            damage = {found.frame: found for found in part.damage}
             rows = []
             for row, number in enumerate(part.number):
                 place = f"{path}, frame {number}"
@@ -189,74 +146,11 @@ def raw_frames(sources: dict, frames: np.ndarray) -> Iterator[tuple[int, np.ndar
         first += file["frames"]
 
 
-def _read(
-    universe: mda.Universe, source: dict, atoms: AtomsOfInterest, stride: int, offset: int, skip_damaged: bool
-) -> Iterator[_Frames]:
-    """The frames of a file; where its reader may end the process, in one of its own, begun anew where it ended."""
-    path, frames = Path(source["path"]), source["frames"]
-    if universe.trajectory.format not in MAY_ABORT:
-        yield from _chunks(universe, path, atoms, stride, offset, 0, frames, _CHUNK)
-        return
-    anew = partial(_chunks_anew, universe, source, atoms, stride, offset)
-    first, stop, size = 0, frames, _CHUNK
-    while first < frames:
-        try:
-            for part in in_child(path, partial(anew, first, stop, size)):
-                yield part
-                first += part.read
-            if first < stop:  # the file has changed
-                return
-            stop, size = frames, _CHUNK
-        except ReaderAborted as error:
-            if size > 1:  # half as many, until the frame is found
-                size //= 2
-                stop = min(first + size, frames)
-                continue
-            if not skip_damaged:
-                raise ReaderAborted(path, error.signal, f"in frame {first}") from None
-            logger.warning("%s, frame %d: the reader broke down; left out", path, first)
-            none, points = np.empty(0), np.empty((0, *atoms.frame.shape), np.float32)
-            yield _Frames(none.astype(int), none, points, none.astype(bool), read=1, reader_aborted=True)
-            first, stop, size = first + 1, frames, _CHUNK
-
-
-def _chunks_anew(universe: mda.Universe, source: dict, atoms: AtomsOfInterest, stride: int, offset: int, *part: int):
-    """`_chunks` of a file that is opened again, as a process of its own must."""
-    path = Path(source["path"])
-    load_trajectory(universe, path, source.get("format"))
-    return _chunks(universe, path, atoms, stride, offset, *part)
-
-
-def _chunks(universe, path: Path, atoms: AtomsOfInterest, stride: int, offset: int, first: int, stop: int, size: int):
-    """`_Frames` of `size` frames each, of which those in the stride are read, and kept if they have positions."""
-    stop = min(stop, len(universe.trajectory))
-    for begin in range(first, stop, size):
-        end = min(begin + size, stop)
-        start = begin + -(offset + begin) % stride
-        rows, lost = [], 0
-        whole, moved = atoms.fragments.made_whole, atoms.fragments.moved
-        # not by ts.frame, which some readers of one frame (MMTF) do not set
-        wanted = frames_of(universe, path, start, end, stride)
-        for number, ts in zip(range(start, end, stride), wanted, strict=True):
-            if ts.has_positions:
-                boxed = ts.dimensions is not None and bool(np.all(ts.dimensions[:3] > 0))
-                rows.append((number, ts.time, atoms.cut(ts.positions, ts.dimensions), boxed))
-            else:
-                lost += 1
-        numbers, times, coordinates, boxed = zip(*rows, strict=True) if rows else ((), (), (), ())
-        yield _Frames(
-            np.array(numbers, np.int64),
-            np.array(times, np.float64),
-            np.stack(coordinates) if rows else np.empty((0, *atoms.frame.shape), np.float32),
-            np.array(boxed, bool),
-            *(end - begin, lost, atoms.fragments.made_whole - whole, atoms.fragments.moved - moved),
-        )
-
-
 def _repeated(before, trajectory, atoms: AtomsOfInterest, has_times: bool) -> int:
     """How many frames at the start of a trajectory are the last ones of the one before, by time and coordinates."""
     if before is None:
         return 0
+    iter(before)  # opens it anew: another process may have read from the same handle
     first, count = _shape(trajectory[0], atoms), 1
     if has_times and len(trajectory) > 1:
         start, interval = trajectory[0].time, trajectory[1].time - trajectory[0].time

@@ -4,6 +4,8 @@ import logging
 import struct
 from pathlib import Path
 
+from MDAnalysis.lib.formats.libmdaxdr import TRRFile
+
 from mdllm.core.errors import InputError
 from mdllm.molecules.reading import MAY_ABORT, first_line, in_child, open_raw
 
@@ -32,6 +34,8 @@ def _inspect(topology: Path, trajectory: Path, topology_format: str | None, form
         raise InputError(f"{trajectory} holds no frames")
     if reader.format == "DCD":
         _check_dcd_size(trajectory, frames)
+    if reader.format == "TRR":
+        _check_trr_size(trajectory, frames)
     for frame in dict.fromkeys((0, min(1, frames - 1), frames - 1)):
         try:
             reader[frame]
@@ -71,3 +75,29 @@ def _check_dcd_size(path: Path, frames: int) -> None:
         )
     if planned > frames:
         logger.warning("%s holds %d frames of the %d that its header plans", path, frames, planned)
+
+
+def _check_trr_size(path: Path, frames: int) -> None:
+    """Raise an InputError unless a TRR file ends with its last frame.
+
+    MDAnalysis lists the frames up to the first whose header it cannot make out, and says nothing of what follows.
+
+    A frame is a magic number, the length of the program's name twice and the name, and 13 integers, the first ten of
+    which are the sizes in bytes of what may follow them and two real numbers, the time and lambda.
+    """
+    with TRRFile(str(path)) as file:
+        start = int(file.offsets[-1])
+    with open(path, "rb") as stream:
+        stream.seek(start + 8)
+        name = struct.unpack(">i", stream.read(4))[0]
+        stream.seek(-(-name // 4) * 4, 1)
+        *sizes, atoms, _, _ = struct.unpack(">13i", stream.read(52))
+        box, points = sizes[2], max(sizes[7:])
+        real = box // 9 if box else points // (3 * atoms)
+        end = stream.tell() + 2 * real + sum(sizes)
+    left = path.stat().st_size - end
+    if left > 0:
+        raise InputError(
+            f"{path} is damaged after frame {frames - 1} (counted from 0): {left} bytes follow that are no frame; copy "
+            "it again, or write the good frames to a new file"
+        )
