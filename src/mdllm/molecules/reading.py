@@ -1,23 +1,19 @@
 """Opening raw files, with errors that name the file, the frame or the package, and say what to do."""
 
-import faulthandler
 import logging
-import multiprocessing
 import os
 import re
-import signal
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import MDAnalysis as mda
 from MDAnalysis.coordinates.DCD import DCDReader
 from MDAnalysis.lib.formats.libdcd import DCDFile
 
 from mdllm.core.errors import InputError
+from mdllm.molecules.apart import MAY_ABORT, ApartXTCReader, Item, UnreadableFrame, in_child
 
 logger = logging.getLogger(__name__)
-Item = TypeVar("Item")
 
 # Formats whose reader needs a package of its own.
 _PACKAGES = {"TNG": "pytng", "GSD": "gsd", "H5MD": "h5py", "CIF": "gemmi", "MMCIF": "gemmi", "PARMED": "parmed"}
@@ -80,7 +76,9 @@ def require_names(universe: mda.Universe, topology: str) -> None:
 def load_trajectory(universe: mda.Universe, trajectory: Path, format: str | None = None) -> None:
     """Open a trajectory file for a universe, as `open_raw`."""
     try:
-        universe.load_new(str(trajectory), format=format or _without_times(trajectory))
+        universe.load_new(str(trajectory), format=_reader(trajectory, format))
+    except UnreadableFrame:
+        raise
     except Exception as error:
         beside = f" with the topology {universe.filename} ({len(universe.atoms)} atoms)"
         raise InputError(_unreadable(trajectory, "trajectory", format, error, beside)) from error
@@ -91,16 +89,25 @@ def load_trajectory(universe: mda.Universe, trajectory: Path, format: str | None
         )
 
 
-def open_anew(universe: mda.Universe, trajectory: Path, format: str | None = None) -> None:
-    """Open the trajectory of a universe once more, as a process of its own must; where it can be without a frame read.
+def apart(
+    universe: mda.Universe, trajectory: Path, format: str | None, items: Callable[[], Iterable[Item]]
+) -> Iterator[Item]:
+    """Items made of the open trajectory of a universe, in a process of its own where its format is in `MAY_ABORT`.
 
     Raises:
-        InputError: as `open_raw`.
+        UnreadableFrame: as `in_child`.
     """
-    if universe.trajectory.format == "XTC":
-        iter(universe.trajectory)  # reads no frame; opening an XTC file reads two
-    else:
-        load_trajectory(universe, trajectory, format)
+    if universe.trajectory.format not in MAY_ABORT:
+        return iter(items())
+
+    def anew() -> Iterable[Item]:  # since a parent and its children share their place in an open file
+        if isinstance(universe.trajectory, ApartXTCReader):
+            iter(universe.trajectory)
+        else:
+            load_trajectory(universe, trajectory, format)
+        return items()
+
+    return in_child(str(trajectory), anew)
 
 
 class _NoStepsBetween:
@@ -129,23 +136,15 @@ class UntimedDCDReader(DCDReader):
         return super()._frame_to_ts(frame, ts)
 
 
-def _without_times(trajectory: Path) -> type | None:
-    """A reader for a file whose times divide by zero; None: that of its format."""
-    if trajectory.suffix.lower() != ".dcd":
-        return None
-    with DCDFile(str(trajectory)) as file:
-        return UntimedDCDReader if file.header["nsavc"] == 0 else None
-
-
-class UnreadableFrame(InputError):
-    """Frames at a place in a file that a reader cannot make out; `reason` says why, and what to do."""
-
-    def __init__(self, place: str, reason: str):
-        self.reason = reason
-        super().__init__(place, reason)
-
-    def __str__(self) -> str:
-        return ": ".join(self.args)
+def _reader(trajectory: Path, format: str | None) -> type | str | None:
+    """A reader of ours, where that of MDAnalysis divides by zero or can end the process; else the format, if given."""
+    kind = (format or trajectory.suffix[1:]).upper()
+    if kind == "XTC":
+        return ApartXTCReader
+    if kind == "DCD":
+        with DCDFile(str(trajectory)) as file:
+            return UntimedDCDReader if file.header["nsavc"] == 0 else format
+    return format
 
 
 def frames_of(universe: mda.Universe, path: Path, first: int = 0, stop: int | None = None, step: int = 1) -> Iterator:
@@ -160,6 +159,8 @@ def frames_of(universe: mda.Universe, path: Path, first: int = 0, stop: int | No
     for number in range(first, len(trajectory) if stop is None else stop, step):
         try:
             frame = trajectory.next() if number > first and trajectory.frame == number - 1 else trajectory[number]
+        except UnreadableFrame:
+            raise
         except Exception as error:
             raise UnreadableFrame(
                 f"{path}, frame {number} (counted from 0)",
@@ -167,54 +168,6 @@ def frames_of(universe: mda.Universe, path: Path, first: int = 0, stop: int | No
                 "first: copy it again, or write the good frames to a new file",
             ) from error
         yield frame
-
-
-# Decoders of compressed coordinates that a damaged file can make end the process.
-MAY_ABORT = ("XTC", "TNG")
-
-
-def in_child(path: Path, items: Callable[[], Iterable[Item]]) -> Iterator[Item]:
-    """The items that a process of its own makes, where a damaged file cannot end ours.
-
-    Raises:
-        UnreadableFrame: the process has ended by a signal. What it raises itself is raised here.
-    """
-    ours, theirs = multiprocessing.Pipe(duplex=False)
-
-    def work() -> None:
-        faulthandler.disable()  # how the process ends is said by its parent, in a line
-        ours.close()
-        try:
-            for item in items():
-                theirs.send((item, None))
-            theirs.send((None, None))
-        except Exception as error:
-            theirs.send((None, error))
-
-    process = multiprocessing.get_context("fork").Process(target=work, daemon=True)
-    process.start()
-    theirs.close()
-    try:
-        while True:
-            item, error = ours.recv()
-            if error is not None:
-                raise error
-            if item is None:
-                return
-            yield item
-    except EOFError:
-        process.join()
-        if process.exitcode >= 0:
-            raise
-        ended = signal.Signals(-process.exitcode).name
-        raise UnreadableFrame(
-            str(path),
-            f"the reader breaks down ({ended}), where the file is damaged. Copy it again, or write the good frames to "
-            "a new file",
-        ) from None
-    finally:
-        process.kill()
-        process.join()
 
 
 def _unreadable(path: Path, role: str, format: str | None, error: Exception, beside: str = "") -> str:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import MDAnalysis as mda
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mdllm.core.errors import InputError
-from mdllm.molecules.reading import open_raw
+from mdllm.molecules.reading import apart, open_raw
 from mdllm.prepare.read import AtomsOfInterest, Frames, read_chunks
 from mdllm.prepare.times import Clock
 
@@ -137,11 +138,13 @@ def raw_frames(sources: dict, frames: np.ndarray) -> Iterator[tuple[int, np.ndar
     for file in sources["trajectories"]:
         inside = sorted({int(frame) for frame in frames if first <= frame < first + file["frames"]})
         if inside:
-            trajectory = open_listed(sources["topology"], file).trajectory
+            universe = open_listed(sources["topology"], file)
+            trajectory = universe.trajectory
             if len(trajectory) != file["frames"]:
                 raise InputError(f"{file['path']} has {len(trajectory)} frames, not {file['frames']}; list it anew")
-            for frame in inside:
-                step = trajectory[frame - first]
+            steps = partial(map, trajectory.__getitem__, [frame - first for frame in inside])
+            read = apart(universe, Path(file["path"]), file.get("format"), steps)
+            for frame, step in zip(inside, read, strict=True):
                 yield frame, np.array(step.positions), step.dimensions
         first += file["frames"]
 
@@ -150,7 +153,6 @@ def _repeated(before, trajectory, atoms: AtomsOfInterest, has_times: bool) -> in
     """How many frames at the start of a trajectory are the last ones of the one before, by time and coordinates."""
     if before is None:
         return 0
-    iter(before)  # opens it anew: another process may have read from the same handle
     first, count = _shape(trajectory[0], atoms), 1
     if has_times and len(trajectory) > 1:
         start, interval = trajectory[0].time, trajectory[1].time - trajectory[0].time

@@ -11,15 +11,17 @@ import logging
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import MDAnalysis as mda
 import numpy as np
 
+from mdllm.molecules.apart import MAY_ABORT, UnreadableFrame
 from mdllm.molecules.damage import Damage
 from mdllm.molecules.fragments import Fragments
-from mdllm.molecules.reading import MAY_ABORT, UnreadableFrame, frames_of, in_child, open_anew
+from mdllm.molecules.reading import apart, frames_of
 
 logger = logging.getLogger(__name__)
 _CHUNK = 500
@@ -79,8 +81,8 @@ def read_chunks(
         source: the file, as `mdllm.sources.acquire.acquire` lists it.
         stride, offset: of the frames with numbers n, those are read for which n + offset is a multiple of the stride.
     """
-    apart = universe.trajectory.format in MAY_ABORT
-    return _Chunks(universe, source, atoms, stride, offset, apart).all()
+    decoded = universe.trajectory.format in MAY_ABORT
+    return _Chunks(universe, source, atoms, stride, offset, decoded).all()
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class _Chunks:
     atoms: AtomsOfInterest
     stride: int
     offset: int
-    apart: bool
+    decoded: bool  # by a decoder that can write over memory
 
     @property
     def path(self) -> Path:
@@ -136,10 +138,10 @@ class _Chunks:
     @property
     def _of_others(self) -> type[Exception]:
         """Errors that one frame can make of another: any, once memory was written over."""
-        return Exception if self.apart else UnreadableFrame
+        return Exception if self.decoded else UnreadableFrame
 
     def _suspicious(self, part: Frames) -> bool:
-        return self.apart and bool(part.damage)
+        return self.decoded and bool(part.damage)
 
     def _unreadable(self, reason: str) -> Frames:
         none, points = np.empty(0), np.empty((0, *self.atoms.frame.shape), np.float32)
@@ -153,14 +155,7 @@ class _Chunks:
         return part
 
     def _read(self, first: int, stop: int) -> Iterator[Frames]:
-        return self._in_process(first, stop) if self.apart else self._here(first, stop)
-
-    def _in_process(self, first: int, stop: int) -> Iterator[Frames]:
-        def anew() -> Iterator[Frames]:
-            open_anew(self.universe, self.path, self.source.get("format"))
-            return self._here(first, stop)
-
-        return in_child(self.path, anew)
+        return apart(self.universe, self.path, self.source.get("format"), partial(self._here, first, stop))
 
     def _here(self, first: int, stop: int) -> Iterator[Frames]:
         """Chunks of the frames from `first` to before `stop`, of which those with positions are kept."""

@@ -13,6 +13,7 @@ from mdllm.core.errors import InputError
 from mdllm.core.records import replacing
 from mdllm.core.sequences import letter
 from mdllm.core.trajectories import TrajectoryWriter, iterate_backbone, open_backbone, write_topology
+from mdllm.molecules.apart import UnreadableFrame
 from mdllm.molecules.backbone import BackboneAtoms
 from mdllm.molecules.reading import frames_of
 from mdllm.molecules.selected import BackboneAndAtoms, SelectedAtoms
@@ -179,8 +180,14 @@ def first_whole(sources: dict, residues: str | None, atoms: str | None, skip_dam
     """
     topology = sources["topology"]["path"]
     for source in sources["trajectories"]:
-        raw = open_listed(sources["topology"], source)
-        for ts in frames_of(raw, Path(source["path"])):
+        raw, path = open_listed(sources["topology"], source), Path(source["path"])
+        for number in range(len(raw.trajectory)):
+            try:
+                (ts,) = frames_of(raw, path, number, number + 1)
+            except UnreadableFrame:
+                if not skip_damaged:
+                    raise
+                continue
             if not ts.has_positions:
                 continue
             if residues is None:
@@ -193,7 +200,7 @@ def first_whole(sources: dict, residues: str | None, atoms: str | None, skip_dam
                 _describe(kept, topology)
                 return kept
             if not skip_damaged:
-                place = f"{source['path']}, frame {ts.frame}"
+                place = f"{path}, frame {number}"
                 raise InputError(
                     f"{damage[0].at(place)}. If the topology is that of these frames, "
                     "leave such frames out: `skip_damaged: true` in the system file"

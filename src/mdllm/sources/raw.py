@@ -7,7 +7,8 @@ from pathlib import Path
 from MDAnalysis.lib.formats.libmdaxdr import TRRFile
 
 from mdllm.core.errors import InputError
-from mdllm.molecules.reading import MAY_ABORT, first_line, in_child, open_raw
+from mdllm.molecules.apart import UnreadableFrame, in_child
+from mdllm.molecules.reading import first_line, open_raw
 
 logger = logging.getLogger(__name__)
 
@@ -21,8 +22,8 @@ def inspect_trajectory(
         InputError: no frames, or the file ends in the middle of a frame or before the frames its header promises.
     """
     arguments = topology, trajectory, topology_format, format
-    if (format or trajectory.suffix[1:]).upper() in MAY_ABORT:
-        return next(in_child(trajectory, lambda: [_inspect(*arguments)]))
+    if (format or trajectory.suffix[1:]).upper() == "TNG":  # opening it is reading it
+        return next(in_child(str(trajectory), lambda: [_inspect(*arguments)]))
     return _inspect(*arguments)
 
 
@@ -39,6 +40,8 @@ def _inspect(topology: Path, trajectory: Path, topology_format: str | None, form
     for frame in dict.fromkeys((0, min(1, frames - 1), frames - 1)):
         try:
             reader[frame]
+        except UnreadableFrame:
+            raise
         except Exception as error:  # whatever a reader makes of a file that is cut off
             last = ", its last" if frame == frames - 1 else ""
             raise InputError(
