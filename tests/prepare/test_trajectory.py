@@ -142,6 +142,13 @@ def test_raw_files_that_have_moved_since_they_were_listed_are_named(tmp_path, tr
             )
 
 
+def test_reading_frames_needs_no_library_of_models():
+    """torch, which deeptime imports, doubles the memory of the stage."""
+    code = "import sys, mdllm.prepare.run; print(sorted({'torch', 'deeptime', 'sklearn'} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "[]\n"
+
+
 @pytest.mark.slow
 def test_memory_stays_flat(tmp_path, trp_cage_files):
     """Five times the frames may not take more memory, measured in processes of their own."""

@@ -19,9 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from deeptime.decomposition import TICA
-from sklearn.cluster import KMeans
-from sklearn.metrics import silhouette_score
 
 from mdllm.core.geometry import backbone_torsions, peptide_bonds
 from mdllm.core.records import read_npz, write_npz
@@ -138,6 +135,9 @@ def _slowest(features: np.ndarray, segment: np.ndarray) -> np.ndarray | None:
     pieces = [piece for piece in pieces if len(piece) > LAG_FRAMES]
     if sum(len(piece) - LAG_FRAMES for piece in pieces) < max(LEAST_PAIRS, features.shape[1]):
         return None
+    # Every stage that knows a system's variables reads this module, and deeptime takes seconds and 200 MB to import.
+    from deeptime.decomposition import TICA
+
     estimator = TICA(lagtime=LAG_FRAMES, dim=2, scaling=None)
     for piece in pieces:
         estimator.partial_fit((piece[:-LAG_FRAMES], piece[LAG_FRAMES:]))
@@ -161,6 +161,9 @@ def _signed(vectors: np.ndarray) -> np.ndarray:
 
 def _centers(plane: np.ndarray, seed: int) -> np.ndarray:
     """Centers (K, 2), those of populated states first."""
+    from sklearn.cluster import KMeans
+    from sklearn.metrics import silhouette_score
+
     shown = plane[np.unique(np.linspace(0, len(plane) - 1, min(_CLUSTERED, len(plane))).round().astype(int))]
     best, centers = SILHOUETTE, shown.mean(0, keepdims=True)
     for count in range(2, min(MOST_STATES, len(np.unique(shown, axis=0)) - 1) + 1):
