@@ -1,4 +1,4 @@
-"""The answer in a sentence, and what the file holds."""
+"""What the file of a page holds."""
 
 import json
 import re
@@ -10,56 +10,10 @@ from mdllm.core.errors import InputError
 from mdllm.figures.looks import LOOKS
 from mdllm.figures.registry import TABLES
 from mdllm.page import build as building
-from mdllm.page.answer import sentence
 from mdllm.page.build import build
 from mdllm.page.charts import DARK, SHORT
 from mdllm.page.registry import SECTIONS
 from page.conftest import applies_to, tables_of
-
-
-def state(model, roundtrip, frequencies, trained=False, verdict="no better than its null"):
-    shares = {"model": model, "roundtrip": roundtrip, "frequencies": frequencies, "residue_types": 0.0}
-    entries = {source: {"share": {"value": share}, "share_found": {"value": share}} for source, share in shares.items()}
-    return {"training_state": trained, "beats_nulls": False, "verdict": verdict, **entries}
-
-
-def summary(**sections) -> dict:
-    training = {"validation_loss": 2.5, "beats_baselines": True}
-    rollout = {"replicas": 16, "frames": 200}
-    empty = dict.fromkeys(("discovery", "novelty", "verification", "kinetics"))
-    return {"training": training, "rollout": rollout, **empty, **sections}
-
-
-def novelty(clusters: int, more: int) -> dict:
-    return {"clusters": clusters, "clusters_more_often": more, "share_new": {"model": {"value": 0.02}}}
-
-
-def proposal(source: str, outcome: str) -> dict:
-    return {"source": source, "outcome": outcome}
-
-
-def test_the_answer_names_the_strongest_null_and_says_what_nobody_tested():
-    found = {"A": state(0.9, 0.99, 0.98, trained=True), "B": state(0.0125, 0.001, 0.03)}
-    words = sentence(summary(discovery=found, novelty=novelty(31, 0)))
-    assert words.startswith("In 3,200 generated frames the model leaves state A in 10.00 %; ")
-    assert "finds state B, which it was not shown, in 1.25 %: no better than its null" in words
-    assert "(its strongest null, code frequencies: 3.00 %)" in words
-    assert "in 31 clusters, none of them more often than every null; MD has tested none of them." in words
-
-
-def test_the_answer_counts_what_md_keeps_of_the_model_and_of_its_null():
-    rows = [proposal("model", outcome) for outcome in ("stayed", "returned", "B", "fell apart", "undecided")]
-    rows += [proposal("frequencies", "elsewhere"), proposal("training", "returned")]
-    words = sentence(summary(novelty=novelty(1, 1), verification={"proposals": rows}))
-    assert "in 1 cluster, 1 of them more often than every null" in words
-    assert "MD keeps 2 of 5 proposals of the model and MD keeps none of 1 proposals of its nulls" in words
-
-
-def test_the_answer_of_kinetics_and_of_nothing():
-    verdict = "3 of 4 populations within 2 combined standard errors of exact"
-    kinetic = summary(kinetics={"comparisons": {"model": {"verdict": verdict}}})
-    assert sentence(kinetic) == f"In 3,200 generated frames the model has {verdict}."
-    assert "2.500 nats per code is below both baselines" in sentence(summary())
 
 
 class Read(HTMLParser):

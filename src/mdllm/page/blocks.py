@@ -1,6 +1,7 @@
 """What a section of a page is made of: text, tables, charts. The template knows how each looks."""
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -35,7 +36,7 @@ class Table:
 
     @property
     def rows(self) -> list[list[tuple[str, bool]]]:
-        """Cells with whether they are numbers."""
+        """Cells with whether they are numbers, or shares."""
         return [[(cell(value), is_number(value)) for value in row] for row in self.frame.itertuples(index=False)]
 
 
@@ -79,6 +80,8 @@ Block = Text | Table | Chart | Part
 
 
 def is_number(value: Any) -> bool:
+    if isinstance(value, str):
+        return bool(re.match(r"[\d.]+ %", value))
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
@@ -91,14 +94,3 @@ def cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{int(value):,}" if value.is_integer() and abs(value) < 1e15 else f"{value:.4g}"
     return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def percent(value: float | None) -> str:
-    """A share as percent with two digits after the point, none where it is missing."""
-    return "" if value is None or math.isnan(value) else f"{100 * value:.2f} %"
-
-
-def interval(share: dict) -> str:
-    """A share with its interval, as `mdllm report` prints it."""
-    between = "" if share["low"] is None else f" ({100 * share['low']:.2f}–{100 * share['high']:.2f})"
-    return percent(share["value"]) + between

@@ -11,13 +11,17 @@ import jinja2
 from mdllm.core.errors import InputError
 from mdllm.core.records import read_json, replacing
 from mdllm.figures.tables import SystemTables
-from mdllm.page.answer import sentence
 from mdllm.page.blocks import Block, Chart, Part
 from mdllm.page.charts import DARK
 from mdllm.page.registry import SECTIONS, PageSection
 from mdllm.page.tables import PageTables
+from mdllm.report.answer import sentence
 
 MOST_BYTES = 15_000_000
+_OF_A_BASE = (
+    "A base learns nothing from this system. What this page calls training frames are the MD frames that it was given "
+    "to redraw."
+)
 _HERE = Path(__file__).parent
 _LIBRARIES = ("vega-6.4.0.min.js", "vega-lite-6.4.3.min.js", "vega-embed-7.3.0.min.js")
 _VIEWER = "3Dmol-2.5.5.min.js"  # run when the first structure is shown
@@ -57,6 +61,7 @@ def build(system: str, variants: Mapping[str, PageTables], applies: Mapping[str,
             variants=list(variants),
             answers={name: sentence(summary) for name, summary in summaries.items()},
             conditions={name: tables.conditions for name, tables in variants.items()},
+            notes={name: _OF_A_BASE for name, summary in summaries.items() if summary["base"]},
             together=together,
             own=own,
             data={"system": _data(together), **{f"of-{name}": _data(sections) for name, sections in own.items()}},

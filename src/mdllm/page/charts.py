@@ -30,6 +30,8 @@ DARK = {
     "#F0E19B": "#6B602B",
     "#BBBBBB": "#777777",
     "#444444": "#D0D0D0",
+    "#7A5C00": "#C9A227",
+    "#D4A017": "#E8BE4A",
 }
 SHAPES = {
     "o": "circle",
@@ -73,6 +75,21 @@ def finished(chart: alt.TopLevelMixin, height: int | None = None) -> dict:
     return chart.to_dict(validate=True)
 
 
+def along_sequence(rows: pd.DataFrame) -> tuple[pd.DataFrame, alt.X, alt.Tooltip]:
+    """Rows with the names of their residues in a column `name`, an axis of residues, and what a tooltip says.
+
+    Args:
+        rows: with `residue`, from 1, `chain`, `resid` and `resname`.
+    """
+    chains = len(set(rows["chain"])) > 1
+    names = rows["resname"] + rows["resid"].astype(str)
+    named = rows.assign(name=(rows["chain"].astype(str) + " " + names) if chains else names)
+    span = [int(rows["residue"].min()), int(rows["residue"].max())]
+    axis = alt.Axis(format="d", tickMinStep=1, labelOverlap=True)
+    x = alt.X("residue:Q", title="residue, from the first", scale=alt.Scale(domain=span, nice=False), axis=axis)
+    return named, x, alt.Tooltip("name:N", title="residue")
+
+
 def intervals(frame: pd.DataFrame, title: str) -> alt.LayerChart:
     """Shares with their intervals, one line for each source; columns `source`, `value`, `low`, `high`.
 
@@ -81,7 +98,7 @@ def intervals(frame: pd.DataFrame, title: str) -> alt.LayerChart:
     """
     names = [name for name in LOOKS if name in set(frame["source"])]
     frame = frame.assign(source=frame["source"].map(SHORT))
-    axis = {"title": title, "axis": alt.Axis(format="~%")}
+    axis = {"title": title, "axis": alt.Axis(format="~%", labelFlush=False), "scale": alt.Scale(domainMin=0)}
     tips = ["source", *(alt.Tooltip(name, format=".3%") for name in ("value", "low", "high"))]
     y = alt.Y("source:N", sort=[SHORT[name] for name in names], title=None)
     base = alt.Chart(frame).encode(y=y, color=color(names), tooltip=tips)

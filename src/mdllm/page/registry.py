@@ -65,6 +65,18 @@ SECTIONS = (
         "mdllm.page.sections.discovery:build",
         ("summary", "discovery", "description"),
     ),
+    PageSection(
+        "dynamics",
+        "How it moves",
+        "mdllm.page.sections.dynamics:build",
+        ("summary", "motion_of_residues", "motion_alike"),
+    ),
+    PageSection(
+        "properties",
+        "Properties of the MD",
+        "mdllm.page.sections.properties:build",
+        ("summary", "properties_of_residues"),
+    ),
     PageSection("quality", "Quality of the structures", "mdllm.page.sections.quality:build", ("summary", "quality")),
     PageSection("training", "Training", "mdllm.page.sections.training:build", ("summary", "training_log")),
     PageSection("methods", "Methods and provenance", "mdllm.page.sections.methods:build"),

@@ -8,6 +8,7 @@ from mdllm.core.records import read_json
 from mdllm.core.text_tables import aligned
 from mdllm.ensembles.sources import MODEL, NULLS
 from mdllm.report import nearest
+from mdllm.report.answer import interval, percent
 
 _LOSSES = ("variant", "trained on", "validation loss", "frequencies", "persistence", "seconds")
 _MOVING = {
@@ -94,11 +95,11 @@ def _discoveries(summaries: Mapping[str, dict]) -> list[tuple[str, ...]]:
     for variant, summary in summaries.items():
         for state, entry in summary["discovery"].items():
             region, *nulls = (
-                f"{100 * entry[source][key]['value']:.2f} %"
+                percent(entry[source][key]["value"])
                 for source, key in ((MODEL, "share"), *((null, "share_found") for null in NULLS))
             )
             name = state + " *" * entry["training_state"]
-            rows.append((variant, name, region, _percent(entry[MODEL]["share_found"]), *nulls, entry["verdict"]))
+            rows.append((variant, name, region, interval(entry[MODEL]["share_found"]), *nulls, entry["verdict"]))
     return rows
 
 
@@ -111,9 +112,3 @@ def _motions(summaries: Mapping[str, dict]) -> list[tuple[str, ...]]:
                 numbers = ("" if number is None else f"{number['value']:.3f}" for number in found)
                 rows.append((variant, entry["quantity"].replace("_", " "), *numbers))
     return rows
-
-
-def _percent(share: dict) -> str:
-    value, low, high = (share[key] for key in ("value", "low", "high"))
-    interval = "" if low is None else f" ({100 * low:.2f}-{100 * high:.2f})"
-    return f"{100 * value:.2f} %{interval}"

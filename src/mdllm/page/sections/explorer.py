@@ -189,7 +189,10 @@ def _series(source: str) -> dict:
     color = charts.LOOKS[source].color
     y = alt.Y("y:Q", scale=alt.Scale(nice=False, zero=False), title=None)
     x = alt.X(
-        "frame:Q", title="generated frame" if source == "model" else "MD frame, training", scale=alt.Scale(nice=False)
+        "frame:Q",
+        title="generated frame" if source == "model" else "MD frame, training",
+        scale=alt.Scale(nice=False),
+        axis=alt.Axis(format=",d", tickMinStep=1, labelOverlap=True),
     )
     tips = [alt.Tooltip("name:N", title="frame"), alt.Tooltip("raw:Q", format=".3f", title="value"), "state:N"]
     points = alt.Chart(alt.NamedData("frames")).mark_point(filled=True, size=9, opacity=0.3, color=color, clip=True)

@@ -20,13 +20,14 @@ def build(system: SystemTables) -> list[Block]:
     verdicts = tuple(f"{looks[name].label}: {k['comparisons']['model']['verdict']}." for name, k in summaries.items())
     lasting = ", ".join(f"{cell(value)} ns of {source}" for source, value in first["nanoseconds"].items())
     about = f"Reference: {_NAMES[first['reference']]}. Markov models at a lag of {first['lag_ps']:g} {unit}; {lasting}."
-    found = {name: _all(system, name) for name in ("populations", "mfpt", "timescales")}
+    found = {name: _all(system, name) for name in ("populations", "mfpt", "timescales", "committor")}
     return [
         Text(verdicts, points=True),
         Text((about,)),
         _mfpt(found["mfpt"], looks, unit),
         _populations(found["populations"], looks),
         _timescales(found["timescales"], looks, unit),
+        *_committor(found["committor"], looks),
         _distances(summaries),
     ]
 
@@ -123,6 +124,41 @@ def _timescales(table: pd.DataFrame, looks: dict[str, Look], unit: str) -> Chart
         "Slowest implied timescale against the lag of the Markov model.",
         Table(rows[columns], f"Slowest timescale ({unit}) by lag", True),
     )
+
+
+def _committor(table: pd.DataFrame, looks: dict[str, Look]) -> list[Chart]:
+    """Codes in the order of the reference's committor; none where every code is in one of the two states."""
+    start, end = table[["start", "end"]].iloc[0]
+    rows = table[~table["state"].isin([start, end]) & (table["method"] == "direct")].dropna(subset=["committor"])
+    of_md = rows[rows["source"] == "md"].sort_values(["committor", "code"])
+    if of_md.empty:
+        return []
+    place = {code: number + 1 for number, code in enumerate(of_md["code"])}
+    rows = rows.assign(
+        place=rows["code"].map(place),
+        of=rows["source"].map({name: look.label for name, look in looks.items()}),
+        low=rows["committor"] - rows["standard_error"],
+        high=rows["committor"] + rows["standard_error"],
+    ).dropna(subset=["place"])
+    columns = ["place", "code", "of", "committor", "low", "high"]
+    encoded, x = _encoded(rows, looks), alt.X("place:Q", title="code, in the order of MD", axis=alt.Axis(tickMinStep=1))
+    axis = {"title": f"probability of {end} before {start}", "scale": alt.Scale(domain=[0, 1])}
+    base = alt.Chart(rows[columns].round(4)).encode(x=x, color=encoded["color"], tooltip=columns)
+    bars = base.transform_filter("isValid(datum.low)").mark_rule(clip=True)
+    bars = bars.encode(y=alt.Y("low:Q", **axis), y2="high:Q")
+    points = base.mark_point(filled=True, size=45, opacity=0.9).encode(
+        y=alt.Y("committor:Q", **axis), shape=encoded["shape"]
+    )
+    numbers = rows.pivot_table(index=["place", "code"], columns="of", values="committor", sort=False).reset_index()
+    return [
+        Chart(
+            finished(alt.layer(bars, points), height=220),
+            f"Committor of each code, the probability to reach {end} before {start}, of every model beside MD.",
+            f"Committor of the codes that are in neither state, counted, with standard errors: the probability to "
+            f"reach {end} before {start}.",
+            Table(numbers, f"Probability of {end} before {start}, by code", True),
+        )
+    ]
 
 
 def _distances(summaries: dict[str, dict]) -> Table:

@@ -5,8 +5,9 @@ import pandas as pd
 
 from mdllm.ensembles.sources import NULLS
 from mdllm.figures.tables import Tables
-from mdllm.page.blocks import Block, Chart, Table, Text, interval
+from mdllm.page.blocks import Block, Chart, Table, Text
 from mdllm.page.charts import finished
+from mdllm.report.answer import interval
 
 _SHOWN = 20
 _NAMES = {

@@ -3,7 +3,8 @@
 import pandas as pd
 
 from mdllm.figures.tables import SystemTables
-from mdllm.page.blocks import Block, Table, interval
+from mdllm.page.blocks import Block, Table
+from mdllm.report.answer import interval
 
 
 def build(system: SystemTables) -> list[Block]:
@@ -19,7 +20,7 @@ def _row(name: str, summary: dict) -> dict:
     row = {
         "variant": name,
         "model": summary["conditions"]["model"],
-        "trained on": "all frames" if states is None else ", ".join(states) or "ranges of frames",
+        "learns or starts from": "all frames" if states is None else ", ".join(states) or "ranges of frames",
     }
     if training:
         baseline = min(training["baseline_frequencies"], training["baseline_persistence"])

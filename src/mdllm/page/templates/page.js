@@ -103,7 +103,8 @@ class Page {
   }
 
   async embed(target, spec, renderer) {
-    const result = await vegaEmbed(target, this.recolored(spec), {
+    const columns = Math.max(1, Math.floor(target.clientWidth / 260));
+    const result = await vegaEmbed(target, this.recolored(this.narrowed(spec, columns)), {
       renderer,
       actions: { export: true, source: false, compiled: false, editor: false },
       tooltip: { theme: this.isDark() ? "dark" : "light" },
@@ -131,6 +132,11 @@ class Page {
       header: { labelColor: ink, titleColor: ink, labelFontSize: 13, titleFontSize: 13 },
       range: { heatmap: this.isDark() ? ["#22262C", "#F2F2F2"] : ["#FFFFFF", "#222222"] },
     };
+  }
+
+  // With so few columns in its legends that none is cut off.
+  narrowed(spec, columns) {
+    return JSON.parse(JSON.stringify(spec), (key, value) => (key === "columns" ? Math.min(value, columns) : value));
   }
 
   recolored(spec) {

@@ -1,7 +1,16 @@
-"""The answer of a run in one sentence, from its summary, with the nulls in it: what a reader takes home."""
+"""The answer of a run in one sentence, from its summary, with the nulls in it: what a reader takes home.
 
-from mdllm.ensembles.sources import NULLS
-from mdllm.page.blocks import percent
+The page has it on top, the index beside the name of a variant, and a run ends with it.
+"""
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+from mdllm.core.records import read_json
+from mdllm.ensembles.sources import MODEL, NULLS
+
+PAGE = "report.html"
 
 # Outcomes of verification that do not keep what the model proposed.
 _LOST = ("returned", "elsewhere", "fell apart", "undecided")
@@ -15,6 +24,32 @@ def sentence(summary: dict) -> str:
     rollout = summary["rollout"]
     count = rollout["replicas"] * rollout["frames"]
     return f"In {count:,} generated frames {'; '.join(clauses)}."
+
+
+def closing_lines(results: Path, variants: Iterable[tuple[str, str]], since: float) -> list[str]:
+    """The last words of a run: what was found, and where to read on.
+
+    Of those (system, variant) whose summary was written after `since`, in seconds of the epoch.
+    """
+    lines = []
+    for system, variant in variants:
+        path = results / system / variant / "summary.json"
+        if path.is_file() and path.stat().st_mtime >= since:
+            page = results / system / PAGE
+            where = page if page.is_file() else path
+            lines.append(f"{system}/{variant}: {sentence(read_json(path))} See {where}")
+    return lines
+
+
+def percent(value: float | None) -> str:
+    """A share as percent with two digits after the point, none where it is missing."""
+    return "" if value is None or math.isnan(value) else f"{100 * value:.2f} %"
+
+
+def interval(share: dict) -> str:
+    """A share with its interval."""
+    between = "" if share["low"] is None else f" ({100 * share['low']:.2f}–{100 * share['high']:.2f})"
+    return percent(share["value"]) + between
 
 
 def _loss(summary: dict) -> str:
@@ -31,8 +66,10 @@ def _states(summary: dict) -> list[str]:
     clauses = []
     trained = [name for name, entry in found.items() if entry["training_state"]]
     if trained:
-        outside = 1 - sum(found[name]["model"]["share"]["value"] for name in trained)
-        clauses.append(f"the model leaves state {' and '.join(trained)} in {percent(max(outside, 0))}")
+        outside = 1 - sum(found[name][MODEL]["share"]["value"] for name in trained)
+        started, base = " and ".join(trained), summary.get("base")
+        who = f"the base {base['base']}, which starts from state {started}," if base else "the model"
+        clauses.append(f"{who} leaves {'it' if base else f'state {started}'} in {percent(max(outside, 0))}")
     for name, entry in found.items():
         if not entry["training_state"]:
             clauses.append(_other_state(name, entry))
@@ -40,13 +77,14 @@ def _states(summary: dict) -> list[str]:
 
 
 def _other_state(name: str, entry: dict) -> str:
-    share = entry["model"]["share_found"]["value"]
+    share = entry[MODEL]["share_found"]["value"]
     null = max(NULLS, key=lambda source: entry[source]["share_found"]["value"] or 0)
     highest = entry[null]["share_found"]["value"]
     strongest = f"its strongest null, {NULLS[null]}: {percent(highest)}" if highest else "no null finds it"
     if not share:
         return f"it never finds state {name}, which it was not shown ({strongest})"
-    return f"it finds state {name}, which it was not shown, in {percent(share)}: {entry['verdict']} ({strongest})"
+    beside = f" ({strongest})" if highest else ""
+    return f"it finds state {name}, which it was not shown, in {percent(share)}: {entry['verdict']}{beside}"
 
 
 def _new(summary: dict) -> list[str]:
@@ -54,11 +92,13 @@ def _new(summary: dict) -> list[str]:
     if not novelty:
         return []
     clusters, more = novelty["clusters"], novelty["clusters_more_often"]
-    share = percent(novelty["share_new"]["model"]["value"])
+    shares = {source: share["value"] for source, share in novelty["share_new"].items()}
+    null = max(NULLS, key=shares.get)
+    new = f"{percent(shares[MODEL])} of its frames are new ({NULLS[null]}: {percent(shares[null])})"
     if not clusters:
-        return [f"{share} of its frames are new, in no cluster"]
+        return [f"{new}, in no cluster"]
     named = f"{clusters} cluster{'s' * (clusters != 1)}"
-    return [f"{share} of its frames are new, in {named}, {more or 'none'} of them more often than every null"]
+    return [f"{new}, in {named}, {more or 'none'} of them more often than every null"]
 
 
 def _verified(summary: dict) -> list[str]:
@@ -66,7 +106,7 @@ def _verified(summary: dict) -> list[str]:
     if not verified:
         return ["MD has tested none of them"] if (summary.get("novelty") or {}).get("clusters") else []
     clauses = []
-    for words, sources in (("the model", ("model",)), ("its nulls", tuple(NULLS))):
+    for words, sources in (("the model", (MODEL,)), ("its nulls", tuple(NULLS))):
         own = [row for row in verified["proposals"] if row["source"] in sources]
         if own:
             kept = sum(row["outcome"] not in _LOST for row in own)
