@@ -26,7 +26,8 @@ from mdllm.core.errors import InputError
 from mdllm.figures.draw import draw
 from mdllm.figures.kinetics.data import load as load_kinetics
 from mdllm.figures.registry import KINETIC, TABLES, groups
-from mdllm.figures.tables import Tables
+from mdllm.figures.tables import SystemTables, Tables
+from mdllm.page.sections.kinetics import build as build_section
 
 pytestmark = pytest.mark.slow  # three systems are analyzed first
 SYSTEMS = {"four_states": four_states(), "psi": psi_bins(), "centers": many_centers()}
@@ -332,3 +333,17 @@ def test_free_energies_of_many_codes_have_the_reference_along_x(folders, drawn):
     lowest = (-np.log(md[md > 0])).min()
     np.testing.assert_allclose(shown.x, -np.log(md.where(md > 0)) - lowest)
     np.testing.assert_allclose(shown.y, -np.log(own.where(own > 0)) - lowest)
+
+
+def test_the_page_has_the_committors_of_every_model_between_the_states(folders):
+    tables = {variant: Tables(paths(output)) for variant, output in folders["psi"].items()}
+    charts = {block.caption: block for block in build_section(SystemTables(tables)) if block.kind == "chart"}
+    (caption,) = (text for text in charts if text.startswith("Committor of the codes that are in neither state"))
+    assert caption.endswith("the probability to reach beta before alpha.")
+    shown = charts[caption].numbers.frame.set_index("code")
+    for variant, label in (("nanogpt", "nano-GPT"), ("markov", "Markov model")):
+        own = rows(tables[variant].committor, source="model", method="direct").set_index("code")["committor"].dropna()
+        own = own.reindex(shown.index)
+        np.testing.assert_allclose(shown[label], own, atol=1e-4)
+    assert shown["MD"].is_monotonic_increasing
+    assert not set(rows(tables["nanogpt"].committor, state="alpha")["code"]) & set(shown.index)

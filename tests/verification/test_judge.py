@@ -118,7 +118,7 @@ def test_verdicts_in_plain_words():
     assert (found["energy_above_training_kj_mol"] == 0).all()
     assert sentences(found) == [
         "1 of 4 new clusters of the model stays, 1 returns, 1 falls apart, 1 is undecided",
-        "1 of 1 frame of model in B reaches B",
+        "1 of 1 frame of the model in B reaches B",
         "1 of 1 new cluster of code frequencies is undecided",
         "1 of 1 training frame stays among the training frames",
     ]

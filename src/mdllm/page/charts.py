@@ -44,6 +44,7 @@ SHAPES = {
     "<": "triangle-left",
     "_": "M-0.15,-1L0.15,-1L0.15,1L-0.15,1Z",
 }
+SEQUENCE = "residue, from the first"
 SHORT = {
     "training": "MD, training",
     "md": "MD, not shown to the model",
@@ -86,7 +87,7 @@ def along_sequence(rows: pd.DataFrame) -> tuple[pd.DataFrame, alt.X, alt.Tooltip
     named = rows.assign(name=(rows["chain"].astype(str) + " " + names) if chains else names)
     span = [int(rows["residue"].min()), int(rows["residue"].max())]
     axis = alt.Axis(format="d", tickMinStep=1, labelOverlap=True)
-    x = alt.X("residue:Q", title="residue, from the first", scale=alt.Scale(domain=span, nice=False), axis=axis)
+    x = alt.X("residue:Q", title=SEQUENCE, scale=alt.Scale(domain=span, nice=False), axis=axis)
     return named, x, alt.Tooltip("name:N", title="residue")
 
 

@@ -9,11 +9,9 @@ from pathlib import Path
 
 from mdllm.core.records import read_json
 from mdllm.ensembles.sources import MODEL, NULLS
+from mdllm.verification.verdict import LOST
 
 PAGE = "report.html"
-
-# Outcomes of verification that do not keep what the model proposed.
-_LOST = ("returned", "elsewhere", "fell apart", "undecided")
 
 
 def sentence(summary: dict) -> str:
@@ -109,7 +107,7 @@ def _verified(summary: dict) -> list[str]:
     for words, sources in (("the model", (MODEL,)), ("its nulls", tuple(NULLS))):
         own = [row for row in verified["proposals"] if row["source"] in sources]
         if own:
-            kept = sum(row["outcome"] not in _LOST for row in own)
+            kept = sum(row["outcome"] not in LOST for row in own)
             clauses.append(f"MD keeps {kept or 'none'} of {len(own)} proposals of {words}")
     return [" and ".join(clauses)] if clauses else []
 

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from mdllm.ensembles.sources import NULLS
 from mdllm.verification.judge import APART, ELSEWHERE, RETURNED, STAYED
 
 _NAMES = {RETURNED: "returned", STAYED: "stayed", ELSEWHERE: "elsewhere", APART: "fell apart"}
@@ -9,12 +10,9 @@ UNDECIDED = "undecided"
 LOST = (RETURNED, ELSEWHERE, APART, UNDECIDED)  # all other outcomes are kept: near the proposal, or in a named state
 _WORDS = {STAYED: ("stays", "stay"), RETURNED: ("returns", "return"), ELSEWHERE: ("goes elsewhere", "go elsewhere")}
 _WORDS |= {APART: ("falls apart", "fall apart"), UNDECIDED: ("is undecided", "are undecided")}
+_OF = {"model": "the model", **NULLS}
 _NOUNS = {
-    "cluster": {
-        "model": ("new cluster of the model", "new clusters of the model"),
-        "frequencies": ("new cluster of code frequencies", "new clusters of code frequencies"),
-        "residue_types": ("new cluster of residue types", "new clusters of residue types"),
-    },
+    "cluster": {name: (f"new cluster of {words}", f"new clusters of {words}") for name, words in _OF.items()},
     "training": {"training": ("training frame", "training frames")},
 }
 
@@ -58,7 +56,7 @@ def sentences(table: pd.DataFrame) -> list[str]:
         ["kind", "source", "state"], sort=False
     ):
         one, several = _NOUNS.get(kind, {}).get(
-            source, (f"frame of {source} in {state}", f"frames of {source} in {state}")
+            source, tuple(f"{frames} of {_OF.get(source)} in {state}" for frames in ("frame", "frames"))
         )
         counts = own["outcome"].value_counts()
         order = [STAYED, *sorted(set(counts.index) - set(_WORDS)), RETURNED, ELSEWHERE, APART, UNDECIDED]

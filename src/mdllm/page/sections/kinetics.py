@@ -139,7 +139,8 @@ def _committor(table: pd.DataFrame, looks: dict[str, Look]) -> list[Chart]:
         of=rows["source"].map({name: look.label for name, look in looks.items()}),
         low=rows["committor"] - rows["standard_error"],
         high=rows["committor"] + rows["standard_error"],
-    ).dropna(subset=["place"])
+    )
+    rows = rows.dropna(subset=["place"]).sort_values("place")
     columns = ["place", "code", "of", "committor", "low", "high"]
     encoded, x = _encoded(rows, looks), alt.X("place:Q", title="code, in the order of MD", axis=alt.Axis(tickMinStep=1))
     axis = {"title": f"probability of {end} before {start}", "scale": alt.Scale(domain=[0, 1])}

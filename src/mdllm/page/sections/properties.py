@@ -6,7 +6,7 @@ import pandas as pd
 
 from mdllm.figures.tables import Tables
 from mdllm.page.blocks import Block, Chart, Table, Text
-from mdllm.page.charts import along_sequence, finished
+from mdllm.page.charts import SEQUENCE, along_sequence, finished
 
 _DSSP = {
     "dssp_H": ("α helix", "#12436D"),
@@ -33,14 +33,15 @@ def build(tables: Tables) -> list[Block]:
 def _secondary_structure(residues: pd.DataFrame) -> Chart:
     rows = residues[residues["property"].isin(_DSSP) & (residues["value"] > 0)]
     labels = {name: label for name, (label, _) in _DSSP.items()}
-    rows, x, name = along_sequence(rows.assign(of=rows["property"].map(labels)))
+    rows, _, name = along_sequence(rows.assign(of=rows["property"].map(labels)))
     scale = alt.Scale(domain=list(labels.values()), range=[color for _, color in _DSSP.values()])
     y = alt.Y("value:Q", title="share of frames", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1]))
     tips = [name, alt.Tooltip("of:N", title="class"), alt.Tooltip("value:Q", title="share", format=".1%")]
     chart = alt.Chart(rows[["residue", "name", "of", "value"]].round(4)).mark_bar(width={"band": 1})
     color = alt.Color("of:N", scale=scale, title=None, legend=_LEGEND)
+    steps = alt.X("residue:O", title=SEQUENCE, axis=alt.Axis(labelOverlap=True, labelAngle=0, ticks=False))
     return Chart(
-        finished(chart.encode(x=_steps(x), y=y, color=color, tooltip=tips), 180),
+        finished(chart.encode(x=steps, y=y, color=color, tooltip=tips), 180),
         "Secondary structure along the sequence: share of the frames of MD in each class of DSSP.",
         "Secondary structure of MD by DSSP; what is missing to 100 % is in no class.",
         Table(_wide(rows), "Share of frames in each class, by residue", True),
@@ -90,11 +91,6 @@ def _entropies(residues: pd.DataFrame) -> Chart:
         "Entropy of the torsions over their bins: 0 where a residue keeps to one.",
         Table(_wide(rows), "Entropy by residue (bits)", True),
     )
-
-
-def _steps(x: alt.X) -> alt.X:
-    """The same axis, one band a residue."""
-    return alt.X("residue:O", title=x.title, axis=alt.Axis(labelOverlap=True, labelAngle=0, ticks=False))
 
 
 def _wide(rows: pd.DataFrame) -> pd.DataFrame:
