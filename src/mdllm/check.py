@@ -55,6 +55,13 @@ def _of_system(system: System, project: Path, cores: int) -> list[str]:
         f"in all about {_time(_together(found, cores))} on {cores} cores, up to {memory / 1000:.1f} GB of memory "
         f"({here / 1000:.0f} GB here), {disk:.0f} MB of disk ({free / 1000:.0f} GB free here); no GPU is needed",
     ]
+    for name, variant in system.variants.items():
+        if variant.verified:
+            verified = variant.settings.verification
+            lines.append(
+                f"note: {name}: MD that tests {verified.proposals} new clusters of the model, and as many of each "
+                f"null, {verified.replicas} × {verified.length_ps:g} ps each, is not counted"
+            )
     if memory > here:
         lines.append("note: the memory is not enough: lower training.batch_size and raise training.accumulation")
     if disk > free:

@@ -1,8 +1,8 @@
 """What a run will take: time, memory and disk of each stage, from the sizes of the system, before it starts.
 
 Times are those of one thread and of small models: each rate is a measurement (EPYC; `benchmarks/records`) of the work
-that its formula counts. They tell minutes from hours, and no more. Of pretrained models and of simulations
-the time limits of the cluster's profile are the bound (`mdllm estimate`).
+that its formula counts. They tell minutes from hours, and no more. Of pretrained models and of simulations, those of
+`verify` among them, the time limits of the cluster's profile are the bound (`mdllm estimate`).
 
 Symbols: F frames of MD, L residues, T tokens of a window, V tokens in all, P parameters, R replicas.
 """
@@ -20,7 +20,10 @@ from mdllm.sources.raw import inspect_trajectory
 _START_S = 4.0  # of a job: Snakemake, Python, imports
 _FLOPS = 25e9  # per second, in training and in prefilling
 _STEP_S = 2.5e-3  # of a rollout: one code of every replica of a batch
-_RESIDUES_PER_S = {"prepare": 1e5, "tokenize": 4e4, "fidelity": 5e4, "decode": 1e5, "analyze": 5e4}
+_RESIDUES_PER_S = {"prepare": 1e5, "tokenize": 4e4, "fidelity": 5e4, "decode": 1e5, "analyze": 5e4, "dynamics": 8e4}
+_REDRAWN_S = 9e-3, 1.4e-4  # of one structure, and more for each residue: its chain is closed, and it is compared
+_ASKED_S = 2.2e-4  # of one code of a span, drawn by a base for one of the drawings
+_NULL_STRUCTURES, _DRAWINGS = 800, 16
 _NOVELTY_PER_S = 3e7  # pairs of a generated and a training frame, times residues
 _READ_PER_S = 2e8  # bytes of raw files, for their checksums
 _LIBRARIES_MB = {"train": 450, "rollout": 400}
@@ -76,8 +79,8 @@ def size_of(system: System, project: Path) -> Size | None:
 
 
 def known(variant: Variant) -> bool:
-    """Whether the formulas hold: residues are coded, and a small transformer is trained from scratch."""
-    return variant.decoded and variant.settings.model.name == "mistral"
+    """Whether the formulas hold: residues are coded; a small transformer is trained from scratch, or a base redraws."""
+    return variant.decoded and (variant.settings.model.name == "mistral" or variant.settings.model.redraws)
 
 
 def costs(system: System, size: Size) -> list[Cost]:
@@ -99,7 +102,8 @@ def disk_mb(system: System, size: Size) -> float:
     variants = [variant for variant in system.variants.values() if known(variant)]
     rollouts = [variant.settings.rollout for variant in variants]
     generated = sum(3 * rollout.replicas * rollout.frames for rollout in rollouts)
-    models = sum(12 * _parameters(variant, size) for variant in variants)  # and checkpoints meanwhile
+    trained = [variant for variant in variants if variant.continues]
+    models = sum(12 * _parameters(variant, size) for variant in trained)  # and checkpoints meanwhile
     return ((size.frames + generated) * size.residues * _XTC_BYTES + models) / 1e6 + 20 * len(rollouts)
 
 
@@ -110,16 +114,30 @@ def _of_variant(variant: Variant, size: Size) -> dict[str, tuple[float, float]]:
     generated = rollout.replicas * rollout.frames
     coded = size.frames * residues
     compared = generated * min(size.frames, settings.novelty.training_frames)
+    moving = min(size.frames, settings.dynamics.frames) + 3 * min(generated, settings.dynamics.frames)
+    learned = {"train": _training(variant, size), "rollout": _rollout(variant, size)} if variant.continues else {}
     return {
         "tokenize": (min(size.frames, 5000) * residues / _RESIDUES_PER_S["tokenize"], 220 + coded * 96 / 1e6),
         "fidelity": (coded / _RESIDUES_PER_S["fidelity"], 210 + coded * 96 / 1e6),
-        "train": _training(variant, size),
-        "rollout": _rollout(variant, size),
+        **learned,
+        "redraw": _redrawing(variant, size),
         "decode": (3 * generated * residues / _RESIDUES_PER_S["decode"], 210),
         "analyze": ((coded + 3 * generated * residues) / _RESIDUES_PER_S["analyze"], 360 + coded * 96 / 1e6),
         "novelty": (3 * compared * residues / _NOVELTY_PER_S, 400 + coded * 96 / 1e6),
+        "dynamics": (moving * residues / _RESIDUES_PER_S["dynamics"], 230 + moving * residues * 300 / 1e6),
         "summarize": (0.0, 170),
     }
+
+
+def _redrawing(variant: Variant, size: Size) -> tuple[float, float]:
+    """Of the null of residue types, and where the model is a base, of its own structures and of code frequencies."""
+    settings, one = variant.settings, _REDRAWN_S[0] + _REDRAWN_S[1] * size.residues
+    memory = 400 + _NULL_STRUCTURES * size.residues * 36 / 1e6
+    if variant.continues:
+        return _NULL_STRUCTURES * one, memory
+    spans, made = settings.model.spans, settings.rollout.replicas * settings.rollout.frames
+    codes = spans.moves * spans.drawings * (spans.shortest_span + spans.longest_span) / 2
+    return made * (3 * spans.moves * spans.drawings / _DRAWINGS * one + codes * _ASKED_S), memory + 100
 
 
 def _training(variant: Variant, size: Size) -> tuple[float, float]:

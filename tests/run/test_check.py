@@ -38,6 +38,34 @@ def test_times_are_of_the_order_of_those_measured(project):
         assert found["main", stage].memory_mb == pytest.approx(measured["peak_memory_mb"], rel=0.35), stage
 
 
+def test_a_base_redraws_in_the_time_that_was_measured_and_is_not_trained(project):
+    """Trp-cage, 1,600 proposals of the base and of both nulls (benchmarks/proposals.py)."""
+    record = json.loads((ROOT / "benchmarks" / "records" / "proposals.json").read_text())["results"]
+    content = project.read("config/systems/trp_cage.yaml")
+    content["variants"]["base"]["model"]["spans"] = {"drawings": record["settings"]["drawings"]}
+    content["variants"]["base"]["rollout"] = {"replicas": 200, "frames": 8}
+    project.write("config/systems/trp_cage.yaml", content)
+    found = {(cost.variant, cost.stage): cost for cost in costs(system(project), SIZE)}
+    measured = sum(source["processor_s"] for source in record["cases"]["Trp-cage, A to B"]["sources"].values())
+    assert found["base", "redraw"].seconds == pytest.approx(measured + 4, rel=0.2)
+    assert found["main", "redraw"].seconds < 0.2 * found["base", "redraw"].seconds
+    assert ("base", "train") not in found
+    assert ("base", "rollout") not in found
+    assert {stage for variant, stage in found if variant == "base"} >= {"decode", "analyze", "novelty", "dynamics"}
+
+
+def test_md_that_tests_proposals_is_named_where_it_is_not_counted(project, capsys):
+    content = project.read("config/systems/trp_cage.yaml")
+    content["stages"] = {"verification": {"proposals": 5}}
+    project.write("config/systems/trp_cage.yaml", content)
+    with pytest.raises(SystemExit):
+        main(["check", "trp_cage"])
+    out = capsys.readouterr().out
+    assert "note: base: MD that tests 5 new clusters of the model, and as many of each null, 2 × 20 ps each" in out
+    assert "models of other kinds" not in out
+    assert "on a cluster" not in out
+
+
 def test_a_larger_protein_takes_longer(project):
     small, large = (costs(system(project), Size(500, residues, 0)) for residues in (20, 200))
     for one, other in zip(small, large, strict=True):

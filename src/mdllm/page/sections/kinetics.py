@@ -142,7 +142,10 @@ def _committor(table: pd.DataFrame, looks: dict[str, Look]) -> list[Chart]:
     )
     rows = rows.dropna(subset=["place"]).sort_values("place")
     columns = ["place", "code", "of", "committor", "low", "high"]
-    encoded, x = _encoded(rows, looks), alt.X("place:Q", title="code, in the order of MD", axis=alt.Axis(tickMinStep=1))
+    encoded, x = (
+        _encoded(rows, looks),
+        alt.X("place:Q", title="code, in the order of MD", axis=alt.Axis(tickMinStep=1), scale=alt.Scale(padding=10)),
+    )
     axis = {"title": f"probability of {end} before {start}", "scale": alt.Scale(domain=[0, 1])}
     base = alt.Chart(rows[columns].round(4)).encode(x=x, color=encoded["color"], tooltip=columns)
     bars = base.transform_filter("isValid(datum.low)").mark_rule(clip=True)

@@ -39,7 +39,9 @@ def _secondary_structure(residues: pd.DataFrame) -> Chart:
     tips = [name, alt.Tooltip("of:N", title="class"), alt.Tooltip("value:Q", title="share", format=".1%")]
     chart = alt.Chart(rows[["residue", "name", "of", "value"]].round(4)).mark_bar(width={"band": 1})
     color = alt.Color("of:N", scale=scale, title=None, legend=_LEGEND)
-    steps = alt.X("residue:O", title=SEQUENCE, axis=alt.Axis(labelOverlap=True, labelAngle=0, ticks=False))
+    every = alt.Scale(domain=list(range(1, int(residues["residue"].max()) + 1)))
+    axis = alt.Axis(labelOverlap=True, labelAngle=0, ticks=False)
+    steps = alt.X("residue:O", title=SEQUENCE, axis=axis, scale=every)
     return Chart(
         finished(chart.encode(x=steps, y=y, color=color, tooltip=tips), 180),
         "Secondary structure along the sequence: share of the frames of MD in each class of DSSP.",
