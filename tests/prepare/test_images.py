@@ -64,6 +64,32 @@ def test_a_complex_wrapped_atom_by_atom_comes_back(complex_of_two, angles):
     assert counts["frames_made_whole"] >= 6
 
 
+@pytest.mark.parametrize("cut", [False, True])
+def test_chains_that_touch_through_a_smaller_one_stay_together(tmp_path, cut):
+    """A row of a chain of 250 residues, one of 7 and one of 250: around the box the large ones are nearer."""
+    large, small = (dimer().select_atoms(f"chainID A and {part} backbone") for part in ("", "resid 700-706 and"))
+    universe = mda.Merge(large, small, large)
+    parts = np.split(np.arange(len(universe.atoms)), np.cumsum([len(large), len(small)]))
+    points, end = universe.atoms.positions.astype(float), 0.0
+    for part, chain in zip(parts, "ABC", strict=True):
+        universe.atoms[part].chainIDs = chain
+        points[part] -= points[part].mean(0)
+        points[part, 0] += end - points[part, 0].min()
+        end = points[part][:, 0].max() + 3
+    universe.atoms.positions = points
+    universe.atoms.write(str(tmp_path / "t.pdb"))
+    box = [end - points[:, 0].min() - 3 + 12, 140, 140, 90, 90, 90]
+    frames = np.stack([points + np.array([5, 70, 70])] * 2)
+    path = write_xtc(tmp_path / "t.xtc", wrapped(frames + np.array([40, 0, 0]), box) if cut else frames, box)
+    selections = {name: f"resid 703 and name CA and chainID {name}" for name in "ABC"}
+    cv = distances(**{a + b: (selections[a], selections[b]) for a, b in ("AB", "BC", "AC")})
+    counts, table = prepared(tmp_path / "out", tmp_path / "t.pdb", path, observables=cv)
+    for one, other in ("AB", "BC", "AC"):
+        atoms = [universe.select_atoms(selections[name])[0].position for name in (one, other)]
+        np.testing.assert_allclose(table[f"{one}{other}_nm"], np.linalg.norm(np.subtract(*atoms)) / 10, atol=0.003)
+    assert ("frames_with_moved_fragments" in counts) == cut
+
+
 def test_a_chain_that_jumps_as_a_whole_is_brought_back(complex_of_two):
     """As molecules made whole one by one do (gmx trjconv -pbc mol)."""
     folder, points, expected = complex_of_two

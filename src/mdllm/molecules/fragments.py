@@ -2,8 +2,9 @@
 
 A bond that is longer than a bond can be crosses the box: its atoms take the image that follows the bond. Between
 fragments there is no bond to follow. One that touches the others where it arrives stays there; else the image is taken
-that is nearest by atoms. What touched in the frame before is followed first, so that a fragment that touches two images
-does not change from one to the other. Fragments of one residue (ions, water, ligands) take the nearest image.
+that is nearest by atoms. The chain nearest to those that have their place comes next, so that each follows a neighbour.
+What touched in the frame before is followed first, so that a fragment that touches two images does not change from one
+to the other. Fragments of one residue (ions, water, ligands) take the nearest image.
 
 Axes: A atoms. All lengths in ångström, as in raw files.
 """
@@ -29,7 +30,7 @@ class Fragments:
 
     Attributes:
         label: (A,) number of the fragment of each atom, from 0.
-        links: of each chain the pair of atoms that decided its image in the last frame.
+        links: (chain, atom of one placed before, atom of the chain) that decided its image in the last frame, in order.
         made_whole, moved: frames in which a fragment was cut by the box, and in which one was set beside the others.
     """
 
@@ -47,7 +48,8 @@ class Fragments:
         inside[[self.label[chain[0]] for chain in chains]] = True
         self._of_chains = np.flatnonzero(inside[self.label])
         self._others = np.array([group[0] for group in groups if not inside[self.label[group[0]]]], int)
-        self.links: list[tuple[int, int] | None] = [None] * len(chains)
+        self._chain_of = {self.label[chain[0]]: number for number, chain in enumerate(chains)}
+        self.links: list[tuple[int, int, int]] = []
         self.made_whole = self.moved = 0
 
     def together(self, points: np.ndarray, dimensions: np.ndarray | None) -> np.ndarray:
@@ -74,16 +76,16 @@ class Fragments:
 
     def _beside(self, points: np.ndarray, dimensions: np.ndarray, as_they_stand: bool) -> np.ndarray:
         points, before = points.astype(np.float64), points
-        placed = self._probes[0]
-        for number, (chain, probes) in enumerate(zip(self._chains[1:], self._probes[1:], strict=True), start=1):
-            link = self.links[number]
-            step = None if link is None else self._step(points, link, dimensions)
-            if step is None or step[1] > _TOUCH:
-                link = self._nearest(points, placed, probes, [None, dimensions] if as_they_stand else [dimensions])
-                step = self._step(points, link, dimensions)
-            self.links[number] = link
-            points[chain] += step[0]
-            placed = np.concatenate([placed, probes])
+        left, links = dict.fromkeys(range(1, len(self._chains))), []
+        for number, one, other in self.links:
+            step, distance = self._step(points, one, other, dimensions)
+            if distance <= _TOUCH and self._chain_of[self.label[one]] not in left:
+                points[self._chains[number]] += step
+                links.append((number, one, other))
+                del left[number]
+        if left:
+            links += self._join(points, list(left), [None, dimensions] if as_they_stand else [dimensions], dimensions)
+        self.links = links
         if len(self._others):
             there = points[self._of_chains]
             blocks = np.array_split(self._others, -(-len(self._others) // _BLOCK))
@@ -95,22 +97,41 @@ class Fragments:
         self.moved += bool(np.abs(points - before).max() > _LONGEST_BOND / 2)
         return points
 
+    def _join(self, points: np.ndarray, left: list[int], boxes: list, dimensions: np.ndarray) -> list:
+        """Links of the chains that are left, which are moved to the others one by one, the nearest first."""
+        links, nearest = [], dict.fromkeys(left, (len(boxes), np.inf, 0, 0))
+        new = np.concatenate([self._probes[n] for n in range(len(self._chains)) if n not in nearest])
+        while nearest:
+            for number, known in nearest.items():
+                nearest[number] = min(known, self._nearest(points, new, self._probes[number], boxes))
+            number = min(nearest, key=nearest.get)
+            _, _, one, other = nearest.pop(number)
+            points[self._chains[number]] += self._step(points, one, other, dimensions)[0]
+            links.append((number, one, other))
+            new = self._probes[number]
+        return links
+
     @staticmethod
-    def _step(points: np.ndarray, link: tuple[int, int], dimensions: np.ndarray) -> tuple[np.ndarray, float]:
-        """The shift that brings the second atom of a link to the image nearest to the first, and their distance."""
-        step = points[link[1]] - points[link[0]]
+    def _step(points: np.ndarray, one: int, other: int, dimensions: np.ndarray) -> tuple[np.ndarray, float]:
+        """The shift that brings an atom to the image nearest to another one, and their distance then."""
+        step = points[other] - points[one]
         nearest = minimize_vectors(step[None], dimensions)[0]
         return nearest - step, float(np.linalg.norm(nearest))
 
     @staticmethod
-    def _nearest(points: np.ndarray, placed: np.ndarray, probes: np.ndarray, boxes: list) -> tuple[int, int]:
-        """The nearest pair of atoms: in the first of several boxes in which they touch (None: as they stand)."""
-        for box in boxes:
+    def _nearest(points: np.ndarray, placed: np.ndarray, probes: np.ndarray, boxes: list) -> tuple:
+        """The nearest pair of atoms in the first of several boxes in which they touch (None: as they stand).
+
+        Returns:
+            rank of that box, the distance, and the two atoms.
+        """
+        for rank, box in enumerate(boxes):
             away = distance_array(points[placed], points[probes], box=box)
             first, second = np.unravel_index(away.argmin(), away.shape)
+            found = rank, float(away[first, second]), int(placed[first]), int(probes[second])
             if away[first, second] <= _TOUCH:
                 break
-        return int(placed[first]), int(probes[second])
+        return found
 
 
 def _forest(bonds: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, int]:
