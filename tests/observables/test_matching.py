@@ -144,6 +144,26 @@ def test_a_reference_cut_by_its_box_is_whole(tmp_path):
     assert frames["r_nm"][9] < 2e-3
 
 
+@pytest.mark.parametrize("ending", ["gro", "pdb"])
+def test_a_complex_of_which_one_chain_is_in_another_image(tmp_path, caplog, ending):
+    """A file of a simulation is set together; a PDB file may be a crystal's, and is taken as it stands, and named."""
+    universe = dimer()
+    universe.atoms.positions -= universe.atoms.positions.min(0)
+    system = system_of(universe)
+    universe.dimensions = [*(np.ptp(universe.atoms.positions, axis=0) + 6), 90, 90, 90]
+    universe.select_atoms("chainID B").positions -= [0, 0, universe.dimensions[2]]
+    universe.atoms.write(str(tmp_path / f"t.{ending}"))
+    found = load(tmp_path / f"t.{ending}", system).coordinates[0]
+    whole = system.atoms.positions / 10
+    if ending == "gro":
+        assert rmsd_of_present(found[None], whole)[0] < 2e-3
+    else:
+        np.testing.assert_allclose(
+            found[-1] - found[0], whole[-1] - whole[0] - [0, 0, universe.dimensions[2] / 10], atol=2e-3
+        )
+    assert ("key: molecules of" in caplog.text) == (ending == "pdb")
+
+
 def test_chosen_atoms_are_matched_by_their_names(tmp_path):
     """Where a frame is one code: the RMSD of all heavy atoms, whatever the order of the reference's atoms."""
     universe = mda.Universe(PSF, DCD)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import MDAnalysis as mda
 import numpy as np
+from MDAnalysis.lib.util import asiterable
 
 from mdllm.config.settings.system import Reference
 from mdllm.core.errors import InputError
@@ -29,6 +30,7 @@ from mdllm.molecules.reading import frames_of, open_raw
 from mdllm.observables.matching import LEAST_IDENTITY, Residues, matched
 
 logger = logging.getLogger(__name__)
+_OF_CRYSTALS = {"PDB", "CIF", "MMTF"}  # formats in which a cell may be that of a crystal, and no box of a simulation
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,13 @@ def _load(key: str, reference: Reference, universe: mda.Universe) -> ReferenceEn
         raise InputError(error if str(error).startswith(place) else f"{place}: {error}") from error
     if damage:
         raise InputError(f"{place}: {damage}; leave the residue or the model out")
+    if models.apart:
+        logger.warning(
+            "%s: molecules of %s stand apart that are nearer to each other in another periodic image, and are taken as "
+            "they stand, as of a crystal; if they are of a simulation, write them together (gmx trjconv -pbc cluster, "
+            "cpptraj autoimage)",
+            *(place, path),
+        )
     pairs = matched(_described(universe.residues), _described(models.residues))
     _check(pairs, universe.residues, models.residues, place, path)
     ours, theirs = np.array(pairs).T
@@ -124,13 +133,20 @@ class _Models:
         pairs += [np.stack([hub, row[:, column]], axis=1) for column in range(O + 1, len(names))]
         bonds = np.concatenate(pairs)
         numbers = np.repeat(np.arange(len(residues)), (self._index >= 0).sum(axis=1))
-        self._fragments = Fragments(bonds[(bonds >= 0).all(axis=1)], numbers, keep_whole=True)
+        bonds = bonds[(bonds >= 0).all(axis=1)]
+        crystal = not _OF_CRYSTALS.isdisjoint(name.upper() for name in asiterable(structure.trajectory.format))
+        self._fragments = Fragments(bonds, numbers, keep_whole=crystal)
+        self._simulated = Fragments(bonds, numbers) if crystal else None
+        self.apart = False  # whether fragments stand apart that the box would bring together
 
     def cut(self, ts) -> np.ndarray:
         """Coordinates (m, K, 3) in nm of one model."""
         found = np.full((self._index.size, 3), np.nan)
         points = ts.positions[self._index.ravel()[self._there]].astype(np.float64)
-        found[self._there] = self._fragments.together(points, ts.dimensions) / ANGSTROM_PER_NM
+        placed = self._fragments.together(points, ts.dimensions)
+        if self._simulated is not None:
+            self.apart |= not np.allclose(placed, self._simulated.together(points, ts.dimensions), atol=1)
+        found[self._there] = placed / ANGSTROM_PER_NM
         return found.reshape(*self._index.shape, 3)
 
     def damaged(self, coordinates: np.ndarray) -> str | None:
