@@ -1,6 +1,6 @@
 # make demo   the whole workflow on Trp-cage, both directions, then a table of the results
 # make demo-kinetics   nano-GPT, LSTM and Markov model on a model potential and on alanine dipeptide
-# make base   the base that comes with mdllm, anew, from its collection; 46 minutes on one busy core
+# make base   the base that comes with mdllm, anew, from its collection: 6 minutes on one H200 GPU, hours without
 # make picture   the picture of the README, from the results of the demo
 # make test   all tests
 # make test-fast   those that take no more than seconds, and run no workflow
@@ -32,9 +32,9 @@ demo: venv
 	$(BIN)/mdllm report results/trp_cage
 
 base: venv
-	$(BIN)/snakemake --profile profiles/local base_small
-	mkdir -p src/mdllm/bases/shipped/small
-	cp $(addprefix results/bases/small/,base.safetensors base.json provenance.json) src/mdllm/bases/shipped/small/
+	$(BIN)/snakemake --profile profiles/local base_medium
+	mkdir -p src/mdllm/bases/shipped/medium
+	cp $(addprefix results/bases/medium/,base.safetensors base.json provenance.json) src/mdllm/bases/shipped/medium/
 
 picture:
 	$(BIN)/python docs/picture.py results/trp_cage/base/figures/novelty.png docs/images/demo.png

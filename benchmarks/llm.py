@@ -35,7 +35,7 @@ from mdllm.models.settings import PretrainedSettings
 from mdllm.models.training.objective import objective
 from mdllm.models.training.train import collate
 
-CONTEXT_FRAMES, CODEBOOK_SIZE, BATCH, ROUNDS, SEED = 10, 256, 2, 3, 0
+CONTEXT_FRAMES, CODEBOOK_SIZE, BATCH, SEED = 10, 256, 2, 0
 TEXT_RESIDUES, CODE_RESIDUES = 226, 164  # 11 frames: about 9000 text tokens, 1804 code tokens
 SEVEN_B = {
     "hidden_size": 4096,
@@ -86,10 +86,10 @@ def flop_per_token(config: MistralConfig, tokens: int) -> float:
     return 4 * parameters + 3 * 2 * tokens * config.hidden_size * config.num_hidden_layers
 
 
-def seconds(action, device: torch.device) -> float:
+def seconds(action, device: torch.device, rounds: int) -> float:
     """Median duration of `action` over some rounds after a first one."""
     durations = []
-    for _ in range(ROUNDS + 1):
+    for _ in range(rounds + 1):
         started = time.monotonic()
         action()
         if device.type == "cuda":
@@ -112,7 +112,7 @@ def windows_of(language) -> dict[str, torch.Tensor]:
     return collate(list(windows))
 
 
-def measure(settings: PretrainedSettings, language, config: MistralConfig) -> dict:
+def measure(settings: PretrainedSettings, language, config: MistralConfig, rounds: int) -> dict:
     """One training step (2 windows, forward, backward, update) and one rollout frame of one replica."""
     batch = windows_of(language)
     windows, tokens = batch["input_ids"].shape
@@ -134,7 +134,7 @@ def measure(settings: PretrainedSettings, language, config: MistralConfig) -> di
 
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    step_s = seconds(step, device)
+    step_s = seconds(step, device, rounds)
     step_memory = peak_memory_gb(device)
     per_s = windows * tokens / step_s
     peak = next((flops for name, flops in PEAK_FLOPS.items() if name in device_name(device)), None)
@@ -147,7 +147,7 @@ def measure(settings: PretrainedSettings, language, config: MistralConfig) -> di
     uniforms = frame_uniforms(SEED, np.arange(1), 0, generator.draws)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    frame_s = seconds(lambda: generator.next_frame(context, uniforms), device)
+    frame_s = seconds(lambda: generator.next_frame(context, uniforms), device, rounds)
     return {
         "residues": language.residues,
         "tokens_per_window": tokens,
@@ -178,14 +178,21 @@ def device_name(device: torch.device) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--small", action="store_true", help="a tiny shape on the CPU; writes records/llm_small.json")
-    small = parser.parse_args().small
+    parser.add_argument("--rounds", type=int, default=3, help="repeats of which the median counts, after a first one")
+    arguments = parser.parse_args()
+    small, rounds = arguments.small, arguments.rounds
     if not small and not torch.cuda.is_available():
         sys.exit("benchmarks/llm.py measures the 7B shape and needs a GPU, and torch finds none; --small needs none")
     device = "cpu" if small else "cuda"
     if small:
         torch.set_num_threads(1)
     quantization = "nf4" if importlib.util.find_spec("bitsandbytes") else "none"
-    results = {"device": device_name(torch.device(device)), "quantization": quantization, "windows_per_step": BATCH}
+    results = {
+        "device": device_name(torch.device(device)),
+        "quantization": quantization,
+        "windows_per_step": BATCH,
+        "rounds": rounds,
+    }
     for name in ("peft", "bitsandbytes", "flash_attn"):
         results[name] = importlib.metadata.version(name) if importlib.util.find_spec(name) else None
     with tempfile.TemporaryDirectory() as folder:
@@ -194,7 +201,7 @@ def main() -> None:
             name="pretrained", base=folder, quantization=quantization, max_length=9200, device=device
         )
         for name, language in languages(small).items():
-            results[name] = measure(settings, language, config)
+            results[name] = measure(settings, language, config, rounds)
     ratio = results["codes"]["training_windows_per_s"] / results["text"]["training_windows_per_s"]
     results["windows_per_s_codes_over_text"] = round(ratio, 2)
     write_record("llm_small" if small else "llm", results)

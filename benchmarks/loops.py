@@ -1,6 +1,6 @@
 """Spans of held-out proteins, hidden and redrawn by a base: how near do they come to what stood there?
 
-``OMP_NUM_THREADS=1 python benchmarks/loops.py results/collections/small [BASE]`` after ``snakemake collect_small``.
+``OMP_NUM_THREADS=1 python benchmarks/loops.py results/collections/large [BASE]`` after ``snakemake collect_large``.
 Spans of 8 residues at random places of the validation proteins, drawn again four times each, whatever is around them
 held; RMSD of N, CA, C without superposition. Beside it the null, residues drawn by their type alone, closed and
 chosen in the same way. The settings of `mdllm propose` are chosen here. Prints a table and writes records/loops.json.
@@ -17,7 +17,7 @@ from record import write_record
 from mdllm.bases.base import find_base, load_base
 from mdllm.bases.poses import of_backbone
 from mdllm.bases.propose import Proposer
-from mdllm.bases.settings import ProposalSettings
+from mdllm.bases.settings import COMES_WITH_MDLLM, ProposalSettings
 from mdllm.bases.spans import of_base, of_residue_types, redraw
 from mdllm.collections.reader import Collection
 
@@ -65,11 +65,9 @@ def errors(base, collection: Collection, settings: ProposalSettings, null: bool)
             of_residue_types(base, sequence) if null else of_base(base),
             proposer.molecule,
             poses,
-            torch.from_numpy(proposer.chain.encode(repeated)).long(),
+            torch.from_numpy(base.steps.nearest(repeated)),
             span,
-            settings.temperature,
-            settings.sharpness,
-            settings.farthest_nm,
+            settings,
             uniforms,
         )
         shift = (made.poses.to_atoms(proposer.molecule.local).numpy() - repeated)[:, span.start : span.stop]
@@ -78,7 +76,7 @@ def errors(base, collection: Collection, settings: ProposalSettings, null: bool)
     return np.array(found)
 
 
-def main(folder: str, name: str = "small") -> None:
+def main(folder: str, name: str = COMES_WITH_MDLLM) -> None:
     base, collection, results = load_base(find_base(name)), Collection(Path(folder)), {}
     for case, changes in CASES.items():
         started = time.process_time()

@@ -2,7 +2,7 @@
 
 ``OMP_NUM_THREADS=1 python benchmarks/pairs.py COLLECTION [BASE] [PROPOSALS]``, of
 ``results/collections/benchmarks`` (made by ``snakemake collect_benchmarks``: the multi-conformation sets of
-bioemu-benchmarks, which the collection `small` leaves out, with all that is alike). From each conformer, as many
+bioemu-benchmarks, which the collection `large` leaves out, with all that is alike). From each conformer, as many
 proposals of the base and of the null of residue types, which redraws the same spans; the best of them is that with the
 smallest backbone RMSD to the other conformer. Beside all residues, the *span* of LOCAL residues that differs most
 between the two is judged, superposed on itself. The share of the gap that is closed is 1 - best / RMSD between the
@@ -21,7 +21,7 @@ from tqdm import tqdm
 from mdllm.analysis.bootstrap import interval_of_mean
 from mdllm.bases.base import find_base, load_base
 from mdllm.bases.propose import Proposer
-from mdllm.bases.settings import ProposalSettings
+from mdllm.bases.settings import COMES_WITH_MDLLM, ProposalSettings
 from mdllm.bases.spans import of_residue_types
 from mdllm.collections.reader import Collection
 from mdllm.core.geometry import pairwise_rmsd
@@ -74,7 +74,7 @@ def interval(values: pd.Series, proteins: pd.Series) -> list[float]:
     return [round(value, 3) for value in (found.value, found.low, found.high)]
 
 
-def main(folder: str, name: str = "small", count: str = "64") -> None:
+def main(folder: str, name: str = COMES_WITH_MDLLM, count: str = "64") -> None:
     settings = ProposalSettings()
     table = measured(load_base(find_base(name)), settings, Collection(Path(folder)), int(count))
     sets = [

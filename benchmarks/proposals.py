@@ -22,7 +22,7 @@ from tokenizer import TRAINING_A, TRAINING_B, read_t4_lysozyme, read_trp_cage
 from mdllm.analysis.bootstrap import interval_of_mean
 from mdllm.bases.base import find_base, load_base
 from mdllm.bases.propose import Proposer
-from mdllm.bases.settings import ProposalSettings
+from mdllm.bases.settings import COMES_WITH_MDLLM, ProposalSettings
 from mdllm.bases.spans import of_frequencies, of_residue_types
 from mdllm.config.reading import read_yaml
 from mdllm.core.geometry import backbone_torsions, pairwise_rmsd
@@ -130,7 +130,7 @@ def _rounded(limit: float) -> float | None:
     return round(limit, 4) if np.isfinite(limit) else None
 
 
-def main(name: str = "small", count: str = "1600") -> None:
+def main(name: str = COMES_WITH_MDLLM, count: str = "1600") -> None:
     base, settings = load_base(find_base(name)), ProposalSettings()
     groups = -(-int(count) // settings.group)
     results = {"base": name, "settings": settings.model_dump(mode="json"), "cases": {}}
@@ -139,10 +139,9 @@ def main(name: str = "small", count: str = "1600") -> None:
         parts = residues, slice(None)
         limits = tuple(closeness(case, part) for part in parts)
         proposer = Proposer(base, case.starts.astype(float), case.sequence, settings)
-        codes = proposer.chain.encode(case.starts[::THINNED].astype(float))
         nulls = {
             "residue types": of_residue_types(base, case.sequence),
-            "code frequencies": of_frequencies(codes, base.hidden),
+            "code frequencies": of_frequencies(base, case.starts[::THINNED].astype(float)),
         }
         rows = {}
         for source, knowledge in {"base": None, **nulls}.items():

@@ -1,11 +1,14 @@
 """The parts of a base's logits whose geometry can be computed by hand."""
 
+from dataclasses import fields
+
 import MDAnalysis as mda
 import numpy as np
 import pytest
 import torch
 
 from mdllm.bases.network import BaseNetwork
+from mdllm.bases.poses import Poses, compose, of_vectors
 from mdllm.bases.views import BETA_CARBON_NM, LARGEST_OFFSET, NEIGHBOURS, NO_RESIDUE, Views
 from mdllm.tokenizers.chain.codebook import shipped_steps
 from mdllm.tokenizers.rigid.poses import poses_of
@@ -75,14 +78,34 @@ def test_contacts_are_read_by_both_types_and_the_distance_of_the_beta_carbons(ne
         assert found[0, code].item() == (4 * (NO_RESIDUE + 1) + 11) * 24 + min(number, 23)
 
 
+def test_an_offset_is_learned_where_the_anchor_tells_it(network):
+    """The anchor is the residue itself, so that its pose as seen from the code is the offset."""
+    torch.manual_seed(1)
+    steps, codes = shipped_steps(CODES), torch.randint(CODES, (64,))
+    vectors = torch.randn(64, 6) * torch.tensor([0.02] * 3 + [0.1] * 3)
+    poses = Poses(*(torch.from_numpy(getattr(steps, name))[codes].float() for name in ("rotation", "origin")))
+    there = compose(poses, of_vectors(vectors))
+    views = [view(origin, turn, 0) for origin, turn in zip(there.origin, there.rotation, strict=True)]
+    joined = Views(*(torch.cat([getattr(one, field.name) for one in views]) for field in fields(Views)))
+    state = torch.zeros(64, 16)
+    assert not network.offsets(joined, state, codes).any()
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
+    for _ in range(200):
+        optimizer.zero_grad()
+        ((network.offsets(joined, state, codes) - vectors) / network.offset_scale).abs().mean().backward()
+        optimizer.step()
+    missed = (network.offsets(joined, state, codes) - vectors).detach()
+    assert (missed.abs().mean(0) < 0.4 * vectors.abs().mean(0)).all()
+
+
 def test_every_part_reaches_the_logits(network):
     steps = shipped_steps(CODES)
     near, far = (view(steps.origin[7], steps.rotation[7], distance) for distance in (0, 5))
     with torch.no_grad():
-        assert network(near)[0].argmax() == 7
-        plain = network(far)
+        assert network(near)[0][0].argmax() == 7
+        plain, _ = network(far)
         network.pair_statistics.weight[0, 12] = 50.0
-        assert (network(far) - plain)[0, 12].item() == pytest.approx(50.0, abs=1e-3)
+        assert (network(far)[0] - plain)[0, 12].item() == pytest.approx(50.0, abs=1e-3)
 
 
 def test_the_beta_carbon_stands_where_l_amino_acids_have_it(structures):

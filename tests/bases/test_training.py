@@ -11,14 +11,13 @@ from safetensors.numpy import load_file
 from mdllm.bases.base import Base, find_base, load_base
 from mdllm.bases.baselines import TypeStatistics, _smoothed
 from mdllm.bases.examples import Windows, joined
-from mdllm.bases.proteins import Protein, Proteins, _encoded, residue_types_of, write_proteins
+from mdllm.bases.poses import Poses, compose, of_vectors
+from mdllm.bases.proteins import Protein, Proteins, residue_types_of, write_proteins
 from mdllm.bases.rows import ViewsOfRows
 from mdllm.bases.train import train_base
 from mdllm.collections.reader import Collection
 from mdllm.core.errors import InputError
-from mdllm.tokenizers.chain.codebook import shipped_steps
-from mdllm.tokenizers.chain.settings import ChainSettings
-from mdllm.tokenizers.chain.tokenizer import Chain
+from mdllm.tokenizers.chain.codebook import shipped_steps, steps_of
 
 from .conftest import STEPS, settings
 
@@ -40,26 +39,13 @@ def test_proteins_are_kept_as_codes_and_poses(proteins, collection):
     protein = proteins[0]
     (segment,) = collection.segments_of("train")
     backbone = np.asarray(segment.backbone)[[0, 3, 6, 9], :, :3]  # four of ten, evenly spread
-    chain = Chain.fit(backbone, ChainSettings(name="chain", codebook_size=64), 0)
-    np.testing.assert_array_equal(protein.codes, chain.encode(backbone))
-    np.testing.assert_allclose(protein.true.origin, backbone[:, :, 1], atol=1e-6)
-    np.testing.assert_allclose(
-        protein.rebuilt.origin, np.moveaxis(chain.coder.decode(protein.codes)[1], -1, 0), atol=1e-5
-    )
+    steps = shipped_steps(64)
+    points, own = steps.points(), steps_of(backbone).points().reshape(4, -1, 12)
+    nearest = ((own[:, :, None] - points) ** 2).sum(-1).argmin(-1)
+    np.testing.assert_array_equal(protein.codes[:, 1:], nearest)
+    np.testing.assert_allclose(protein.poses.origin, backbone[:, :, 1], atol=1e-6)
     assert "".join("ACDEFGHIKLMNPQRSTVWYX"[t] for t in protein.residue_types) == segment.sequence
     assert residue_types_of("AXB").tolist() == [0, 20, 20]
-
-
-def test_proteins_without_gaps_are_encoded_together_as_alone(collection):
-    """Two of one length, of one and of two frames; a third one has a gap."""
-    backbone = np.asarray(next(iter(collection.segments_of("train"))).backbone, float)[:, :, :3]
-    parts = {"one": backbone[:1, :40], "two": backbone[1:3, 100:140], "gapped": backbone[3:4, 60:100].copy()}
-    parts["gapped"][:, 20:] += 1.0
-    settings_ = ChainSettings(name="chain", codebook_size=64)
-    for name, (coder, own, codes) in _encoded(parts, settings_).items():
-        assert own is parts[name]
-        assert len(coder.starts) == (2 if name == "gapped" else 1)
-        np.testing.assert_array_equal(codes, Chain.fit(own, settings_, 0).encode(own))
 
 
 def test_a_window_is_the_same_whenever_it_is_asked_for(proteins):
@@ -89,7 +75,7 @@ def test_first_residues_of_stretches_are_no_steps(proteins, monkeypatch):
     gap = Protein(**{**vars(proteins[0]), "starts": np.array([0, 50, 51])})
     monkeypatch.setattr(Proteins, "__getitem__", lambda self, number: gap)
     for window in windows(proteins, judged=True, window=160):
-        starts = np.flatnonzero(np.isin(window.built.origin[:, 0], gap.rebuilt.origin[:, [0, 50, 51], 0]))
+        starts = np.flatnonzero(np.isin(window.built.origin[:, 0], gap.poses.origin[:, [0, 50, 51], 0]))
         assert len(starts) >= 2
         assert not set(starts) & set(window.rows)
         assert (window.built_codes[starts] == HIDDEN).all()
@@ -117,6 +103,20 @@ def test_a_batch_holds_the_rows_of_its_windows_with_their_codes(proteins):
     left_alone = views(joined(drawn[1:2], HIDDEN))
     torch.testing.assert_close(disturbed.neighbours[count:], left_alone.neighbours, atol=1e-4, rtol=0)
     assert ((disturbed.anchor_distance == 0) & disturbed.anchored).any()
+
+
+def test_offsets_are_the_steps_as_seen_from_their_codes(proteins):
+    """With the codes, they lead from each residue of the window to the next."""
+    steps = shipped_steps(HIDDEN)
+    window = windows(proteins)[3]
+    batch = joined([window], HIDDEN)
+    offsets = ViewsOfRows(steps).offsets(batch).double()
+    codes = Poses(*(torch.from_numpy(getattr(steps, name))[batch["labels"]] for name in ("rotation", "origin")))
+    last = Poses(window.built.rotation.double(), window.built.origin.double())[window.rows - 1]
+    reached = compose(last, compose(codes, of_vectors(offsets)))
+    torch.testing.assert_close(reached.origin, window.built.origin[window.rows].double(), atol=1e-5, rtol=0)
+    torch.testing.assert_close(reached.rotation, window.built.rotation[window.rows].double(), atol=1e-4, rtol=0)
+    assert offsets.abs().mean() > 0.01
 
 
 def test_statistics_of_types_by_hand():
@@ -155,9 +155,14 @@ def test_a_base_learns_more_than_residue_types_and_comes_back_from_its_file(trai
     judged = Windows(Proteins(tmp_path, "validation"), settings().training, HIDDEN, 16, 1, True)
     batch = joined([judged[number] for number in range(16)], HIDDEN)
     labels = batch["labels"]
-    found = -base.log_probabilities(ViewsOfRows(base.steps)(batch)).gather(1, labels[:, None]).mean().item()
+    rows = ViewsOfRows(base.steps)
+    told = base.tell(rows(batch))
+    found = -told.log_probabilities.gather(1, labels[:, None]).mean().item()
     assert found == pytest.approx(record["validation_loss"], abs=0.01)
     assert record["validation_codes"] == len(labels)
+    missed = (told.offsets(labels) - rows.offsets(batch))[:, :3].norm(dim=1).mean().item()
+    assert record["offset_nm"] == pytest.approx(missed, abs=1e-3)
+    assert record["offset_none_nm"] == pytest.approx(rows.offsets(batch)[:, :3].norm(dim=1).mean().item())
 
 
 def test_an_interrupted_training_ends_with_the_same_weights(trained, collection, tmp_path, monkeypatch):

@@ -33,7 +33,7 @@ def read(tmp_path):
 
 
 def test_the_collections_of_this_repository_are_valid():
-    assert collection_names(ROOT / "config") == ["benchmarks", "small"]
+    assert collection_names(ROOT / "config") == ["benchmarks", "large", "small"]
     small, benchmarks = (read_collection(ROOT / "config", name) for name in ("small", "benchmarks"))
     assert small.leave_out.collections == ["benchmarks"]
     assert small.leave_out.systems

@@ -51,7 +51,7 @@ def test_a_base_stands_where_a_model_would(finished):
     assert {path.stem for path in (folder / "figures").glob("*.png")} == {*FIGURES} - {"loss"}
     summary = read_json(folder / "summary.json")
     assert summary["training"] is None
-    assert summary["base"]["base"] == "small"
+    assert summary["base"]["base"] == "medium"
     assert summary["conditions"]["replicas"] == summary["conditions"]["frames"] == 4
     assert summary["conditions"]["top_k"] is None
     assert summary["discovery"]["B"]["residue_types"]["frames"] == 16

@@ -49,7 +49,7 @@ def test_a_base_and_its_nulls_redraw_the_same_spans_of_training_frames(trp_cage_
     assert moved.any()
     assert ((made["log_likelihood"] < 0) == moved.any(-1)).all()
     assert ((made["entropy"] > 0) == moved.any(-1)).all()
-    assert record["base"] == "small"
+    assert record["base"] == "medium"
     assert record["validation_loss"] < record["baseline_pairs_of_types"] < record["baseline_residue_types"]
     assert record["not_redrawn"]["model"] == (~moved.any(-1)).sum()
 

@@ -65,4 +65,4 @@ def test_the_bases_of_this_repository_are_planned(tmp_path):
     project = Project(tmp_path / "p", tmp_path / "cache", SMALL)
     for folder in ("collections", "bases"):
         (project.folder / "config" / folder).symlink_to(ROOT / "config" / folder)
-    assert "results/bases/small/base.safetensors" in project.run("--dry-run", "base_small")
+    assert "results/bases/medium/base.safetensors" in project.run("--dry-run", "base_medium")

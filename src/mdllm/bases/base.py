@@ -4,6 +4,7 @@ Axes: B rows, K codes.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,19 @@ from mdllm.tokenizers.chain.codebook import Codebook
 WEIGHTS, RECORD = "base.safetensors", "base.json"
 SHIPPED = Path(__file__).with_name("shipped")
 _STEPS, _STATISTICS, _NETWORK = "steps", "statistics.", "network."
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is known of the next step of B structures.
+
+    Attributes:
+        log_probabilities: (B, K) in nats, float64, or (1, K) where all are alike.
+        offsets: codes (B,) to where the steps lie as seen from them (B, 6), nm and radian, float64.
+    """
+
+    log_probabilities: torch.Tensor
+    offsets: Callable[[torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,9 +59,13 @@ class Base:
         return len(self.steps)
 
     @torch.inference_mode()
-    def log_probabilities(self, view: Views) -> torch.Tensor:
-        """Log-probabilities (B, K) in nats, float64."""
-        return self.network(view).double().log_softmax(-1)
+    def tell(self, view: Views) -> Told:
+        """What the network says of a view."""
+        logits, state = self.network(view)
+        return Told(
+            logits.double().log_softmax(-1),
+            torch.inference_mode()(lambda codes: self.network.offsets(view, state, codes).double()),
+        )
 
     def save(self, folder: Path) -> None:
         """Write `base.safetensors` (numbers in half precision, but for the codebook) and `base.json` into `folder`."""
@@ -73,15 +91,15 @@ def load_base(folder: Path) -> Base:
         settings = NetworkSettings.model_validate(record["network"])
         arrays = load_file(Path(folder) / WEIGHTS)
         steps = Codebook.of_vectors(arrays[_STEPS])
-    except (json.JSONDecodeError, KeyError, ValueError) as error:
+        network = BaseNetwork(steps, settings.width, settings.blocks, settings.dropout)
+        weights = {
+            name.removeprefix(_NETWORK): torch.from_numpy(value.astype(np.float32))
+            for name, value in arrays.items()
+            if name.startswith(_NETWORK)
+        }
+        network.load_state_dict(weights)
+    except (json.JSONDecodeError, KeyError, ValueError, RuntimeError) as error:  # the last by other names or shapes
         raise InputError(f"{folder} holds no base that this version of mdllm can read: {error}") from error
-    network = BaseNetwork(steps, settings.width, settings.blocks, settings.dropout)
-    weights = {
-        name.removeprefix(_NETWORK): torch.from_numpy(value.astype(np.float32))
-        for name, value in arrays.items()
-        if name.startswith(_NETWORK)
-    }
-    network.load_state_dict(weights)
     probabilities = (np.exp(arrays[_STATISTICS + name].astype(float)) for name in ("single", "pair"))
     statistics = TypeStatistics(*(value / value.sum(-1, keepdims=True) for value in probabilities))
     return Base(steps, network.eval(), statistics, record)

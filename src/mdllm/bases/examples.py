@@ -81,9 +81,9 @@ class Windows(Sequence):
             rows = np.concatenate([rows, rng.permutation(others)[: settings.rows - len(rows)]])
         return Window(
             protein.residue_types[part],
-            protein.rebuilt[new, part],
+            protein.poses[new, part],
             np.where(starts, self.hidden, protein.codes[new, part]),
-            protein.true[before, part],
+            protein.poses[before, part],
             np.where(starts | ~seen, self.hidden, protein.codes[before, part]),
             seen,
             rows,

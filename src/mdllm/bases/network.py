@@ -1,4 +1,4 @@
-"""The network of a base: from views to log-probabilities of steps.
+"""The network of a base: from views to log-probabilities of steps, and to where within its code a step lies.
 
 Four parts of the logit of a code are added: the statistics of the two residue types that the step joins; what
 surroundings say, a residual network on the view, whose output meets an embedding of the code, part of which is the
@@ -30,6 +30,8 @@ _TYPES = NO_RESIDUE + 1
 _TYPE_WIDTH = 24
 _BINS, _BIN_NM = 24, 0.05  # of the distance between CB and CB
 _REACH_WIDTH = 24
+_OFFSET_WIDTH = 128
+_OFFSET_NM, _OFFSET_RAD = 0.02, 0.1  # about what offsets are
 _RADIAL = 8
 _STEP_NM = 0.38  # between neighbouring CA
 
@@ -51,7 +53,7 @@ class _Residual(nn.Module):
 
 
 class BaseNetwork(nn.Module):
-    """Logits (B, K) of `Views`.
+    """Logits (B, K) of `Views`, and offsets within codes.
 
     Args:
         steps: the codebook, K codes; K itself stands for a hidden code.
@@ -88,7 +90,7 @@ class BaseNetwork(nn.Module):
         self.neighbour = nn.Sequential(nn.GELU(), nn.Linear(neighbour, neighbour), nn.GELU())
         self.neighbours = nn.Linear(neighbour, width)
         self.blocks = nn.Sequential(*(_Residual(width, dropout) for _ in range(blocks)))
-        self.out = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width))
+        self.normal, self.out = nn.LayerNorm(width), nn.Linear(width, width)
 
         self.pair_statistics = nn.Embedding(_TYPES * _TYPES, self.codes)
         nn.init.zeros_(self.pair_statistics.weight)
@@ -99,15 +101,40 @@ class BaseNetwork(nn.Module):
         self.reach_distance = nn.Embedding(LARGEST_DISTANCE + 1, _REACH_WIDTH)
         self.reach = nn.Linear(_REACH_WIDTH, 1, bias=False)
 
-    def forward(self, view: Views) -> torch.Tensor:
-        """Logits (B, K)."""
-        codes = self.code.weight + self.code_pose(self.points)
+        self.offset_state = nn.Linear(width, _OFFSET_WIDTH)
+        self.offset_code = nn.Linear(width, _OFFSET_WIDTH, bias=False)
+        self.offset_anchor = nn.Linear(13, _OFFSET_WIDTH, bias=False)
+        self.offset = nn.Sequential(
+            nn.GELU(), nn.Linear(_OFFSET_WIDTH, _OFFSET_WIDTH), nn.GELU(), nn.Linear(_OFFSET_WIDTH, 6)
+        )
+        nn.init.zeros_(self.offset[-1].weight)
+        nn.init.zeros_(self.offset[-1].bias)
+        self.register_buffer("offset_scale", torch.tensor([_OFFSET_NM] * 3 + [_OFFSET_RAD] * 3), persistent=False)
+
+    def forward(self, view: Views) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits (B, K), and the state (B, D) that `offsets` goes on from."""
+        codes = self._codes()
         own, last = view.residue_types[:, TYPES_AROUND], view.residue_types[:, TYPES_AROUND - 1]
-        logits = self._surroundings(view, codes) @ codes[:-1].T / math.sqrt(codes.shape[1])
+        state = self.normal(self._surroundings(view, codes))
+        logits = self.out(state) @ codes[:-1].T / math.sqrt(codes.shape[1])
         logits = logits + self.pair_statistics(last * _TYPES + own) + self._contacts(view, own)
         for rows, values in (self._at_anchor(view), self._on_the_way(view)):
             logits = logits.index_add(0, rows, values)
-        return logits
+        return logits, state
+
+    def offsets(self, view: Views, state: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+        """Where steps would lie as seen from codes (B,): shifts in nm and turns in radian (B, 6)."""
+        back = self.rotation[codes].transpose(1, 2)
+        place = (back @ (view.anchor[:, :3] - self.origin[codes])[..., None])[..., 0]
+        turn = back @ view.anchor[:, 3:].unflatten(-1, (3, 3))
+        scale = 1.0 / (0.15 + 0.12 * view.anchor_distance[:, None])
+        seen = torch.cat([place * scale, turn.flatten(1), scale], dim=1) * view.anchored[:, None]
+        hidden = self.offset_state(state) + self.offset_code(self._codes()[codes]) + self.offset_anchor(seen)
+        return self.offset(hidden) * self.offset_scale
+
+    def _codes(self) -> torch.Tensor:
+        """Embeddings (K + 1, D)."""
+        return self.code.weight + self.code_pose(self.points)
 
     def _surroundings(self, view: Views, codes: torch.Tensor) -> torch.Tensor:
         """What the residual network makes of the view (B, D)."""
@@ -121,7 +148,7 @@ class BaseNetwork(nn.Module):
         none = torch.full_like(view.anchor_distance, LARGEST_DISTANCE + 1)
         x = x + anchor * view.anchored[:, None] + self.distance(view.anchor_distance.where(view.anchored, none))
         x = x + self.neighbours(self._neighbours(view).sum(1) / 4.0)
-        return self.out(self.blocks(x))
+        return self.blocks(x)
 
     def _neighbours(self, view: Views) -> torch.Tensor:
         """(B, M, D'), zero where there is none."""

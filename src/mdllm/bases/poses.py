@@ -17,7 +17,7 @@ LEVER_NM = 0.1
 
 @dataclass(frozen=True)
 class Poses:
-    """Rigid residues: rotations (B, L, 3, 3) and origins (B, L, 3), nm."""
+    """Rigid residues: rotations (B, L, 3, 3) and origins (B, L, 3), nm; or of any other axes."""
 
     rotation: torch.Tensor
     origin: torch.Tensor
@@ -54,6 +54,29 @@ def of_arrays(rotation: np.ndarray, origin: np.ndarray) -> Poses:
 def to_arrays(poses: Poses) -> tuple[np.ndarray, np.ndarray]:
     """The inverse of `of_arrays`."""
     return np.moveaxis(poses.rotation.numpy(), 0, -1), np.moveaxis(poses.origin.numpy(), 0, -1)
+
+
+def relative(base: Poses, pose: Poses) -> Poses:
+    """Poses as seen from base poses."""
+    back = base.rotation.transpose(-1, -2)
+    return Poses(back @ pose.rotation, (back @ (pose.origin - base.origin)[..., None])[..., 0])
+
+
+def compose(base: Poses, pose: Poses) -> Poses:
+    """Poses given as seen from base poses, where they are in space: the inverse of `relative`."""
+    return Poses(base.rotation @ pose.rotation, base.origin + (base.rotation @ pose.origin[..., None])[..., 0])
+
+
+def of_vectors(vectors: torch.Tensor) -> Poses:
+    """Poses (...) of vectors (..., 6): a shift in nm, and a turn as axis times angle in radian."""
+    angle = vectors[..., 3:].norm(dim=-1)
+    axis = vectors[..., 3:] / angle.clamp(min=1e-12)[..., None]
+    return Poses(rotation_about(axis, angle), vectors[..., :3])
+
+
+def to_vectors(poses: Poses) -> torch.Tensor:
+    """The inverse of `of_vectors`."""
+    return torch.cat([poses.origin, rotation_vector(poses.rotation)], dim=-1)
 
 
 def nearest_rotation(matrix: torch.Tensor) -> torch.Tensor:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from mdllm.bases.base import Base
-from mdllm.bases.poses import of_backbone, to_arrays
+from mdllm.bases.poses import of_backbone
 from mdllm.bases.proteins import residue_types_of
 from mdllm.bases.settings import ProposalSettings
 from mdllm.bases.spans import Knowledge, Molecule, of_base, redraw
@@ -102,18 +102,16 @@ class Proposer:
         changed = np.zeros(settings.group, int)
         log_likelihood, entropy = np.zeros((2, settings.group))
         for span in spans:
-            codes, _, _ = self.chain.coder.encode(*to_arrays(poses))
+            codes = self.base.steps.nearest(poses.to_atoms(self.molecule.local).numpy())
             uniforms = torch.from_numpy(rng.random((settings.group, settings.drawings, len(span) + 2)))
             made = redraw(
                 self.base,
                 knowledge or of_base(self.base),
                 self.molecule,
                 poses,
-                torch.from_numpy(codes).long(),
+                torch.from_numpy(codes),
                 span,
-                settings.temperature,
-                settings.sharpness,
-                settings.farthest_nm,
+                settings,
                 uniforms,
             )
             poses = made.poses

@@ -4,7 +4,6 @@ Axes: F frames, L residues.
 """
 
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,20 +12,17 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from mdllm.bases.poses import Poses
+from mdllm.bases.poses import Poses, of_backbone
 from mdllm.bases.views import RESIDUE_TYPES
 from mdllm.collections.reader import Collection
 from mdllm.core.errors import InputError
-from mdllm.tokenizers.chain.coding import Coder
-from mdllm.tokenizers.chain.settings import ChainSettings
-from mdllm.tokenizers.chain.tokenizer import coder_of
-from mdllm.tokenizers.rigid.poses import poses_of
+from mdllm.core.geometry import peptide_bonds
+from mdllm.tokenizers.chain.codebook import shipped_steps
 
 logger = logging.getLogger(__name__)
 
 _INDEX = "proteins.parquet"
-_TOGETHER = 64  # proteins that are encoded together at most
-_ARRAYS = {"codes": ((), np.int16), "true": ((12,), np.float32), "rebuilt": ((12,), np.float32)}
+_ARRAYS = {"codes": ((), np.int16), "poses": ((12,), np.float32)}
 
 
 @dataclass(frozen=True)
@@ -36,15 +32,14 @@ class Protein:
     Attributes:
         residue_types: (L,) indices of RESIDUE_TYPES.
         starts: first residues of the stretches without a gap, in ascending order from 0.
-        codes: (F, L).
-        true, rebuilt: poses (F, L) of MD or of a structure, and those that the codes lead to, float32.
+        codes: (F, L) nearest to the steps of the residues; 0 for the first one, which has none.
+        poses: (F, L) float32.
     """
 
     residue_types: np.ndarray
     starts: np.ndarray
     codes: np.ndarray
-    true: Poses
-    rebuilt: Poses
+    poses: Poses
 
 
 class Proteins:
@@ -62,17 +57,11 @@ class Proteins:
         row = self.table.iloc[number]
         residues = len(row["sequence"])
         part = slice(row["first"], row["first"] + row["frames"] * residues)
-        codes, true, rebuilt = (
+        codes, poses = (
             np.asarray(array[part]).reshape(row["frames"], residues, *array.shape[1:])
             for array in self._arrays.values()
         )
-        return Protein(
-            residue_types_of(row["sequence"]),
-            np.asarray(row["starts"]),
-            codes.astype(int),
-            _poses(true),
-            _poses(rebuilt),
-        )
+        return Protein(residue_types_of(row["sequence"]), np.asarray(row["starts"]), codes.astype(int), _of_flat(poses))
 
 
 def residue_types_of(sequence: str) -> np.ndarray:
@@ -82,7 +71,7 @@ def residue_types_of(sequence: str) -> np.ndarray:
 
 
 def write_proteins(collection: Collection, codebook_size: int, most_frames: int, folder: Path) -> None:
-    """Encode the proteins for training and validation, at most `most_frames` of each, and write them into `folder`.
+    """Write codes and poses of the proteins for training and validation into `folder`, `most_frames` of each at most.
 
     A folder that holds them already is left as it is.
 
@@ -96,49 +85,21 @@ def write_proteins(collection: Collection, codebook_size: int, most_frames: int,
     for split, found in names.items():
         if not found:
             raise InputError(f"{collection.folder} has no protein for {split}; see validation_share and left_out.csv")
-    tokenizer = ChainSettings(name="chain", codebook_size=codebook_size)
+    steps = shipped_steps(codebook_size)
     rows, parts, first = [], {name: [] for name in _ARRAYS}, 0
     for split, found in names.items():
-        with tqdm(total=len(found), desc=f"encode, {split}", unit="protein", mininterval=1) as progress:
-            for batch in _of_one_length(collection, found, most_frames):
-                for name, (coder, backbone, codes) in _encoded(batch, tokenizer).items():
-                    for key, value in (
-                        ("codes", codes),
-                        ("true", _flat(*poses_of(backbone))),
-                        ("rebuilt", _flat(*coder.decode(codes))),
-                    ):
-                        parts[key].append(value.reshape(-1, *_ARRAYS[key][0]).astype(_ARRAYS[key][1]))
-                    sequence = collection.proteins.loc[name, "sequence"]
-                    rows.append((name, split, sequence, len(codes), first, coder.starts))
-                    first += codes.size
-                progress.update(len(batch))
+        for name in tqdm(found, desc=f"codes, {split}", unit="protein", mininterval=1):
+            backbone = _spread_frames(collection, name, most_frames)
+            codes = steps.nearest(backbone)
+            for key, value in (("codes", codes), ("poses", _flat(of_backbone(backbone)))):
+                parts[key].append(value.reshape(-1, *_ARRAYS[key][0]).astype(_ARRAYS[key][1]))
+            starts = np.concatenate([[0], np.flatnonzero(~peptide_bonds(backbone).all(axis=0)) + 1])
+            rows.append((name, split, collection.proteins.loc[name, "sequence"], len(codes), first, starts))
+            first += codes.size
     for key, found in parts.items():
         np.save(folder / f"{key}.npy", np.concatenate(found))
     columns = ["protein", "split", "sequence", "frames", "first", "starts"]
     pd.DataFrame(rows, columns=columns).to_parquet(folder / _INDEX)
-
-
-def _of_one_length(collection: Collection, names: list[str], most_frames: int) -> Iterator[dict[str, np.ndarray]]:
-    """Frames of some proteins of equal numbers of residues, by name."""
-    lengths = collection.proteins.loc[names, "residues"]
-    for _, group in lengths.groupby(lengths):
-        for first in range(0, len(group), _TOGETHER):
-            yield {
-                name: _spread_frames(collection, name, most_frames) for name in group.index[first : first + _TOGETHER]
-            }
-
-
-def _encoded(batch: dict[str, np.ndarray], settings: ChainSettings) -> dict[str, tuple[Coder, np.ndarray, np.ndarray]]:
-    """Coder, frames and codes of proteins; those without a gap are encoded together, which changes no code."""
-    coders = {name: coder_of(backbone, settings) for name, backbone in batch.items()}
-    whole = [name for name, coder in coders.items() if len(coder.starts) == 1]
-    codes = {name: coders[name].encode(*poses_of(batch[name]))[0] for name in batch if name not in whole}
-    if whole:
-        joined = np.concatenate([batch[name] for name in whole])
-        found = coders[whole[0]].encode(*poses_of(joined))[0]
-        ends = np.cumsum([len(batch[name]) for name in whole])
-        codes |= dict(zip(whole, np.split(found, ends[:-1]), strict=True))
-    return {name: (coders[name], batch[name], codes[name]) for name in batch}
 
 
 def _spread_frames(collection: Collection, name: str, most: int) -> np.ndarray:
@@ -152,13 +113,11 @@ def _spread_frames(collection: Collection, name: str, most: int) -> np.ndarray:
     return np.concatenate(chosen)
 
 
-def _flat(rotation: np.ndarray, origin: np.ndarray) -> np.ndarray:
-    """Poses (L, 3, 3, F), (L, 3, F) as (F, L, 12): rotation row by row, then the origin."""
-    joined = np.concatenate([rotation.reshape(len(rotation), 9, -1), origin], axis=1)
-    return np.transpose(joined, (2, 0, 1))
+def _flat(poses: Poses) -> np.ndarray:
+    """Poses (F, L) as (F, L, 12): rotation row by row, then the origin."""
+    return torch.cat([poses.rotation.flatten(-2), poses.origin], dim=-1).numpy()
 
 
-def _poses(flat: np.ndarray) -> Poses:
-    return Poses(
-        torch.from_numpy(flat[..., :9].reshape(*flat.shape[:-1], 3, 3).copy()), torch.from_numpy(flat[..., 9:].copy())
-    )
+def _of_flat(flat: np.ndarray) -> Poses:
+    poses = torch.from_numpy(flat.copy())
+    return Poses(poses[..., :9].unflatten(-1, (3, 3)), poses[..., 9:])

@@ -5,7 +5,7 @@ Axes: B rows, K codes.
 
 import torch
 
-from mdllm.bases.poses import Poses
+from mdllm.bases.poses import Poses, relative, to_vectors
 from mdllm.bases.views import NO_RESIDUE, RESIDUE_TYPES, Views, views
 from mdllm.tokenizers.chain.codebook import Codebook
 
@@ -18,7 +18,7 @@ _SIMILAR = 8  # codes among which one is exchanged for another
 
 
 class ViewsOfRows(torch.nn.Module):
-    """Batches of `mdllm.bases.examples.joined` to `Views` (B, ...); rows of windows that say so are disturbed."""
+    """Batches of `mdllm.bases.examples.joined` to what a network sees, and to the offsets that it is to tell."""
 
     def __init__(self, steps: Codebook):
         super().__init__()
@@ -26,8 +26,18 @@ class ViewsOfRows(torch.nn.Module):
         points = torch.from_numpy(steps.points())
         similar = torch.cdist(points, points).topk(_SIMILAR, largest=False).indices  # each code itself among them
         self.register_buffer("similar", similar, persistent=False)
+        for name in ("rotation", "origin"):
+            self.register_buffer(name, torch.from_numpy(getattr(steps, name)).float(), persistent=False)
+
+    def offsets(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Where the steps of the rows are as seen from their codes (B, 6), nm and radian."""
+        window, row, code = batch["window"], batch["row"], batch["labels"]
+        built = Poses(batch["built_rotation"], batch["built_origin"])
+        step = relative(built[window, row - 1], built[window, row])
+        return to_vectors(relative(Poses(self.rotation[code], self.origin[code]), step))
 
     def forward(self, batch: dict[str, torch.Tensor]) -> Views:
+        """Views (B, ...); those of windows that say so are disturbed."""
         window = batch["window"]
         built, before = (
             Poses(batch[f"{name}_rotation"][window], batch[f"{name}_origin"][window]) for name in ("built", "before")

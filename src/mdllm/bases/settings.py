@@ -11,6 +11,8 @@ from mdllm.config.registry import Requirements
 from mdllm.config.section import Name, Section, Share
 from mdllm.tokenizers.chain.settings import CodebookSize
 
+COMES_WITH_MDLLM = "medium"
+
 
 class NetworkSettings(Section):
     width: PositiveInt = Field(256, ge=8)
@@ -94,7 +96,9 @@ class BaseModelSettings(ModelSettings):
     trained: ClassVar[bool] = False
     redraws: ClassVar[bool] = True
     name: Literal["base"]
-    base: str = Field("small", description="one that comes with mdllm, by its name, or a folder results/bases/NAME")
+    base: str = Field(
+        COMES_WITH_MDLLM, description="one that comes with mdllm, by its name, or a folder results/bases/NAME"
+    )
     spans: SpanSettings = SpanSettings()
 
     def requirements(self, cache: Path) -> Requirements:

@@ -17,10 +17,11 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from mdllm.bases.base import Base
+from mdllm.bases.base import Base, Told
 from mdllm.bases.closure import close
-from mdllm.bases.poses import Poses
+from mdllm.bases.poses import Poses, compose, of_vectors
 from mdllm.bases.proteins import residue_types_of
+from mdllm.bases.settings import ProposalSettings
 from mdllm.bases.views import BETA_CARBON_NM, Views, views
 from mdllm.language.frequencies import ResidueFrequencies
 
@@ -34,29 +35,32 @@ _CIS_NM = 0.34  # CA of neighbours are nearer than this in a cis peptide only (0
 
 
 class Knowledge(Protocol):
-    """What a span is drawn from: log-probabilities (B, K) of the codes of a residue, or (1, K) if all are alike.
+    """What a span is drawn from; `view` makes the B views of the residue, for those who look."""
 
-    `view` makes the B views of the residue, for those who look.
-    """
-
-    def __call__(self, view: Callable[[], Views], residue: int) -> torch.Tensor: ...
+    def __call__(self, view: Callable[[], Views], residue: int) -> Told: ...
 
 
 def of_base(base: Base) -> Knowledge:
     """What the base's network says."""
-    return lambda view, residue: base.log_probabilities(view())
+    return lambda view, residue: base.tell(view())
+
+
+def _at_the_centre(codes: torch.Tensor) -> torch.Tensor:
+    """No offsets: what statistics know."""
+    return torch.zeros(len(codes), 6, dtype=torch.float64)
 
 
 def of_residue_types(base: Base, sequence: str) -> Knowledge:
     """A null: statistics of the residue's type alone in the base's collection."""
     table = torch.from_numpy(base.statistics.single).log()[torch.from_numpy(residue_types_of(sequence))]
-    return lambda view, residue: table[residue][None]
+    return lambda view, residue: Told(table[residue][None], _at_the_centre)
 
 
-def of_frequencies(codes: np.ndarray, size: int) -> Knowledge:
-    """A null: how often each residue has each of the `size` codes in frames (F, L)."""
-    counts = torch.from_numpy(ResidueFrequencies.fit(codes, size, smoothing=0.0).probabilities).log()
-    return lambda view, residue: counts[residue][None]
+def of_frequencies(base: Base, backbone: np.ndarray) -> Knowledge:
+    """A null: how often each residue has each of the base's codes in frames (F, L, 3, 3)."""
+    codes = base.steps.nearest(backbone)
+    counts = torch.from_numpy(ResidueFrequencies.fit(codes, base.hidden, smoothing=0.0).probabilities).log()
+    return lambda view, residue: Told(counts[residue][None], _at_the_centre)
 
 
 @dataclass(frozen=True)
@@ -103,9 +107,7 @@ def redraw(
     before: Poses,
     codes: torch.Tensor,
     span: range,
-    temperature: float,
-    sharpness: float,
-    farthest_nm: float,
+    settings: ProposalSettings,
     uniforms: torch.Tensor,
 ) -> Redrawn:
     """Redraw `span` of structures (B, L), the residues before and after it held.
@@ -113,9 +115,8 @@ def redraw(
     Args:
         before: poses (B, L); codes: their codes (B, L).
         span: residues within one stretch, the first residue of it not among them.
-        temperature: of the draws.
-        sharpness: b, see the head of this module.
-        farthest_nm: largest RMSD of CA of the whole from what it was, not superposed.
+        settings: `temperature` of the draws; `sharpness` b, see the head of this module; `farthest_nm`,
+            the largest RMSD of CA of the whole from what it was, not superposed.
         uniforms: (B, M, span + 2) in [0, 1): for M drawings of the span and the step after it, and to choose.
     """
     structures, drawings = uniforms.shape[:2]
@@ -130,12 +131,13 @@ def redraw(
     new_codes, built = torch.where(molecule.starts, hidden, old), flat.clone()
     log_likelihood, entropy = torch.zeros(2, len(old), dtype=torch.float64)
     types = molecule.residue_types.expand_as(old)
-    rotation, origin = (torch.from_numpy(part) for part in (base.steps.rotation, base.steps.origin))
+    steps = Poses(torch.from_numpy(base.steps.rotation), torch.from_numpy(base.steps.origin))
     for number, residue in enumerate(range(span.start, span.stop + held_end)):
         row = torch.full((len(old),), residue)
         view = partial(views, row, built, new_codes, flat, known, seen, types, base.hidden)
-        log_p = knowledge(view, residue).expand(len(old), -1)
-        tempered = (log_p / temperature).softmax(-1)
+        told = knowledge(view, residue)
+        log_p = told.log_probabilities.expand(len(old), -1)
+        tempered = (log_p / settings.temperature).softmax(-1)
         cumulative = tempered.cumsum(-1)
         target = draws[:, number, None] * cumulative[:, -1:]
         code = torch.searchsorted(cumulative, target, right=True).clamp(max=base.hidden - 1)
@@ -143,12 +145,9 @@ def redraw(
         entropy += torch.special.entr(log_p.exp()).sum(1)
         code = code[:, 0]
         new_codes[:, residue] = code
-        last = built[:, residue - 1]
-        built[:, residue] = Poses(
-            last.rotation @ rotation[code], last.origin + (last.rotation @ origin[code][..., None])[..., 0]
-        )
+        built[:, residue] = compose(built[:, residue - 1], compose(steps[code], of_vectors(told.offsets(code))))
 
-    score = sharpness * log_likelihood
+    score = settings.sharpness * log_likelihood
     if held_end:
         part = slice(span.start - 1, span.stop + 1)
         closed = close(built[:, part], flat[:, span.stop], molecule.n_direction[part])
@@ -157,7 +156,7 @@ def redraw(
         score = score - closed.squared_change / (2.0 * _TORSION_RAD**2)
         score = score.masked_fill(closed.miss > _MISS_NM, -torch.inf)
     shift = (built.origin - flat.origin).square().sum(-1).mean(1).sqrt()
-    impossible = clashes(built, molecule, span) | isomerized(built, flat, span) | (shift > farthest_nm)
+    impossible = clashes(built, molecule, span) | isomerized(built, flat, span) | (shift > settings.farthest_nm)
     score = score.masked_fill(impossible, -torch.inf).unflatten(0, (structures, drawings))
     weight = torch.exp(score - score.amax(1, keepdim=True)).nan_to_num(0.0)  # all minus infinity: none is left
     total = weight.cumsum(1)

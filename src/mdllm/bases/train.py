@@ -38,19 +38,31 @@ logger = logging.getLogger(__name__)
 
 # Validation windows are drawn from this seed whatever `seed` is: bases of different seeds are judged alike.
 _VALIDATION_SEED = 1
+_OFFSET_WEIGHT = 0.25  # of their likelihood beside that of codes
+_OFFSETS = ("offset_nm", "offset_rad")
 
 
 class _Judged(torch.nn.Module):
-    """A network as the Trainer wants it: losses (B,) of a batch, and their mean."""
+    """A network as the Trainer wants it: the loss of a batch, and errors (B, 3) of its rows.
+
+    These are the nats of the code, and how far the offset is from the one that was told, nm and radian. Offsets are
+    learned by the likelihood of Laplace's distribution, whose centre outliers do not move; its widths are the
+    network's parameters.
+    """
 
     def __init__(self, network: BaseNetwork, steps: Codebook):
         super().__init__()
         self.network, self.views = network, ViewsOfRows(steps)
+        self.log_width = torch.nn.Parameter(torch.zeros(6))
 
     def forward(self, **batch: torch.Tensor) -> dict[str, torch.Tensor]:
-        logits = self.network(self.views(batch))
-        losses = torch.nn.functional.cross_entropy(logits, batch["labels"], reduction="none")
-        return {"loss": losses.mean(), "logits": losses}
+        view, codes = self.views(batch), batch["labels"]
+        logits, state = self.network(view)
+        losses = torch.nn.functional.cross_entropy(logits, codes, reduction="none")
+        missed = self.network.offsets(view, state, codes) - self.views.offsets(batch)
+        wide = (missed.abs() / self.network.offset_scale / self.log_width.exp() + self.log_width).sum(1)
+        errors = torch.stack([losses, missed[:, :3].norm(dim=1), missed[:, 3:].norm(dim=1)], dim=1)
+        return {"loss": losses.mean() + _OFFSET_WEIGHT * wide.mean(), "logits": errors}
 
 
 def train_base(settings: BaseSettings, collection: Collection, work_folder: Path, output: Path, threads: int) -> dict:
@@ -85,7 +97,7 @@ def train_base(settings: BaseSettings, collection: Collection, work_folder: Path
             train_dataset=examples,
             eval_dataset=judged,
             data_collator=collate,
-            compute_metrics=lambda evaluation: {"nats_per_code": float(evaluation.predictions.mean(dtype=float))},
+            compute_metrics=_measures,
             callbacks=[StopWhenPreempted(preemption), KeepBestAndNewest(), ProgressBar()],
         )
         trainer.remove_callback(PrinterCallback)
@@ -100,9 +112,11 @@ def train_base(settings: BaseSettings, collection: Collection, work_folder: Path
     if state.best_global_step is None:
         raise InputError("training.learning_rate: the validation loss is not a number; lower the learning rate")
 
+    best = next(e for e in state.log_history if e["step"] == state.best_global_step and "eval_nats_per_code" in e)
     trained = _Judged(network, steps)
     trained.load_state_dict(load_file(best_checkpoint(work_folder, state) / "model.safetensors"))
     batch = collate([judged[number] for number in range(len(judged))])
+    offsets = trained.views.cpu().offsets(batch)
     types = trained.views.cpu()(batch).residue_types[:, TYPES_AROUND - 1 : TYPES_AROUND + 1].numpy()
     labels = batch["labels"].numpy()
     record = {
@@ -111,6 +125,9 @@ def train_base(settings: BaseSettings, collection: Collection, work_folder: Path
         "validation_loss": state.best_metric,
         "baseline_residue_types": statistics.single_loss(types, labels),
         "baseline_pairs_of_types": statistics.pair_loss(types, labels),
+        **{name: best[f"eval_{name}"] for name in _OFFSETS},
+        "offset_none_nm": float(offsets[:, :3].norm(dim=1).mean()),
+        "offset_none_rad": float(offsets[:, 3:].norm(dim=1).mean()),
         "validation_codes": len(labels),
         "validation_proteins": len(held_out),
         "training_proteins": len(proteins),
@@ -132,6 +149,10 @@ def train_base(settings: BaseSettings, collection: Collection, work_folder: Path
         *(record[key] for key in ("baseline_residue_types", "baseline_pairs_of_types")),
     )
     return record
+
+
+def _measures(evaluation) -> dict[str, float]:
+    return dict(zip(("nats_per_code", *_OFFSETS), evaluation.predictions.mean(0, dtype=float), strict=True))
 
 
 def _arguments(settings: BaseSettings, work_folder: Path, threads: int) -> TrainingArguments:

@@ -116,16 +116,18 @@ def codebook(
 def propose(
     starts: Annotated[Path, typer.Argument(help="results/SYSTEM/frames, or a structure file of one chain")],
     output: Annotated[Path, typer.Option(help="folder to make")],
-    base: Annotated[str, typer.Option(help="a base that comes with mdllm, or a folder results/bases/NAME")] = "small",
+    base: Annotated[
+        str | None, typer.Option(help="a folder results/bases/NAME; without it, the base that comes with mdllm")
+    ] = None,
     count: Annotated[int, typer.Option(help="proposals, and as many of the null", min=1)] = 400,
     moves: Annotated[int, typer.Option(help="spans that are redrawn, one after the other", min=1)] = 1,
     seed: Annotated[int, typer.Option(help="root of every random draw", min=0)] = 0,
 ) -> None:
     """Propose other structures of a protein, from what a base knows of all proteins: no MD, nothing said of where."""
     from mdllm.bases.files import propose
-    from mdllm.bases.settings import ProposalSettings
+    from mdllm.bases.settings import COMES_WITH_MDLLM, ProposalSettings
 
-    made = propose(starts, base, ProposalSettings(moves=moves), count, seed, output)
+    made = propose(starts, base or COMES_WITH_MDLLM, ProposalSettings(moves=moves), count, seed, output)
     typer.echo(
         f"{output}: {made['proposals']} proposals, and as many of the null, of {made['start_structures']} starts"
     )

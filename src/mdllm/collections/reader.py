@@ -5,6 +5,7 @@ for segment in collection.segments_of("train"):
     segment.backbone[:10]    # (10, L, 4, 3) in nm
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -66,6 +67,9 @@ class Collection:
                 )
         self.proteins = pd.read_parquet(self.folder / "proteins.parquet").set_index("protein")
         self.segments = pd.read_parquet(self.folder / "segments.parquet").set_index("segment")
+        self._of_protein: dict[str, list[str]] = defaultdict(list)
+        for segment, protein in self.segments["protein"].items():
+            self._of_protein[protein].append(segment)
         self._shard = lru_cache(maxsize=4)(lambda number: open_shard(self.folder / "shards" / shard_name(number)))
 
     def names(self, split: Split | None = None) -> list[str]:
@@ -95,4 +99,4 @@ class Collection:
     def conformers(self, protein: str) -> list[Segment]:
         """All segments of one protein; residues are the same in all. Raises KeyError where there is no such protein."""
         self.proteins.loc[protein]
-        return [self.segment(name) for name in self.segments.index[self.segments["protein"] == protein]]
+        return [self.segment(name) for name in self._of_protein[protein]]

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from mdllm.bases.base import find_base, load_base
 from mdllm.bases.propose import Proposals, Proposer
-from mdllm.bases.settings import BaseModelSettings, ProposalSettings
+from mdllm.bases.settings import COMES_WITH_MDLLM, BaseModelSettings, ProposalSettings
 from mdllm.bases.spans import of_base, of_frequencies, of_residue_types
 from mdllm.config.choices import ModelSettings
 from mdllm.config.settings.stages import RolloutSettings
@@ -58,7 +58,7 @@ def redraw(
         topology, trajectory, frame_numbers: prepared backbones, and their raw numbers.
         codes: of the training frames, which are redrawn.
         model: the config section `model` where it is a base, which then makes the structures of the model; otherwise
-            `small` makes the null.
+            the base that comes with mdllm makes the null.
         rollout: how many, where `model` is a base: `replicas` groups of `frames` structures.
 
     Raises:
@@ -69,7 +69,7 @@ def redraw(
     rows = np.flatnonzero(np.isin(frame_numbers, series.frame))
     backbone = read_backbone(universe, rows)[:, :, :3].astype(float)
     is_base = isinstance(model, BaseModelSettings)
-    base = load_base(find_base(model.base if is_base else "small"))
+    base = load_base(find_base(model.base if is_base else COMES_WITH_MDLLM))
     if is_base and base.hidden != series.codebook_size:
         raise InputError(
             f"base {model.base} speaks of {base.hidden} codes, and tokenizer.codebook_size is {series.codebook_size}; "
@@ -81,7 +81,7 @@ def redraw(
     if is_base:
         spans = {**model.spans.model_dump(), "temperature": rollout.temperature, "group": rollout.frames}
         settings, groups = ProposalSettings(**spans), rollout.replicas
-        sources = {MODEL: of_base(base), FREQUENCIES: of_frequencies(series.codes, base.hidden), **sources}
+        sources = {MODEL: of_base(base), FREQUENCIES: of_frequencies(base, backbone), **sources}
     proposer = Proposer(base, backbone, letters, settings)
     made: dict[str, list[Proposals]] = {
         source: [
@@ -101,7 +101,7 @@ def redraw(
         }
     write_npz(output / STRUCTURES, **arrays)
     kept = {source: int(sum((group.changed == 0).sum() for group in found)) for source, found in made.items()}
-    about = {"base": model.base if is_base else "small", **{key: base.record[key] for key in _RECORDED}}
+    about = {"base": model.base if is_base else COMES_WITH_MDLLM, **{key: base.record[key] for key in _RECORDED}}
     write_json(output / RECORD, {**about, "settings": settings.model_dump(mode="json"), "not_redrawn": kept})
     logger.info(
         "%d structures of each of %s; as they were, since no drawing could be closed: %s",

@@ -49,6 +49,13 @@ class Codebook:
         """The codes as points (K, 12) whose distances, in nm, are those of the poses."""
         return features(self.rotation, self.origin, ROTATION_LENGTH_NM)
 
+    def nearest(self, backbone: np.ndarray) -> np.ndarray:
+        """Codes (F, L) nearest to the steps of backbones (F, L, 3, 3) in nm; the first residue has none, and 0."""
+        frames, residues = backbone.shape[:2]
+        codes = np.zeros((frames, residues), int)
+        codes[:, 1:] = nearest_centre(steps_of(backbone).points(), self.points()).reshape(frames, residues - 1)
+        return codes
+
     @classmethod
     def of_vectors(cls, vectors: np.ndarray) -> "Codebook":
         """From vectors (K, 6): a shift in nm, and a turn as axis times angle in radian."""
