@@ -129,6 +129,17 @@ def test_packed_files_are_read_where_mdanalysis_does(tmp_path):
         packed.write((tmp_path / "t.pdb").read_bytes())
     listed = acquire(files(tmp_path / "t.pdb.gz", DCD), tmp_path)
     assert listed["trajectories"][0]["frames"] == 98
+    for file in (DCD, XTC):
+        packed = tmp_path / f"t{Path(file).suffix}.gz"
+        packed.write_bytes(gzip.compress(Path(file).read_bytes()[:100_000]))
+        with pytest.raises(InputError, match=r"t\.\w+\.gz cannot be read .* it is packed, .* unpack it"):
+            acquire(files(tmp_path / "t.pdb.gz", packed), tmp_path)
+
+
+def test_a_format_that_there_is_not_is_named():
+    source = FilesSource(type="files", topology=PSF, trajectories=[DCD], format="DCDD")
+    with pytest.raises(InputError, match=r"`format: DCDD` is no format .*Correct `format` .*: xtc, trr, dcd"):
+        acquire(source, Path())
 
 
 @pytest.mark.parametrize(

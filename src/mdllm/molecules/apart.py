@@ -91,6 +91,10 @@ class ApartXTCReader(XTCReader):
         self.ts = self._Timestep(self.n_atoms, **self._ts_kwargs)
         self._read_frame(0)
 
+    def close(self) -> None:
+        if "_xdr" in vars(self):  # not of a file that could not be opened
+            super().close()
+
     def _read_frame(self, i: int):
         if _apart:
             return super()._read_frame(i)

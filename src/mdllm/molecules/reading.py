@@ -178,10 +178,14 @@ def _unreadable(path: Path, role: str, format: str | None, error: Exception, bes
     if isinstance(error, ImportError) or (ending in _PACKAGES and _PACKAGES[ending] in text.lower()):
         return f"{what}: the reader of {ending} needs the package {_PACKAGES.get(ending, text)}; install it with pip"
     if _unknown_format(path, role, format):
+        says = f"`{key}: {format}` is" if format else "its ending says"
+        rename = "Correct " if format else "Rename it, or say "
         return (
-            f"{what}: its ending says no format that MDAnalysis reads. Rename it, or say `{key}` beside it in "
-            f"`source`; formats of a {role}: {_ENDINGS[role]}"
+            f"{what}: {says} no format that MDAnalysis reads. {rename}`{key}` beside it in `source`; formats of a "
+            f"{role}: {_ENDINGS[role]}"
         )
+    if _packed(path):
+        return f"{what}: it is packed, and MDAnalysis unpacks formats of text only (PDB, GRO, XYZ ...); unpack it"
     reason = f"{what}: {first_line(error)}"
     if role == "topology":
         return f"{reason}. The file is damaged, or is no {ending} file (a text, or a page of a web server?)"
@@ -193,6 +197,11 @@ def _unknown_format(path: Path, role: str, format: str | None) -> bool:
     if format is not None:
         return format.upper() not in known
     return path.name.upper().removesuffix(".GZ").removesuffix(".BZ2").rpartition(".")[2] not in known
+
+
+def _packed(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return file.read(2) in (b"\x1f\x8b", b"BZ")
 
 
 def first_line(error: Exception) -> str:
