@@ -4,10 +4,12 @@ from importlib.util import find_spec
 
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 from nbclient import NotebookClient
 
 import mdllm
+from mdllm import cli
 from mdllm.core.errors import InputError
 from project import ROOT
 
@@ -37,6 +39,21 @@ def test_codes_tokenizer_and_model_belong_together(results):
     np.testing.assert_array_equal(results.tokenizer.encode(decoded)[0].shape, codes[0].shape)
     assert results.generated_codes["codes"].shape == (4, 16, 20)
     assert results.model.num_parameters() == results.summary["training"]["parameters"]
+
+
+def test_the_likelihood_of_a_trajectory(finished, results, tmp_path, capsys):
+    """Of the prepared frames, which the model was trained on in part."""
+    frames, table = finished.folder / "results" / "trp_cage" / "frames", tmp_path / "likelihood.csv"
+    files = [str(frames / name) for name in ("topology.pdb", "trajectory.xtc")]
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["likelihood", str(results.folder), *files, "--output", str(table)])
+    assert not ended.value.code
+    found = pd.read_csv(table)
+    assert len(found) == 4999
+    assert found["forward_nats"].isna().sum() == found["backward_nats"].isna().sum() == 4 * found["segment"].nunique()
+    training = np.isin(results.md_frames["frame"], results.codes["frame"][results.codes["training"] >= 0])
+    assert found["forward_nats"][training].mean() > found["forward_nats"][~training].mean()
+    assert "entropy production" in capsys.readouterr().out
 
 
 def test_what_another_variant_provides_is_found_there(finished):

@@ -220,6 +220,29 @@ def dance_benchmark(
 
 
 @app.command()
+def likelihood(
+    results: Annotated[Path, typer.Argument(help="results/SYSTEM/VARIANT, whose model is asked")],
+    topology: Annotated[Path, typer.Argument(help="of the trajectory, one chain; results/SYSTEM/frames has one")],
+    trajectory: Annotated[Path, typer.Argument(help="frames as far apart in time as those that the model learned")],
+    output: Annotated[Path, typer.Option(help="table with a row for each frame")] = Path("likelihood.csv"),
+) -> None:
+    """Log-likelihood of a trajectory under a trained model, forwards and backwards in time, and entropy production."""
+    from mdllm.models.diagnostics.trajectories import entropy_production, likelihood_of_trajectory
+    from mdllm.results import Results
+
+    own = Results(results)
+    tokens, model = own.place("tokenize", "tokens"), own.place("train", "model")
+    prepared = own.folder.parent / "frames" / "topology.pdb"
+    table = likelihood_of_trajectory(tokens, model, prepared, topology, trajectory)
+    table.to_csv(output, index=False)
+    rate = "{:.4f} ({:.4f} to {:.4f})".format(*entropy_production(table))
+    typer.echo(
+        f"{len(table)} frames: {table['forward_nats'].mean():.3f} nats a frame forwards, "
+        f"{table['backward_nats'].mean():.3f} backwards; entropy production {rate} nats a frame; see {output}"
+    )
+
+
+@app.command()
 def check_foldtoken4(
     checkout: Annotated[str, typer.Option(help="folder of the clone of A4Bio/FoldToken_open")],
     weights: Annotated[str, typer.Option(help="the checkpoint from Zenodo record 13901445")],
