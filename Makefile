@@ -1,7 +1,8 @@
 # make demo   the whole workflow on Trp-cage, both directions, then a table of the results
 # make demo-kinetics   nano-GPT, LSTM and Markov model on a model potential and on alanine dipeptide
 # make base   the base that comes with mdllm, anew, from its collection: 6 minutes on one H200 GPU, hours without
-# make picture   the picture of the README, from the results of the demo
+# make picture   the picture of a figure in the README, from the results of the demo
+# make gallery   docs/gallery and the picture of a page in the README, after the runs that they show; needs Chromium
 # make test   all tests
 # make test-fast   those that take no more than seconds, and run no workflow
 # make docs   the site, in site/, without warnings
@@ -15,7 +16,7 @@ BIN := .venv/bin
 SLURM_TESTS ?= slurm
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: venv demo base picture demo-kinetics test test-fast lint schemas bench bench-gpu bench-slurm test-slurm slurm-events
+.PHONY: venv demo base picture gallery demo-kinetics test test-fast lint schemas bench bench-gpu bench-slurm test-slurm slurm-events
 
 venv: .venv/complete
 
@@ -38,6 +39,10 @@ base: venv
 
 picture:
 	$(BIN)/python docs/picture.py results/trp_cage/base/figures/novelty.png docs/images/demo.png
+
+gallery: venv
+	$(BIN)/snakemake --profile profiles/local --config only=trp_cage,trp_cage_verified,four_state
+	$(BIN)/python docs/gallery.py
 
 demo-kinetics: venv
 	$(BIN)/snakemake --profile profiles/local --config only=four_state,alanine_psi

@@ -1,8 +1,12 @@
 """Files that `mdllm init` cannot use, and what it makes of those that need a closer look."""
 
+import os
+import tracemalloc
+
 import MDAnalysis as mda
 import numpy as np
 import pytest
+from MDAnalysis.lib.formats.libdcd import DCDFile
 from MDAnalysisTests.datafiles import DCD, GRO, PSF, XTC, PDB_small, mol2_molecule
 
 from mdllm.core.errors import InputError
@@ -68,6 +72,31 @@ def test_a_long_trajectory_is_sampled(trp_cage_files, monkeypatch):
     universe = mda.Universe(*map(str, trp_cage_files))
     universe.trajectory[150]
     np.testing.assert_allclose(survey.backbone[3, :, 1], universe.select_atoms("name CA").positions / 10, atol=1e-4)
+
+
+def test_a_million_frames_are_sampled_in_flat_memory(trp_cage_files, tmp_path):
+    """One file of 50,000 frames under 20 names; coordinates of all frames would be 240 MB."""
+    universe = mda.Universe(*map(str, trp_cage_files))
+    atoms = universe.select_atoms("backbone and resid 1:5")
+    atoms.write(str(tmp_path / "small.pdb"))
+    points = np.stack([atoms.positions for _ in universe.trajectory[::5]])
+    links = [tmp_path / f"{number}.dcd" for number in range(20)]
+    with DCDFile(str(links[0]), "w") as file:
+        file.write_header(remarks="", natoms=len(atoms), istart=0, nsavc=1, delta=20.0, is_periodic=0)
+        for number in range(50_000):
+            file.write(points[number % len(points)], np.zeros(6))
+    for link in links[1:]:
+        os.link(links[0], link)
+    peak = {}
+    for files in (1, 20):
+        tracemalloc.start()
+        survey = look(tmp_path / "small.pdb", links[:files])
+        peak[files] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert survey.frames == 50_000 * files
+        assert len(survey.table) == frames.MOST_FRAMES
+    assert survey.stride == 100
+    assert peak[20] - peak[1] < 0.1 * 1_000_000 * points[0].nbytes
 
 
 def test_frames_of_a_pdb_file_with_several_models(structures):
