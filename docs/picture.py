@@ -14,7 +14,7 @@ def reduced(image: Image.Image, width: int, colors: int = 64) -> Image.Image:
     image = image.convert("RGB")
     if image.width > width:
         image = image.resize((width, round(image.height * width / image.width)), Image.Resampling.LANCZOS)
-    return image.quantize(colors)
+    return image.quantize(colors, method=Image.Quantize.MAXCOVERAGE)  # a colour that is rare is kept
 
 
 def reduce(figure: Path, picture: Path) -> None:

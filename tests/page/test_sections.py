@@ -109,8 +109,8 @@ def test_ends_of_simulations_are_counted_by_kind_and_source(verified):
     assert counts == {
         ("model: new clusters", "near the proposal"): 1,
         ("model: new clusters", "near training frames"): 1,
-        ("null: residue types: frames in B", "state B"): 1,
-        ("null: residue types: frames in B", "fell apart"): 1,
+        ("null, residue types: frames in B", "state B"): 1,
+        ("null, residue types: frames in B", "fell apart"): 1,
         ("MD, training", "near training frames"): 2,
     }
     lines = points(way.spec).dropna(subset="run")

@@ -74,6 +74,7 @@ def test_a_long_trajectory_is_sampled(trp_cage_files, monkeypatch):
     np.testing.assert_allclose(survey.backbone[3, :, 1], universe.select_atoms("name CA").positions / 10, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_million_frames_are_sampled_in_flat_memory(trp_cage_files, tmp_path):
     """One file of 50,000 frames under 20 names; coordinates of all frames would be 240 MB."""
     universe = mda.Universe(*map(str, trp_cage_files))

@@ -49,7 +49,7 @@ def _all(system: SystemTables, name: str) -> pd.DataFrame:
 def _encoded(rows: pd.DataFrame, looks: dict[str, Look]) -> dict:
     """Colour and shape of each source, in a column `of` of their labels, with one legend."""
     own = [look for name, look in looks.items() if name in set(rows["source"])]
-    names, legend = [look.label for look in own], alt.Legend(orient="bottom", columns=4)
+    names, legend = [look.label for look in own], alt.Legend(orient="bottom", columns=5)
     colors = [look.color.replace("black", "#000000") for look in own]
     shapes = [charts.SHAPES[look.marker] for look in own]
     options = {"title": None, "legend": legend}
@@ -81,7 +81,7 @@ def _points(rows: pd.DataFrame, looks: dict[str, Look], value: str, row: str, **
 
 def _mfpt(table: pd.DataFrame, looks: dict[str, Look], unit: str) -> Chart:
     rows = table[table["method"] != "msm"].assign(passage=lambda t: t["start"] + " → " + t["end"])
-    axis = {"title": f"mean first passage time ({unit})", "scale": alt.Scale(type="log")}
+    axis = {"title": f"mean first passage time ({unit})", "scale": alt.Scale(type="log", nice=False, padding=8)}
     pairs = rows["passage"].nunique()
     numbers = rows[["passage", "source", "mfpt_ps", "standard_error", "passages", "note"]]
     return Chart(
@@ -112,8 +112,12 @@ def _timescales(table: pd.DataFrame, looks: dict[str, Look], unit: str) -> Chart
         alt.Chart(rows[columns].dropna())
         .mark_line(point=True)
         .encode(
-            x=alt.X("lag_ps:Q", title=f"lag ({unit})", scale=alt.Scale(type="log")),
-            y=alt.Y("timescale_ps:Q", title=f"slowest timescale ({unit})", scale=alt.Scale(type="log")),
+            x=alt.X("lag_ps:Q", title=f"lag ({unit})", scale=alt.Scale(type="log", nice=False, padding=8)),
+            y=alt.Y(
+                "timescale_ps:Q",
+                title=f"slowest timescale ({unit})",
+                scale=alt.Scale(type="log", nice=False, padding=8),
+            ),
             tooltip=columns,
             **_encoded(rows, looks),
         )
@@ -144,7 +148,12 @@ def _committor(table: pd.DataFrame, looks: dict[str, Look]) -> list[Chart]:
     columns = ["place", "code", "of", "committor", "low", "high"]
     encoded, x = (
         _encoded(rows, looks),
-        alt.X("place:Q", title="code, in the order of MD", axis=alt.Axis(tickMinStep=1), scale=alt.Scale(padding=10)),
+        alt.X(
+            "place:Q",
+            title="code, in the order of MD",
+            axis=alt.Axis(tickMinStep=1),
+            scale=alt.Scale(padding=10, zero=False),
+        ),
     )
     axis = {"title": f"probability of {end} before {start}", "scale": alt.Scale(domain=[0, 1])}
     base = alt.Chart(rows[columns].round(4)).encode(x=x, color=encoded["color"], tooltip=columns)

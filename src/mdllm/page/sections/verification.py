@@ -42,7 +42,7 @@ def _grouped(tables: Tables) -> pd.DataFrame:
     proposals = tables.verified[["proposal", "kind", "source", "group"]].copy()
     state = proposals["group"].astype(str).str.rpartition("_")[0]
     what = proposals["kind"].map({"cluster": ": new clusters", "training": ""}).fillna(": frames in " + state)
-    proposals["of"] = proposals["source"].map(SHORT) + what
+    proposals["of"] = proposals["source"].map(SHORT).str.replace("null: ", "null, ") + what
     return tables.simulations.merge(proposals.drop(columns="group"), on="proposal")
 
 
@@ -61,7 +61,7 @@ def _ends(simulations: pd.DataFrame, looks: dict[str, tuple[str, str]]) -> Chart
     chart = alt.Chart(counts).mark_bar()
     chart = chart.encode(x=x, y=y, color=_color(looks), order="order:Q", tooltip=["of", "end", "simulations"])
     return Chart(
-        finished(chart, height=46 * counts["of"].nunique() + 20),
+        finished(chart, height=38 * counts["of"].nunique() + 20),
         "Share of the simulations of each kind of proposal, by where they end.",
         "Where the simulations end: near the training frames, near the proposal, in a named state, elsewhere.",
         Table(counts[["of", "end", "simulations"]], "Simulations by where they end", True),
