@@ -18,12 +18,12 @@ import pandas as pd
 from record import write_record
 from tqdm import tqdm
 
-from mdllm.analysis.bootstrap import interval_of_mean
 from mdllm.bases.base import find_base, load_base
 from mdllm.bases.propose import Proposer
 from mdllm.bases.settings import COMES_WITH_MDLLM, ProposalSettings
 from mdllm.bases.spans import of_residue_types
 from mdllm.collections.reader import Collection
+from mdllm.core.bootstrap import interval_of_mean
 from mdllm.core.geometry import pairwise_rmsd
 
 APART_NM = 0.1

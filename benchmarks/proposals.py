@@ -19,12 +19,12 @@ import numpy as np
 from record import ROOT, write_record
 from tokenizer import TRAINING_A, TRAINING_B, read_t4_lysozyme, read_trp_cage
 
-from mdllm.analysis.bootstrap import interval_of_mean
 from mdllm.bases.base import find_base, load_base
 from mdllm.bases.propose import Proposer
 from mdllm.bases.settings import COMES_WITH_MDLLM, ProposalSettings
 from mdllm.bases.spans import of_frequencies, of_residue_types
 from mdllm.config.reading import read_yaml
+from mdllm.core.bootstrap import interval_of_mean
 from mdllm.core.geometry import backbone_torsions, pairwise_rmsd
 
 NEIGHBOURHOOD = 50

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mdllm.analysis.bootstrap import blocks_of_series, interval_of_mean, interval_of_median
 from mdllm.analysis.discovery.table import discovery_table, doubts_about
 from mdllm.config.settings.stages import AnalysisSettings
+from mdllm.core.bootstrap import blocks_of_series, interval_of_mean, interval_of_median
 
 SETTINGS = AnalysisSettings(resamples=400)
 REPLICAS, FRAMES = 10, 20

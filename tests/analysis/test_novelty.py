@@ -6,12 +6,12 @@ import pandas as pd
 import pytest
 
 from analysis.synthetic import FRAMES, REPLICAS, seek_novelty, write_run
-from mdllm.analysis.bootstrap import interval_of_ratio
 from mdllm.analysis.novelty.clusters import assign, find_medoids, separations
 from mdllm.analysis.novelty.spans import KnownFrames, sliding_spans
 from mdllm.analysis.novelty.table import share_table
 from mdllm.analysis.novelty.threshold import Threshold
 from mdllm.config.settings.stages import AnalysisSettings
+from mdllm.core.bootstrap import interval_of_ratio
 from mdllm.core.geometry import backbone_torsions, rmsd
 from mdllm.core.records import read_json
 from mdllm.core.trajectories import open_backbone, read_backbone

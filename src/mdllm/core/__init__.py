@@ -1,1 +1,1 @@
-"""What every room stands on: geometry, backbone trajectories, small files, errors."""
+"""What every room stands on: geometry, backbone trajectories, small files, intervals, errors."""

@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from mdllm.analysis.bootstrap import interval_of_mean
+from mdllm.core.bootstrap import interval_of_mean
 from mdllm.seqdance.baselines import Baseline, mean_of_known
 from mdllm.seqdance.examples import Example, Judged
 from mdllm.seqdance.families import PAIR, RESIDUE

@@ -18,9 +18,9 @@ otherwise the verdict names the doubt.
 import numpy as np
 import pandas as pd
 
-from mdllm.analysis.bootstrap import Interval, blocks_of_series, interval_of_mean, interval_of_median
 from mdllm.analysis.discovery.measure import found, to_reference, to_true
 from mdllm.config.settings.stages import AnalysisSettings
+from mdllm.core.bootstrap import Interval, blocks_of_series, interval_of_mean, interval_of_median
 from mdllm.ensembles.sources import GENERATED, MODEL, NULLS
 
 _DISTANCES = {"rmsd_to_true_nm": to_true, "rmsd_to_reference_nm": to_reference}

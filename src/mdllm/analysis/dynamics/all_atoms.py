@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mdllm.analysis.bootstrap import blocks_of_series
 from mdllm.analysis.dynamics.measure import Properties, measure_properties
 from mdllm.analysis.dynamics.molecule import Molecule
 from mdllm.analysis.dynamics.properties import CONTACTS, PAIR_PROPERTIES, RESIDUE_PROPERTIES
 from mdllm.analysis.novelty.residues import residue_names
 from mdllm.config.settings.dynamics import PropertySettings
+from mdllm.core.bootstrap import blocks_of_series
 from mdllm.core.errors import InputError
 from mdllm.core.records import read_json, write_npz
 from mdllm.core.trajectories import open_backbone

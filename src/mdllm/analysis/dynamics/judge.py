@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mdllm.analysis.bootstrap import blocks_of_series
 from mdllm.analysis.dynamics.agreement import COMPARISONS, compare, compare_with_error, nearer, profiles_of
 from mdllm.analysis.dynamics.backbones import PROFILES, Chain, Sums, far_in_sequence, sums_of
 from mdllm.analysis.dynamics.normal_modes import anisotropic_network, gaussian_network
@@ -16,6 +15,7 @@ from mdllm.analysis.dynamics.statistics import jackknife
 from mdllm.analysis.novelty.residues import residue_names
 from mdllm.analysis.quality.geometry import bonded_neighbours
 from mdllm.config.settings.dynamics import DynamicsSettings
+from mdllm.core.bootstrap import blocks_of_series
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import CA
 from mdllm.core.records import read_npz, write_json, write_npz

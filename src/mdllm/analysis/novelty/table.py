@@ -10,10 +10,10 @@ before MD has kept it.
 import numpy as np
 import pandas as pd
 
-from mdllm.analysis.bootstrap import Interval, blocks_of_series, interval_of_mean, interval_of_ratio
 from mdllm.analysis.novelty.residues import in_words
 from mdllm.analysis.quality.geometry import METRICS
 from mdllm.config.settings.stages import AnalysisSettings
+from mdllm.core.bootstrap import Interval, blocks_of_series, interval_of_mean, interval_of_ratio
 from mdllm.ensembles.sources import GENERATED, MODEL, NULLS
 
 HELD_OUT, HELD_OUT_CODED = "held_out", "held_out_coded"

@@ -19,8 +19,8 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from mdllm.analysis.bootstrap import interval_of_mean
 from mdllm.collections.frames import trajectory_run
+from mdllm.core.bootstrap import interval_of_mean
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import C
 from mdllm.core.records import read_json

@@ -16,8 +16,8 @@ from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 from transformers import EsmForMaskedLM
 
-from mdllm.analysis.bootstrap import interval_of_median
 from mdllm.collections.similarity import similar_pairs
+from mdllm.core.bootstrap import interval_of_median
 from mdllm.core.errors import InputError
 from mdllm.seqdance.model import Dance
 from mdllm.seqdance.mutations.changes import changes_of, scores
