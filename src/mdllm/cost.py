@@ -21,9 +21,9 @@ _START_S = 4.0  # of a job: Snakemake, Python, imports
 _FLOPS = 25e9  # per second, in training and in prefilling
 _STEP_S = 2.5e-3  # of a rollout: one code of every replica of a batch
 _RESIDUES_PER_S = {"prepare": 1e5, "tokenize": 4e4, "fidelity": 5e4, "decode": 1e5, "analyze": 5e4, "dynamics": 8e4}
-_REDRAWN_S = 9e-3, 1.4e-4  # of one structure, and more for each residue: its chain is closed, and it is compared
-_ASKED_S = 2.2e-4  # of one code of a span, drawn by a base for one of the drawings
-_NULL_STRUCTURES, _DRAWINGS = 800, 16
+_REDRAWN_S = 9.2e-3, 6.3e-5  # of one structure, and more for each residue: its chain is closed, and it is compared
+_ASKED_S = 3.5e-4  # of one code of a span, drawn by a base for one of the drawings
+_NULL_STRUCTURES = 800
 _NOVELTY_PER_S = 3e7  # pairs of a generated and a training frame, times residues
 _READ_PER_S = 2e8  # bytes of raw files, for their checksums
 _LIBRARIES_MB = {"train": 450, "rollout": 400}
@@ -137,7 +137,7 @@ def _redrawing(variant: Variant, size: Size) -> tuple[float, float]:
         return _NULL_STRUCTURES * one, memory
     spans, made = settings.model.spans, settings.rollout.replicas * settings.rollout.frames
     codes = spans.moves * spans.drawings * (spans.shortest_span + spans.longest_span) / 2
-    return made * (3 * spans.moves * spans.drawings / _DRAWINGS * one + codes * _ASKED_S), memory + 100
+    return made * (3 * spans.moves * one + codes * _ASKED_S), memory + 100
 
 
 def _training(variant: Variant, size: Size) -> tuple[float, float]:
