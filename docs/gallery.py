@@ -15,6 +15,7 @@ from picture import reduced
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
+from mdllm.figures.conditions import line
 from mdllm.report.answer import PAGE, sentence
 
 DOCS = Path(__file__).resolve().parent
@@ -57,8 +58,8 @@ ENTRIES = (
     Entry(
         "verified",
         "What MD says of it",
-        "The same, and short MD of the proposals: some stay where the base has put them, most do not, and proposals of "
-        "the nulls are tested likewise.",
+        "Short MD of proposals of a base for Trp-cage, from state A: some stay where the base has put them, most do "
+        "not, and proposals of the nulls are tested likewise.",
         "trp_cage_verified",
         "main",
         "#main-verification",
@@ -116,13 +117,21 @@ def lines(results: Path) -> list[str]:
     text = ["# Gallery", "", "Sections of the [page](../page.md) of finished runs; `make gallery` makes them anew.", ""]
     for entry in ENTRIES:
         summary = json.loads((results / entry.system / entry.variant / "summary.json").read_text())
-        text += [f"## {entry.title}", "", entry.words, "", f"> {sentence(summary)}", ""]
+        text += [f"## {entry.title}", "", entry.words, "", f"> {sentence(summary)}", "", made_with(summary), ""]
         text += ["```bash", f"{RUN}{entry.system}", "```", ""]
         text += [
             f"![{entry.title}: section of the page of {entry.system}, variant {entry.variant}]({entry.picture})",
             "",
         ]
     return text
+
+
+def made_with(summary: dict) -> str:
+    """What the run was made with, in one line."""
+    words = line(summary["conditions"])
+    if base := summary["base"]:
+        words += f" · base of {base['training_proteins']:,} other proteins"
+    return f"<small>{words}</small>"
 
 
 if __name__ == "__main__":
