@@ -19,10 +19,13 @@ def test_a_stretch_ends_at_a_gap_and_at_a_border():
 
 
 def test_last_frames_lie_in_one_stretch():
-    example = series([0, 1, 2, 3, 10, 11], [0] * 6)
-    assert len(example.last_frames(2)) == 2
-    with pytest.raises(InputError, match=r"3 contiguous frames .* holds 2"):
-        example.last_frames(3)
+    frame = np.array([0, 1, 2, 3, 10, 11, 20])
+    example = CodeSeries(frame[:, None], frame, np.zeros(7, int), 21)
+    assert example.last_frames(1).ravel().tolist() == [20]
+    assert example.last_frames(2).ravel().tolist() == [10, 11]
+    assert example.last_frames(3).ravel().tolist() == [1, 2, 3]  # the last stretch that holds so many
+    with pytest.raises(InputError, match=r"5 contiguous frames .* holds 4"):
+        example.last_frames(5)
 
 
 def write(path, **changes):

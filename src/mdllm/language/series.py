@@ -73,17 +73,16 @@ class CodeSeries:
         return np.concatenate([[0], np.cumsum(~same | (steps != spacing))])
 
     def last_frames(self, count: int) -> np.ndarray:
-        """The last `count` frames (count, L), from which a rollout starts.
+        """The last `count` frames (count, L) of the last stretch that holds so many, from which a rollout starts.
 
         Raises:
-            InputError: the last contiguous stretch is shorter.
+            InputError: every contiguous stretch is shorter.
         """
         stretches = self.stretches()
-        available = int((stretches == stretches[-1]).sum())
-        if available < count:
+        length = np.bincount(stretches)
+        if length.max() < count:
             raise InputError(
-                f"a rollout starts from {count} contiguous frames (language.context_frames), but the last contiguous "
-                f"stretch of training frames holds {available}; lower language.context_frames or choose longer "
-                "training ranges"
+                f"a rollout starts from {count} contiguous frames (language.context_frames), but the longest stretch of "
+                f"training frames holds {length.max()}; lower language.context_frames or choose longer training ranges"
             )
-        return self.codes[-count:]
+        return self.codes[np.flatnonzero(length[stretches] >= count)[-count:]]
