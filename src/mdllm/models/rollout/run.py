@@ -119,8 +119,8 @@ def run_batches(
 def start_frames(series: CodeSeries, context_frames: int, settings: RolloutSettings) -> np.ndarray:
     """Codes (R, N, L) that each replica continues.
 
-    They are the last N training frames that follow one another, or, for `starts: spread`, windows evenly spread over all
-    training frames, in a shuffled order, so that any group of replicas is spread as well.
+    They are the last N training frames that follow one another, or, for `starts: spread`, windows evenly spread over
+    all training frames, in a shuffled order, so that any group of replicas is spread as well.
 
     Raises:
         InputError: fewer than N contiguous frames.
