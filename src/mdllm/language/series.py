@@ -83,6 +83,7 @@ class CodeSeries:
         if length.max() < count:
             raise InputError(
                 f"a rollout starts from {count} contiguous frames (language.context_frames), but the longest stretch "
-                f"of training frames holds {length.max()}; lower language.context_frames or choose longer training ranges"
+                f"of training frames holds {length.max()}; lower language.context_frames or choose longer "
+                "training ranges"
             )
         return self.codes[np.flatnonzero(length[stretches] >= count)[-count:]]
