@@ -50,7 +50,7 @@ ENTRIES = (
         "demo",
         "States that nobody named",
         "Trp-cage from state A alone, redrawn by what a base of other proteins knows. The map of two variables, a "
-        "frame of the largest cluster of new frames, and its nearest training frame beside it.",
+        "frame of the first cluster of new frames, and its nearest training frame beside it.",
         "trp_cage",
         "base",
         "#base-explorer .views",
