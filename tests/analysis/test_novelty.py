@@ -93,6 +93,13 @@ def test_frames_of_two_states_are_two_clusters(backbones, trp_cage_prepared):
     assert (cluster[:30] == 1).sum() > 25
     assert (cluster[30:] == 2).sum() > 15
     assert (separation[cluster > 0] <= 1.2).all()
+    every = separations(backbone, backbone[medoids], spans, threshold)
+    closer = float(np.median(every.min(1)))
+    near = every.min(1) <= closer
+    assert 0 < near.sum() < len(near)
+    cluster, separation = assign(backbone, backbone[medoids], spans, threshold, closer)
+    assert cluster.tolist() == np.where(near, every.argmin(1) + 1, 0).tolist()
+    np.testing.assert_allclose(separation, np.where(near, every.min(1), np.nan), atol=1e-6)
     own = separations(backbone[:5], backbone[:5], spans, threshold)
     np.testing.assert_allclose(np.diag(own), 0, atol=0.01)
     np.testing.assert_allclose(own, own.T, atol=1e-6)

@@ -16,7 +16,7 @@ from sklearn.cluster import AgglomerativeClustering
 
 from mdllm.analysis.novelty.spans import torsion_vectors
 from mdllm.analysis.novelty.threshold import Threshold
-from mdllm.core.geometry import pairwise_rmsd
+from mdllm.core.geometry import paired_rmsd, pairwise_rmsd
 
 _ROWS_AT_ONCE = 500
 
@@ -26,8 +26,8 @@ def separations(a: np.ndarray, b: np.ndarray, spans: np.ndarray, threshold: Thre
     found = np.zeros((len(a), len(b)))
     for first in range(0, len(a), _ROWS_AT_ONCE):
         rows = slice(first, first + _ROWS_AT_ONCE)
-        for number, distance in enumerate(_distances(a[rows], b, spans)):
-            np.maximum(found[rows], distance / threshold.scale[number], out=found[rows])
+        for measure, distance in (*_of_matrices(a[rows], b, spans), *_of_spans(a[rows], b, spans)):
+            np.maximum(found[rows], distance / threshold.scale[measure], out=found[rows])
     return found
 
 
@@ -57,21 +57,36 @@ def find_medoids(backbone: np.ndarray, spans: np.ndarray, threshold: Threshold, 
 def assign(
     backbone: np.ndarray, medoids: np.ndarray, spans: np.ndarray, threshold: Threshold, distance: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Cluster (F,), from 1, and separation (F,) from its medoid, of new frames; 0 where no medoid is near enough."""
+    """Cluster (F,), from 1, and separation (F,) from its medoid, of new frames; 0 and NaN where none is near enough."""
     if not len(medoids) or not len(backbone):
         return np.zeros(len(backbone), int), np.full(len(backbone), np.nan)
-    apart = separations(backbone, medoids, spans, threshold)
+    apart = np.zeros((len(backbone), len(medoids)))
+    for measure, found in _of_matrices(backbone, medoids, spans):
+        np.maximum(apart, found / threshold.scale[measure], out=apart)
+    rows, columns = np.nonzero(apart <= distance)  # few: only these are superposed span by span
+    for number, (first, last) in enumerate(spans):
+        piece = slice(first, last + 1)
+        both = (x[:, piece, :3][at].reshape(len(at), -1, 3) for x, at in ((backbone, rows), (medoids, columns)))
+        apart[rows, columns] = np.maximum(apart[rows, columns], paired_rmsd(*both) / threshold.scale[1 + number])
     nearest, separation = apart.argmin(1), apart.min(1)
-    return np.where(separation <= distance, nearest + 1, 0), separation
+    near = separation <= distance
+    return np.where(near, nearest + 1, 0), np.where(near, separation, np.nan)
 
 
-def _distances(a: np.ndarray, b: np.ndarray, spans: np.ndarray) -> Iterator[np.ndarray]:
-    """D distances (F, K), in the order of `mdllm.analysis.novelty.spans.Distances.measures`."""
+def _of_matrices(a: np.ndarray, b: np.ndarray, spans: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Distances (F, K) of the whole and of the torsions of spans, which cost little, with their number.
+
+    Numbers are those of `mdllm.analysis.novelty.spans.Distances.measures`.
+    """
+    yield 0, pairwise_rmsd(*(x[:, :, :3].reshape(len(x), -1, 3) for x in (a, b)))
     torsions_a, torsions_b = torsion_vectors(a), torsion_vectors(b)
-    pieces = [slice(first, last + 1) for first, last in spans]
-    for piece in (slice(None), *pieces):
-        yield pairwise_rmsd(*(x[:, piece, :3].reshape(len(x), -1, 3) for x in (a, b)))
-    for piece in pieces:
-        own, other = (x[:, piece].reshape(len(x), -1) for x in (torsions_a, torsions_b))
+    for number, (first, last) in enumerate(spans):
+        own, other = (x[:, first : last + 1].reshape(len(x), -1) for x in (torsions_a, torsions_b))
         angles = (other[0] ** 2).sum()
-        yield np.sqrt(np.maximum(2 * (angles - own @ other.T), 0) / angles)
+        yield 1 + len(spans) + number, np.sqrt(np.maximum(2 * (angles - own @ other.T), 0) / angles)
+
+
+def _of_spans(a: np.ndarray, b: np.ndarray, spans: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """RMSD (F, K) of spans, with their number likewise."""
+    for number, (first, last) in enumerate(spans):
+        yield 1 + number, pairwise_rmsd(*(x[:, first : last + 1, :3].reshape(len(x), -1, 3) for x in (a, b)))
