@@ -182,7 +182,7 @@ def test_the_users_trajectories_of_a_protein_as_fip35(tmp_path, cache, trp_cage_
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"source": {"type": "shared", "system": "four_state"}}, "type coordinate belongs to a model potential"),
+        ({"source": {"type": "shared", "system": "four_state"}}, "type coordinate is measured on points"),
         ({"states": {"A": {"x": [0, 9]}, "B": {"z": [0, 1]}}}, "states.B names 'z', which is not defined"),
         ({"variants": {"figures": {}}}, "this name is taken by a folder of results"),
         ({"variants": {"nanogpt": {"modle": {}}}}, "modle: unknown key; did you mean 'model'"),
