@@ -100,6 +100,8 @@ def test_frames_of_two_states_are_two_clusters(backbones, trp_cage_prepared):
     cluster, separation = assign(backbone, backbone[medoids], spans, threshold, closer)
     assert cluster.tolist() == np.where(near, every.argmin(1) + 1, 0).tolist()
     np.testing.assert_allclose(separation, np.where(near, every.min(1), np.nan), atol=1e-6)
+    far, _ = assign(backbone + np.arange(20)[:, None, None], backbone[medoids], spans, threshold, 1.2)
+    assert not far.any()
     own = separations(backbone[:5], backbone[:5], spans, threshold)
     np.testing.assert_allclose(np.diag(own), 0, atol=0.01)
     np.testing.assert_allclose(own, own.T, atol=1e-6)

@@ -66,7 +66,8 @@ def assign(
     rows, columns = np.nonzero(apart <= distance)  # few: only these are superposed span by span
     for number, (first, last) in enumerate(spans):
         piece = slice(first, last + 1)
-        both = (x[:, piece, :3][at].reshape(len(at), -1, 3) for x, at in ((backbone, rows), (medoids, columns)))
+        atoms = 3 * (last - first + 1)
+        both = (x[:, piece, :3][at].reshape(-1, atoms, 3) for x, at in ((backbone, rows), (medoids, columns)))
         apart[rows, columns] = np.maximum(apart[rows, columns], paired_rmsd(*both) / threshold.scale[1 + number])
     nearest, separation = apart.argmin(1), apart.min(1)
     near = separation <= distance
