@@ -31,24 +31,24 @@ def estimate(text: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, input=text, env=environment, capture_output=True, text=True)
 
 
-def test_the_dry_run_of_the_demo_becomes_eleven_jobs(tmp_path, cache):
+def test_the_dry_run_of_the_demo_becomes_fourteen_jobs(tmp_path, cache):
     pytest.importorskip("snakemake_executor_plugin_slurm")
     project = Project(tmp_path / "p", cache, SMALL)
     text = project.run("--profile", str(ROOT / "profiles" / "slurm"), "--dry-run")
     jobs = jobs_of_dry_run(text)
     across = ["draw_variants_structures", "page", "index"]
     assert sorted(job.name for job in jobs) == sorted(
-        ["before_gpu", *["train"] * 2, *["rollout"] * 2, *["after_gpu"] * 3, *across]
+        ["before_gpu", *["redraw"] * 3, *["train"] * 2, *["rollout"] * 2, *["after_gpu"] * 3, *across]
     )
-    assert sorted(job.gpus for job in jobs) == [0] * 7 + [1] * 4
+    assert sorted(job.gpus for job in jobs) == [0] * 10 + [1] * 4
     assert sum(job.gpu_hours for job in jobs) == 2 * (8 + 4)
     (before,) = [job for job in jobs if job.name == "before_gpu"]
-    of_a_variant = ["fidelity", "redraw", "tokenize"]
+    of_a_variant = ["fidelity", "tokenize"]
     assert sorted(before.stages) == sorted(["acquire", "prepare", *of_a_variant * 3])
     out = estimate(text)
-    assert re.search(r"^before_gpu\s+1\s+11\s+0\s+0.0", out.stdout, re.MULTILINE)
+    assert re.search(r"^before_gpu\s+1\s+8\s+0\s+0.0", out.stdout, re.MULTILINE)
     assert re.search(r"^train\s+2\s+2\s+1\s+16.0", out.stdout, re.MULTILINE)
-    assert re.search(r"^total\s+11\s+41\s+24.0", out.stdout, re.MULTILINE)
+    assert re.search(r"^total\s+14\s+41\s+24.0", out.stdout, re.MULTILINE)
 
 
 def test_a_dry_run_that_fails_is_not_taken_for_one_without_jobs(tmp_path, cache):
