@@ -12,6 +12,9 @@ from project import ROOT, SMALL, Project
 from slurm.cluster import Cluster
 
 GPU_STAGES = ("rule_train", "rule_rollout")
+# Before the GPU; redrawing of three variants; training of two, rollouts of two; after the GPU, three; figure of the
+# variants, page, index.
+JOBS_OF_THE_DEMO = 1 + 3 + 2 + 2 + 3 + 3
 PROFILE = ROOT / "profiles" / "slurm" / "config.yaml"
 
 
@@ -32,6 +35,7 @@ class SlurmProject(Project):
                 resources["mem_mb"] = 2000
         self.profile["set-threads"] = dict.fromkeys(self.profile["set-threads"], 1)
         self.profile["jobs"] = 100
+        self.profile["cores"] = 2
         self.profile["latency-wait"] = 10
         self.save_profile()
 
@@ -85,7 +89,7 @@ def run_demo(folder, cache, cluster) -> SlurmProject:
     """The demo with both variants through SLURM; GPUs are given to the GPU stages and to no others."""
     project = SlurmProject(folder, cache, SMALL, cluster)
     project.run()
-    assert len(project.jobs()) == 8  # one of them compares the variants
+    assert len(project.jobs()) == JOBS_OF_THE_DEMO
     for job in project.jobs():
         assert job["state"] == "COMPLETED"
         on_gpu = job["rule"].startswith(GPU_STAGES)
