@@ -159,7 +159,7 @@ def test_what_the_tokenizer_makes_decides_which_stages_apply(folder):
     always = {"tokenize", "train", "rollout", "summarize"}
     assert runs["main"] == always | {"fidelity", "redraw", "decode", "analyze", "novelty", "dynamics", "sample"}
     assert runs["kinetic"] == runs["main"] | {"discretize", "md_kinetics", "discretize_rollout", "kinetics"}
-    assert runs["torsion"] == always | {"md_kinetics", "kinetics", "trace"}
+    assert runs["torsion"] == always | {"md_kinetics", "kinetics", "trace", "kinetic_distance"}
     assert found.provider("kinetic", "train") == "main"
     assert list(found.prepare()["observables"]["collective_variables"]) == ["psi2"]
     with pytest.raises(InputError, match="there is no decode of the variant torsion"):

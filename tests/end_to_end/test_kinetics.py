@@ -17,7 +17,7 @@ from project import PAGE, ROOT, Project, small_kinetics
 
 pytestmark = pytest.mark.slow
 FIGURES = [kind.name for kind in groups()["variants_kinetics"]]
-DRAW = {"draw_variants_kinetics", "draw_training", "draw_causal_trace"}
+DRAW = {"draw_variants_kinetics", "draw_training", "draw_causal_trace", "draw_kinetic_distance"}
 TRAININGS = ("lstm", "lstm_training2")
 
 
@@ -39,7 +39,7 @@ def test_all_models_and_figures_of_the_model_potential(four_state):
     results = four_state.folder / "results" / "four_state"
     assert figures(results / "figures") == {f"{name}.{ending}" for name in FIGURES for ending in ("png", "pdf")}
     assert figures(results / "nanogpt" / "figures") == {
-        f"{name}.{ending}" for name in ("causal_trace", "loss") for ending in ("png", "pdf")
+        f"{name}.{ending}" for name in ("causal_trace", "kinetic_distance", "loss") for ending in ("png", "pdf")
     }
     for variant in ("nanogpt", "lstm", "markov"):
         summary = json.loads((results / variant / "summary.json").read_text())

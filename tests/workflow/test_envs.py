@@ -52,6 +52,7 @@ LOADED_BY = {
     "rollout": [MODELS],
     "rollout_part": [MODELS],
     "causal_trace": [MODELS],
+    "kinetic_distance": [MODELS],
 }
 
 

@@ -1,6 +1,6 @@
 # Needs: discrete trajectories, one code per frame: tokens/ and rollout/, or, where residues are coded, discretization/.
-# Makes: md_kinetics/ and exact/ (of a model potential), which need those of MD only; kinetics/; and causal_trace/ of a
-# nanogpt.
+# Makes: md_kinetics/ and exact/ (of a model potential), which need those of MD only; kinetics/; causal_trace/ and
+# kinetic_distance/ of a nanogpt.
 
 
 rule exact:
@@ -102,3 +102,23 @@ rule causal_trace:
         settings=read_by("trace"),
     script:
         "../scripts/causal_trace.py"
+
+
+rule kinetic_distance:
+    input:
+        codes=made_by("tokenize", "tokens/codes.npz"),
+        tokenizer=made_by("tokenize", "tokens/tokenizer"),
+        model=made_by("train", "model"),
+    output:
+        pairs="results/{system}/{variant}/kinetic_distance/pairs.csv",
+        agreement="results/{system}/{variant}/kinetic_distance/agreement.csv",
+        provenance="results/{system}/{variant}/kinetic_distance/provenance.json",
+    log:
+        "logs/{system}/{variant}/kinetic_distance.log",
+    conda:
+        "../../envs/llm.yaml"
+    params:
+        code=code_of("kinetic_distance", read_by("kinetic_distance")),
+        settings=read_by("kinetic_distance"),
+    script:
+        "../scripts/kinetic_distance.py"

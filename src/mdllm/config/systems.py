@@ -29,6 +29,7 @@ VARIANT_STAGES = {
     "discretize_rollout": ("kinetics",),
     "kinetics": ("seed", "analysis", "kinetics"),
     "trace": ("seed", "language", "model", "causal_trace"),
+    "kinetic_distance": ("language", "model"),
     "novelty": ("seed", "tokenizer", "analysis", "novelty"),
     "dynamics": ("dynamics",),
     "properties": ("properties",),
@@ -47,6 +48,7 @@ _MEASUREMENTS = (
     "discretize_rollout",
     "kinetics",
     "trace",
+    "kinetic_distance",
     "dynamics",
     "properties",
     "sample",
@@ -110,6 +112,8 @@ class Variant:
             return self.continues
         if stage == "trace":
             return self.traced
+        if stage == "kinetic_distance":  # contexts of one frame are not trained where the loss counts the last alone
+            return self.traced and self.settings.language.loss == "all"
         if stage == "properties":
             return self.decoded and self.settings.properties.frames > 0
         if stage in ("propose", "verify"):

@@ -39,6 +39,8 @@ TABLES = {
     "training_log": ("train", "training_log.csv"),
     "summary": ("summarize", "summary.json"),
     "effects": ("trace", "causal_trace/effects.csv"),
+    "distances": ("kinetic_distance", "kinetic_distance/pairs.csv"),
+    "distances_agree": ("kinetic_distance", "kinetic_distance/agreement.csv"),
     "populations": ("kinetics", "kinetics/populations.csv"),
     "timescales": ("kinetics", "kinetics/timescales.csv"),
     "mfpt": ("kinetics", "kinetics/mfpt.csv"),
@@ -58,6 +60,7 @@ _APPLIES = {
     "properties": "properties",
     "verify": "verification",
     "trace": "causal_trace",
+    "kinetic_distance": "kinetic_distance",
     "kinetics": "kinetics",
 }
 KINETIC = ("populations", "timescales", "mfpt", "transitions", "committor", "chapman_kolmogorov", "kinetics")
@@ -146,6 +149,12 @@ _OURS = (
         "../report/verification.rst",
     ),
     FigureKind("causal_trace", "mdllm.figures.causal_trace:draw", ("effects",), "../report/causal_trace.rst"),
+    FigureKind(
+        "kinetic_distance",
+        "mdllm.figures.kinetic_distance:draw",
+        ("distances", "distances_agree"),
+        "../report/kinetic_distance.rst",
+    ),
     FigureKind(
         "variants",
         "mdllm.figures.variants:draw",

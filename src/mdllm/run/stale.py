@@ -19,6 +19,7 @@ RENEWED_BY_A_RUN = (
     "discretize_rollout",
     "kinetics",
     "causal_trace",
+    "kinetic_distance",
     "summarize",
     "draw",
     "sample",

@@ -1,1 +1,1 @@
-"""What a trained model has learned: causal trace, codes that it gives without reason."""
+"""What a trained model has learned: causal trace, kinetic distances, codes that it gives without reason."""
