@@ -65,7 +65,12 @@ def test_columns_by_number_and_by_name(tmp_path):
         ("# nothing but this\n\n", r"s\.txt holds no frame"),
         ("1\n\n2\n", r"s\.txt, frame 1 \(counted from 0; 1 alike\): there is no number: a gap"),
         ("1\nnan\nNaN\n", r"frame 1 \(counted from 0; 2 alike\): there is no number: a gap"),
-        ("1\nA\n", r"frame 1 .*: there is no number"),
+        ("1\nA\n", r"frame 1 .*: 'A' is no number"),
+        (
+            "state\n1\n2\n",
+            r"frame 0 .*: 'state' is no number; where it is the head of a column, name it in source\.column",
+        ),
+        ("1,2\n1,3\n", r"frame 0 .*: '1,2' is no number; .*where commas stand between columns say source\.format: csv"),
         ("1\n2\n0.5\n", r"frame 2 .*: 0\.5 is no whole number, and so no state; discretize first"),
         ("1\n-1\n-1\n", r"frame 1 .*2 alike\): -1 is no number of a state, which are 0 to 2147483647"),
         ("1\n99999999999\n", r"frame 1 .*: 99999999999 is no number of a state"),
@@ -88,6 +93,25 @@ def test_files_of_another_kind(tmp_path):
     path = tmp_path / "s.txt.gz"
     path.write_bytes(b"no gzip")
     with pytest.raises(InputError, match=r"s\.txt\.gz cannot be read as text: Not a gzipped file"):
+        read_series(path, source(path))
+
+
+def test_an_array_of_no_states(tmp_path):
+    path = saved(tmp_path / "s.npy", np.array([1 + 0j, 2 + 3j]))
+    with pytest.raises(InputError, match=r"s\.npy holds complex numbers, and so no states"):
+        read_series(path, source(path))
+    with pytest.raises(InputError, match=r"s\.npy holds no frame"):
+        read_series(path, source(saved(path, np.array([]))))
+    with pytest.raises(InputError, match=r"frame 1 .*: there is no number: a gap"):
+        read_series(path, source(saved(path, np.array([1, np.nan]))))
+    with pytest.raises(InputError, match=r"frame 0 .*: 9223372036854775808 is no number of a state"):
+        read_series(path, source(saved(path, np.array([2**63, 1], dtype=np.uint64))))
+
+
+def test_a_compressed_file_that_was_cut_short(tmp_path):
+    path = tmp_path / "s.txt.gz"
+    path.write_bytes(gzip.compress(b"1\n2\n" * 1000)[:40])
+    with pytest.raises(InputError, match=r"s\.txt\.gz cannot be read as text: Compressed file ended before"):
         read_series(path, source(path))
 
 

@@ -66,19 +66,25 @@ def read_series(path: Path, source: SeriesSource) -> np.ndarray:
     Whole numbers that are written as floats (1.000e+00, as numpy.savetxt does) are taken as what they are.
 
     Raises:
-        InputError: an empty file, several columns where none is named, a frame without a number, one that is negative,
-            not whole, or beyond 2^31 - 1; names file and frame.
+        InputError: an empty file, several columns where none is named, complex numbers, a word, a frame without a
+            number or with one that is negative, not whole, or beyond 2^31 - 1; names file and frame.
     """
-    values = _column(path, source)
-    if not len(values):
+    given = _column(path, source)
+    if not len(given):
         raise InputError(f"{path} holds no frame")
-    values = values if np.issubdtype(values.dtype, np.number) else pd.to_numeric(pd.Series(values), errors="coerce")
-    values = np.asarray(values)
+    if np.issubdtype(given.dtype, np.complexfloating):
+        raise InputError(f"{path} holds complex numbers, and so no states")
+    values, words = given, np.zeros(len(given), bool)
+    if not np.issubdtype(given.dtype, np.number):
+        values = np.asarray(pd.to_numeric(pd.Series(given), errors="coerce"))
+        words = np.array([isinstance(value, str) and value.strip().lower() not in ("", "nan") for value in given])
     with np.errstate(invalid="ignore"):
         missing = ~np.isfinite(values)
         broken = ~missing & (values != np.round(values))
         outside = ~missing & ((values < 0) | (values > _MOST)) & (values != source.unassigned)
     for wrong, what in (
+        (words & missing, "{value!r} is no number; where it is the head of a column, name it in source.column, and "
+         "where commas stand between columns say source.format: csv"),
         (missing, "there is no number: a gap. Write a number that stands for no state there, and name it in "
          "source.unassigned, so that the trajectory is cut; or give its parts as files of their own"),
         (broken, "{value!r} is no whole number, and so no state; discretize first, or choose another source.column"),
@@ -87,7 +93,7 @@ def read_series(path: Path, source: SeriesSource) -> np.ndarray:
     ):  # fmt: skip
         frames = np.flatnonzero(wrong)
         if len(frames):
-            said = what.format(value=values[frames[0]].item())
+            said = what.format(value=(given if words[frames[0]] else values).tolist()[frames[0]])
             raise InputError(f"{path}, frame {frames[0]} (counted from 0; {len(frames)} alike): {said}")
     if not np.issubdtype(values.dtype, np.integer):
         logger.info("%s: whole numbers written as floats", path)
