@@ -320,11 +320,12 @@ def of_study(wildcards):
 def about_study(wildcards):
     """Params function: what the runs have in common, for the small print of figures."""
     settings = of_study(wildcards).settings
-    seeds = ", ".join(map(str, settings.seeds))
-    return (
-        f"{settings.description} · {settings.system}, {settings.base} · preset {plan.run.preset} · seeds {seeds}"
-        " · mean and interval over seeds"
+    over = (
+        f"mean and interval over the seeds {', '.join(map(str, settings.seeds))}"
+        if len(settings.seeds) > 1
+        else f"seed {settings.seeds[0]} alone, so no interval"
     )
+    return f"{settings.description} · {settings.system}, {settings.base} · preset {plan.run.preset} · {over}"
 
 
 def figures_of_study(study):
