@@ -12,7 +12,8 @@ from mdllm.figures.tables import Tables
 TIMES = {
     "md": [30.0, 400.0, np.nan],
     "model": [33.0, 380.0, 9000.0],
-    "embeddings": [20.0, 25.0, 30.0],
+    "linearized": [20.0, 25.0, 30.0],
+    "embeddings": [40.0, 45.0, 50.0],
     "md_commute": [700.0, 900.0, 1100.0],
 }
 
@@ -49,7 +50,7 @@ def test_figure_and_data(tmp_path, monkeypatch):
     assert (tmp_path / "out.png").stat().st_size > 1000
     left, right = drawn[0].axes
     assert left.get_xlabel() == "kinetic distance in MD (frames)"
-    for ax, sources in ((left, ("model", "embeddings")), (right, ("md_commute",))):
+    for ax, sources in ((left, ("model", "linearized", "embeddings")), (right, ("md_commute",))):
         for line, source in zip(ax.lines, sources, strict=False):
             np.testing.assert_array_equal(line.get_xdata(), TIMES["md"])
             np.testing.assert_array_equal(line.get_ydata(), TIMES[source])

@@ -88,7 +88,13 @@ def test_output_embeddings_are_the_slopes_of_the_logits(network):
                 ends.append(network(inputs_embeds=at[None, None]).logits[0, -1, code].item())
             outputs[code, channel] = (ends[0] - ends[1]) / (2 * step)
     expected = (weights @ outputs.T).softmax(-1).numpy()
-    np.testing.assert_allclose(of.of_embeddings(network, IDS), expected, atol=5e-4)
+    np.testing.assert_allclose(of.linearized(network, IDS), expected, atol=5e-4)
+
+
+def test_embeddings_alone_are_the_products_with_the_output_matrix(network):
+    weights = network.get_input_embeddings().weight.detach().numpy()
+    expected = np.exp(weights @ weights.T)  # tied: the output matrix is that of the embeddings
+    np.testing.assert_allclose(of.of_embeddings(network, IDS), expected / expected.sum(1, keepdims=True), rtol=1e-4)
 
 
 def test_a_trained_model_has_the_distances_of_its_chain(tmp_path):
@@ -115,7 +121,7 @@ def test_a_trained_model_has_the_distances_of_its_chain(tmp_path):
         assert pairs["model", first, second] == pytest.approx(expected, rel=0.4)
     assert np.isnan(pairs["md", "A", "D"])
     table = pd.read_csv(files[4]).set_index("source")
-    assert list(table.index) == ["md_commute", "model", "embeddings"]
+    assert list(table.index) == ["md_commute", "model", "linearized", "embeddings"]
     assert set(table["pairs"]) == {4}
     assert table.loc["model", "median_ratio"] == pytest.approx(1, abs=0.2)
     assert json.loads((tmp_path / "model" / "training.json").read_text())["validation_loss"] < 0.5

@@ -12,10 +12,11 @@ from mdllm.figures.tables import Tables
 
 _LOOKS = {
     "model": Look("predictions after one frame", "#E8590C", "^", "-"),
-    "embeddings": Look("embeddings alone", "#6E6E6E", "v", ":"),
+    "linearized": Look("embeddings and slopes of the logits", "#6E6E6E", "v", ":"),
+    "embeddings": Look("embeddings and output matrix", "#28A197", "s", "--"),
     "md_commute": Look("commute time in MD", "#12436D", "o", "-"),
 }
-_PANELS = (("model", "embeddings"), ("md_commute",))
+_PANELS = (("model", "linearized", "embeddings"), ("md_commute",))
 _TITLE_CHARACTERS = 110
 _MOST_NAMED = 15  # pairs whose states are written at their points
 
@@ -45,10 +46,10 @@ def draw(tables: Tables, stem: Path) -> None:
         axes[0, 0].set_ylabel(f"kinetic distance ({unit})")
         axes[0, 1].set_ylabel(f"commute time ({unit})")
         if len(known) <= _MOST_NAMED:
-            for pair, time in known.items():
+            for number, (pair, time) in enumerate(known.sort_values().items()):
                 row = by_source["md_commute"].loc[pair]
+                names, above = f"{row['state_1']}, {row['state_2']}", (4, -10)[number % 2]
                 place = (time, row["time_ps"])
-                names = f"{row['state_1']}, {row['state_2']}"
-                axes[0, 1].annotate(names, place, (4, 3), textcoords="offset points", fontsize=6)
+                axes[0, 1].annotate(names, place, (0, above), textcoords="offset points", ha="center", fontsize=6)
         fig.suptitle(textwrap.fill(tables.summary["about"], _TITLE_CHARACTERS), x=0.01, ha="left", fontsize=7)
         style.save(fig, stem, pairs)

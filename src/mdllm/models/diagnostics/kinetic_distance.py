@@ -6,8 +6,9 @@ of
 
 - `md`: the jumps that are counted in MD;
 - `model`: the model's prediction after a context of the one frame l;
-- `embeddings`: exp(x_l x'_m), normalized over m, where x_l is the embedding of l and x'_m, the output embedding of m,
-  the gradient of the logit of m with respect to the embedding of a context of the one frame m.
+- `linearized`: exp(x_l x'_m), normalized over m, where x_l is the embedding of l and x'_m = M^T D^T e_m, the output
+  embedding of m, the gradient of the logit of m with respect to the embedding of a context of the one frame m;
+- `embeddings`: the same with x'_m = D^T e_m, a row of the output matrix, as if blocks passed on what enters (M = 1).
 
 The text calls this distance equivalent to the average commute time; `md_commute` is that time, from l to m and back, of
 the chain of MD's jumps. The two are proportional where there are two codes, and not otherwise: codes that exchange by
@@ -35,7 +36,7 @@ from mdllm.models.base import load_model
 from mdllm.models.likelihood import code_log_probabilities
 from mdllm.models.nanogpt import NanoGpt
 
-MD, COMMUTE, MODEL, EMBEDDINGS = "md", "md_commute", "model", "embeddings"
+MD, COMMUTE, MODEL, LINEARIZED, EMBEDDINGS = "md", "md_commute", "model", "linearized", "embeddings"
 
 
 def kinetic_distances(
@@ -66,6 +67,7 @@ def kinetic_distances(
         MD: distance(share, p_md),
         COMMUTE: commute_times(jumps),
         MODEL: distance(share, predicted(model, ids)),
+        LINEARIZED: distance(share, linearized(model, ids)),
         EMBEDDINGS: distance(share, of_embeddings(model, ids)),
     }
     interval = float(np.nan_to_num(read_npz(codes_file)["interval_ps"], nan=1.0))
@@ -132,8 +134,15 @@ def predicted(model: NanoGpt, ids: torch.Tensor) -> np.ndarray:
     return code_log_probabilities(logits, ids).double().exp().numpy()
 
 
+@torch.inference_mode()
 def of_embeddings(model: NanoGpt, ids: torch.Tensor) -> np.ndarray:
-    """P(m|l) (K, K) of Eq. 11: the products of embeddings and output embeddings alone."""
+    """P(m|l) (K, K) of Eq. 11 with the rows of the output matrix as output embeddings."""
+    products = model.get_input_embeddings().weight[ids] @ model.get_output_embeddings().weight[ids].T
+    return products.double().softmax(-1).numpy()
+
+
+def linearized(model: NanoGpt, ids: torch.Tensor) -> np.ndarray:
+    """P(m|l) (K, K) of Eq. 11 with the slopes of the logits as output embeddings."""
     embeddings = model.get_input_embeddings().weight[ids].detach()
     at = embeddings[:, None].clone().requires_grad_()  # (K, T = 1, H)
     logits = model(inputs_embeds=at).logits[:, -1]
@@ -147,7 +156,7 @@ def agreement(table: pd.DataFrame) -> pd.DataFrame:
     """Each source beside MD, over the pairs that both have; empty correlations for fewer than three pairs."""
     times = table.pivot_table(index=["code_1", "code_2"], columns="source", values="time_ps")
     rows = []
-    for source in (COMMUTE, MODEL, EMBEDDINGS):
+    for source in (COMMUTE, MODEL, LINEARIZED, EMBEDDINGS):
         both = times[[MD, source]].dropna()
         rank = spearmanr(both[MD], both[source]).statistic if len(both) > 2 else np.nan
         rows.append((source, len(both), rank, (both[source] / both[MD]).median()))
