@@ -114,7 +114,10 @@ def test_a_trained_model_has_the_distances_of_its_chain(tmp_path):
     train(tmp_path / "codes.npz", language, model, training, 0, tmp_path, tmp_path / "work", 1)
     files = [tmp_path / name for name in ("codes.npz", "codebook.csv", "model", "pairs.csv", "agreement.csv")]
     of.kinetic_distances(*files)
-    pairs = pd.read_csv(files[3]).set_index(["source", "state_1", "state_2"])["time_ps"]
+    written = pd.read_csv(files[3])
+    md = written[(written["source"] == "md") & written["time_ps"].notna()]
+    np.testing.assert_allclose(md["jumps"] * md["time_ps"], 5999 * 20)
+    pairs = written.set_index(["source", "state_1", "state_2"])["time_ps"]
     # each holds a quarter of the frames: 1 / (0.25 * 0.08 * 2) = 25 and 1 / (0.25 * 0.02 * 2) = 100 frames of 20 ps
     for first, second, expected in (("A", "B", 500), ("C", "D", 500), ("A", "C", 2000), ("B", "D", 2000)):
         assert pairs["md", first, second] == pytest.approx(expected, rel=0.25)
