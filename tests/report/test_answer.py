@@ -53,7 +53,7 @@ def test_the_answer_of_kinetics_and_of_nothing():
 
 
 def test_a_base_starts_from_a_state_and_a_null_that_finds_nothing_is_named_once():
-    never = "no more often than its nulls, which never reach it"
+    never = "too seldom to stand above its nulls, which never reach it"
     found = {"A": state(0.6, 0.99, 0.98, trained=True), "B": state(0.001, 0.0, 0.0, verdict=never)}
     words = sentence(summary(training=None, base={"base": "small"}, discovery=found))
     assert words == (

@@ -90,8 +90,19 @@ class ProposalSettings(SpanSettings):
     group: PositiveInt = Field(8, description="proposals that redraw the same spans of different starts")
 
 
+class TuningSettings(Section):
+    """A copy of the base that goes on to learn from the training frames, and how both are joined."""
+
+    steps: PositiveInt = Field(200, description="optimizer updates of 32 windows of the training frames")
+    learning_rate: PositiveFloat = 3e-4
+    weight: Share = Field(0.3, description="w of the product p_tuned^w p_base^(1 - w); 0: the base alone")
+    gated: bool = Field(
+        True, description="whether the base is alone where a drawing stands on codes that no training frame shows there"
+    )
+
+
 class BaseModelSettings(ModelSettings):
-    """A base over many proteins, taken as it is: it redraws spans of the training frames rather than continue them."""
+    """A base over many proteins: it redraws spans of the training frames rather than continue them."""
 
     trained: ClassVar[bool] = False
     redraws: ClassVar[bool] = True
@@ -100,6 +111,7 @@ class BaseModelSettings(ModelSettings):
         COMES_WITH_MDLLM, description="one that comes with mdllm, by its name, or a folder results/bases/NAME"
     )
     spans: SpanSettings = SpanSettings()
+    tuning: TuningSettings | None = Field(None, description="null: the base is taken as it is")
 
     def requirements(self, cache: Path) -> Requirements:
         find_base = pkgutil.resolve_name("mdllm.bases.base:find_base")

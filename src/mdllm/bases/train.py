@@ -42,7 +42,7 @@ _OFFSET_WEIGHT = 0.25  # of their likelihood beside that of codes
 _OFFSETS = ("offset_nm", "offset_rad")
 
 
-class _Judged(torch.nn.Module):
+class Judged(torch.nn.Module):
     """A network as the Trainer wants it: the loss of a batch, and errors (B, 3) of its rows.
 
     These are the nats of the code, and how far the offset is from the one that was told, nm and radian. Offsets are
@@ -92,7 +92,7 @@ def train_base(settings: BaseSettings, collection: Collection, work_folder: Path
     collate = partial(joined, hidden=len(steps))
     with watch_for_preemption() as preemption:
         trainer = Trainer(
-            model=_Judged(network, steps),
+            model=Judged(network, steps),
             args=_arguments(settings, work_folder, threads),
             train_dataset=examples,
             eval_dataset=judged,
@@ -113,7 +113,7 @@ def train_base(settings: BaseSettings, collection: Collection, work_folder: Path
         raise InputError("training.learning_rate: the validation loss is not a number; lower the learning rate")
 
     best = next(e for e in state.log_history if e["step"] == state.best_global_step and "eval_nats_per_code" in e)
-    trained = _Judged(network, steps)
+    trained = Judged(network, steps)
     trained.load_state_dict(load_file(best_checkpoint(work_folder, state) / "model.safetensors"))
     batch = collate([judged[number] for number in range(len(judged))])
     offsets = trained.views.cpu().offsets(batch)

@@ -18,6 +18,7 @@ from mdllm.bases.base import find_base, load_base
 from mdllm.bases.propose import Proposals, Proposer
 from mdllm.bases.settings import COMES_WITH_MDLLM, BaseModelSettings, ProposalSettings
 from mdllm.bases.spans import of_base, of_frequencies, of_residue_types
+from mdllm.bases.tune import joined_with, tuned
 from mdllm.config.choices import ModelSettings
 from mdllm.config.settings.stages import RolloutSettings
 from mdllm.core.errors import InputError
@@ -81,8 +82,13 @@ def redraw(
     if is_base:
         spans = {**model.spans.model_dump(), "temperature": rollout.temperature, "group": rollout.frames}
         settings, groups = ProposalSettings(**spans), rollout.replicas
-        sources = {MODEL: of_base(base), FREQUENCIES: of_frequencies(base, backbone), **sources}
     proposer = Proposer(base, backbone, letters, settings)
+    if is_base:
+        knowledge = of_base(base)
+        if model.tuning is not None:
+            own = tuned(base, backbone, proposer.molecule, model.tuning, seed)
+            knowledge = joined_with(base, own, backbone, model.tuning)
+        sources = {MODEL: knowledge, FREQUENCIES: of_frequencies(base, backbone), **sources}
     made: dict[str, list[Proposals]] = {
         source: [
             proposer.group(number, seed, knowledge)

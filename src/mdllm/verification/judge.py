@@ -1,9 +1,10 @@
 """Where MD takes a proposal: back to the training state, to a named state, or nowhere, because it stays.
 
 Every frame of a simulation is judged by the measure of novelty (`mdllm.analysis.novelty`): `returned` where it is no
-further from the training frames than held-out MD is; the name of a state where it lies in its region and, if MD frames
-of that state are known, near them; `stayed` where it is near the proposal; `elsewhere` otherwise. A simulation has
-ended where most frames of its last quarter are, and one that could not be simulated has fallen apart.
+further from the training frames than held-out MD is; `stayed` where it is near the proposal; `elsewhere` otherwise. It
+is in a named state, whatever novelty says, where it lies in the region and is as close to MD frames of that state as
+these are to each other (`mdllm.analysis.discovery.measure`), or, where none are known, in the region and new. A
+simulation has ended where most frames of its last quarter are, and one that could not be simulated has fallen apart.
 
 Another force field than that of the training frames, or implicit solvent, may carry the training frames themselves away
 from where they were. So simulations of training frames are judged first, and how far nine tenths of them go is the
@@ -20,6 +21,7 @@ import MDAnalysis as mda
 import numpy as np
 import pandas as pd
 
+from mdllm.analysis.discovery.measure import TrueFrames, skeleton
 from mdllm.analysis.novelty.clusters import separations
 from mdllm.analysis.novelty.spans import KnownFrames
 from mdllm.analysis.novelty.threshold import Threshold
@@ -40,16 +42,16 @@ class Judge:
 
     Attributes:
         training: (T, L, 4, 3) in nm, training frames; `known`, the same for distances.
-        true: MD frames of named states that were not trained on, by state; without those of which none are known.
+        true: MD frames of named states that were not trained on, by state; without those of which too few are known.
         spans, threshold: of novelty.
-        near: separation from the proposal, or from the true frames of a state, up to which a frame is there.
+        near: separation from the proposal up to which a frame has stayed.
         bound: collective variables and states.
         training_states: names of the states trained on.
     """
 
     training: np.ndarray
     known: KnownFrames
-    true: dict[str, KnownFrames]
+    true: dict[str, TrueFrames]
     spans: np.ndarray
     threshold: Threshold
     near: float
@@ -75,11 +77,9 @@ class Judge:
         where[separation <= self.near] = STAYED
         where[novelty <= limit] = RETURNED
         for name in sorted(set(state) - {OUTSIDE, *self.training_states}):
-            there = state == name
-            if name in self.true:
-                there &= self.threshold.novelty(self.true[name].distances(backbone)) <= self.near
-            where[there] = name
-        where[novelty <= 1] = RETURNED
+            known = self.true.get(name)
+            there = novelty > 1 if known is None else known.as_close(skeleton(backbone))
+            where[there & (state == name)] = name
         return pd.DataFrame(
             {
                 "rmsd_to_training_nm": distances.whole_nm,

@@ -7,9 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mdllm.analysis.discovery.measure import (
+    NEAREST_TRUE_FRAMES,
+    TrueFrames,
+    closeness_of_description,
+    skeleton,
+)
 from mdllm.analysis.novelty.spans import KnownFrames
 from mdllm.config.settings.stages import NoveltySettings
-from mdllm.config.settings.system import OUTSIDE, Observables
+from mdllm.config.settings.system import Observables
 from mdllm.config.settings.verification import VerificationSettings
 from mdllm.core.records import read_json, read_npz, write_json
 from mdllm.core.trajectories import open_backbone, read_backbone
@@ -22,7 +28,6 @@ from mdllm.verification.propose import TRAINING, spans_of
 from mdllm.verification.run import Job, jobs
 from mdllm.verification.verdict import LOST, proposal_table, sentences
 
-_TRUE_FRAMES = 2000
 _NO_ENDING = ("share_there", "rmsd_to_training_nm", "drift_nm", "novelty", "separation")
 
 
@@ -71,7 +76,7 @@ def verify(
         counts for the provenance record.
     """
     proposals = pd.read_csv(inputs.proposals)
-    judge = _judge(inputs, observables, novelty)
+    judge = judge_of(inputs, observables, novelty)
     backbones = read_backbone(open_backbone(inputs.topology, inputs.backbones))
     start = dict(zip(proposals["proposal"], backbones, strict=True))
     done = jobs(proposals, settings, seed, work_folder)
@@ -116,25 +121,27 @@ def verify(
     return {"simulations": len(done), "outcomes": verdicts["outcome"].value_counts().to_dict()}
 
 
-def _judge(
+def judge_of(
     inputs: VerificationInputs,
     observables: Observables,
     novelty: NoveltySettings,
 ) -> Judge:
-    training_states = read_json(inputs.description)["training_states"]
+    description = read_json(inputs.description)
+    training_states = description["training_states"]
     frames = pd.read_parquet(inputs.frames)
     universe = open_backbone(inputs.topology, inputs.trajectory)
     spans, threshold = spans_of(read_json(inputs.threshold))
     trained = np.flatnonzero(frames["frame"].isin(read_npz(inputs.codes)["frame"]))
     compared = spread(trained, novelty.training_frames)
-    others = sorted(set(frames["state"]) - {OUTSIDE, *training_states})
-    true = {name: spread(np.flatnonzero(frames["state"] == name), _TRUE_FRAMES) for name in others}
+    closeness = closeness_of_description(description)
+    others = sorted(set(closeness) - set(training_states))
+    true = {name: spread(np.flatnonzero(frames["state"] == name), NEAREST_TRUE_FRAMES) for name in others}
     first = read_backbone(universe, trained[:1])[0]
     training = read_backbone(universe, compared)
     return Judge(
         training=training,
         known=KnownFrames(training, spans),
-        true={name: KnownFrames(read_backbone(universe, rows), spans) for name, rows in true.items()},
+        true={n: TrueFrames(skeleton(read_backbone(universe, rows)), closeness[n]) for n, rows in true.items()},
         spans=spans,
         threshold=threshold,
         near=novelty.cluster_distance,

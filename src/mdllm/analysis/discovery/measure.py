@@ -55,6 +55,27 @@ class Closeness:
 
 
 @dataclass(frozen=True)
+class TrueFrames:
+    """Frames of a state, and how close they are to each other.
+
+    Attributes:
+        points: (M, 3 L, 3), N, CA, C in nm.
+    """
+
+    points: np.ndarray
+    close: Closeness
+
+    def as_close(self, points: np.ndarray) -> np.ndarray:
+        """Whether frames (F, 3 L, 3) are as close to these as these are to each other, (F,)."""
+        near = pairwise_rmsd(points, self.points).min(1) < self.close.limit_all_nm
+        atoms = (3 * self.close.residues[:, None] + np.arange(3)).ravel()
+        rows = np.flatnonzero(near)
+        if len(rows):
+            near[rows] = pairwise_rmsd(points[rows][:, atoms], self.points[:, atoms]).min(1) < self.close.limit_nm
+        return near
+
+
+@dataclass(frozen=True)
 class KnownStructures:
     """What frames are compared with; coordinates (M, A, 3) of N, CA, C in nm.
 
@@ -85,16 +106,16 @@ def known_structures(md: Ensemble, bound: BoundObservables) -> KnownStructures:
         models = [reference.coordinates for reference in bound.references.values() if reference.state == name]
         if models:
             stacked = np.concatenate(models)
-            references[name] = _skeleton(stacked.reshape(len(stacked), -1, 4, 3))
+            references[name] = skeleton(stacked.reshape(len(stacked), -1, 4, 3))
     shown = md.pick(chosen)
     frames = {name: md.pick(rows) for name, rows in true.items() if len(rows)}
     apart = round(_NEIGHBOURHOOD * len(md.table))
     closeness = {name: _closeness(shown, backbone, true[name], apart) for name, backbone in frames.items()}
     return KnownStructures(
-        start=_skeleton(md.pick(training[:1]))[0],
-        training=_skeleton(shown),
+        start=skeleton(md.pick(training[:1]))[0],
+        training=skeleton(shown),
         training_frames=md.table["frame"].to_numpy()[chosen],
-        true={name: _skeleton(backbone) for name, backbone in frames.items()},
+        true={name: skeleton(backbone) for name, backbone in frames.items()},
         references=references,
         closeness={name: close for name, close in closeness.items() if close is not None},
     )
@@ -105,11 +126,20 @@ def closeness_of_states(known: KnownStructures, universe: mda.Universe) -> dict[
     resids = universe.residues.resids
     return {
         state: {
+            "residues": close.residues.tolist(),
             "resids": resids[close.residues].tolist(),
             "limit_nm": close.limit_nm,
             "limit_all_nm": close.limit_all_nm,
         }
         for state, close in known.closeness.items()
+    }
+
+
+def closeness_of_description(description: dict) -> dict[str, Closeness]:
+    """The inverse of `closeness_of_states`, from `description.json`."""
+    return {
+        state: Closeness(np.array(close["residues"]), close["limit_nm"], close["limit_all_nm"])
+        for state, close in description["closeness"].items()
     }
 
 
@@ -138,7 +168,7 @@ def _closeness(training: np.ndarray, true: np.ndarray, rows: np.ndarray, apart: 
         return None
     limits = []
     for part in (residues, slice(None)):
-        points = _skeleton(true[:, part])
+        points = skeleton(true[:, part])
         distance = pairwise_rmsd(points, points)
         distance[near] = np.inf
         limits.append(float(np.quantile(distance[~lonely].min(1), _CLOSE)))
@@ -161,7 +191,7 @@ def measure(ensemble: Ensemble, bound: BoundObservables, known: KnownStructures)
             # The XTC is rounded to 0.001 nm; the state that chose the training frames is that of the raw frame.
             state = table["state"].to_numpy()
             values |= {name: table[name].to_numpy() for name in bound.variables.absent}
-        points = _skeleton(backbone)
+        points = skeleton(backbone)
         to_start = rmsd(points, known.start)
         distances = {} if ensemble.source == MD else _distances(points, state, known, bound.states.names)
         cvs.append(table.assign(state=state, **values, rmsd_to_start_nm=to_start, **distances))
@@ -200,11 +230,8 @@ def _distances(
         columns[to_reference(state)] = nothing if models is None else _nearest_model(points, models)
         inside = of_frames == state
         if close := known.closeness.get(state):
-            inside &= columns[to_true(state)] < close.limit_all_nm
-            atoms = (3 * close.residues[:, None] + np.arange(3)).ravel()
             rows = np.flatnonzero(inside)
-            if len(rows):
-                inside[rows] = pairwise_rmsd(points[rows][:, atoms], true[:, atoms]).min(1) < close.limit_nm
+            inside[rows] = TrueFrames(true, close).as_close(points[rows])
         columns[found(state)] = inside
     return columns
 
@@ -219,6 +246,6 @@ def _nearest_model(points: np.ndarray, models: np.ndarray) -> np.ndarray:
     return nearest
 
 
-def _skeleton(backbone: np.ndarray) -> np.ndarray:
+def skeleton(backbone: np.ndarray) -> np.ndarray:
     """N, CA, C (F, 3 L, 3) of backbones (F, L, 4, 3)."""
     return backbone[:, :, :3].reshape(len(backbone), -1, 3)

@@ -150,6 +150,8 @@ def _finding(model: dict, nulls: list[dict], beats: bool | None, doubts: list[st
         return f"more often than {words}" + (f", but {' and '.join(doubts)}" if doubts else "")
     if model["share_found"] == 0:
         return "not found" + ("" if strongest["share_found"] == 0 else f", no more often than {words}")
+    if strongest["share_found"] == 0:
+        return f"too seldom to stand above {words}"
     return f"no more often than {words}"
 
 

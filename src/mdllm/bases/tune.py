@@ -1,0 +1,102 @@
+"""What the training frames of a system know, joined with what a base knows.
+
+A copy of the base's network goes on to learn, from windows of the training frames alone, and its probabilities are
+joined with the base's as a product, p ~ p_tuned^w p_base^(1 - w). Trained on one state, it has forgotten the others;
+so the base may be left alone where the drawing stands on a code that the training frames never show at that residue.
+
+Axes: B rows, F frames, L residues, K codes.
+"""
+
+import copy
+import logging
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import torch
+from transformers import PrinterCallback, Trainer, TrainingArguments, set_seed
+
+from mdllm.bases.base import Base, Told
+from mdllm.bases.examples import Windows, joined
+from mdllm.bases.poses import Poses, of_backbone
+from mdllm.bases.proteins import Protein
+from mdllm.bases.settings import BaseTrainingSettings, TuningSettings
+from mdllm.bases.spans import Knowledge, Molecule
+from mdllm.bases.train import Judged
+from mdllm.bases.views import Views
+from mdllm.models.training.callbacks import ProgressBar
+
+logger = logging.getLogger(__name__)
+
+# Codes to the left of a residue that the drawing stands on.
+_STANDS_ON = 2
+
+
+def tuned(base: Base, frames: np.ndarray, molecule: Molecule, settings: TuningSettings, seed: int) -> Base:
+    """The base after `settings.steps` updates on training frames (F, L, 3, 3) of N, CA, C in nm."""
+    poses = of_backbone(frames)
+    protein = Protein(
+        molecule.residue_types.numpy(),
+        np.flatnonzero(molecule.starts.numpy()),
+        base.steps.nearest(frames),
+        Poses(poses.rotation.float(), poses.origin.float()),
+    )
+    residues = frames.shape[1]
+    windows = BaseTrainingSettings(window=max(residues, BaseTrainingSettings().longest_span + 1))
+    count = settings.steps * windows.batch_size
+    set_seed(seed)
+    network = copy.deepcopy(base.network)
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = Trainer(
+            model=Judged(network, base.steps),
+            args=TrainingArguments(
+                output_dir=folder,
+                max_steps=settings.steps,
+                per_device_train_batch_size=windows.batch_size,
+                learning_rate=settings.learning_rate,
+                weight_decay=windows.weight_decay,
+                lr_scheduler_type="cosine",
+                adam_beta2=0.98,
+                max_grad_norm=1.0,
+                use_cpu=True,
+                seed=seed,
+                logging_strategy="no",
+                save_strategy="no",
+                report_to="none",
+                disable_tqdm=True,
+                remove_unused_columns=False,
+            ),
+            train_dataset=Windows([protein], windows, base.hidden, count, seed, False),
+            data_collator=partial(joined, hidden=base.hidden),
+            callbacks=[ProgressBar()],
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.model_accepts_loss_kwargs = False
+        loss = trainer.train().training_loss
+    logger.info("tuned on %d frames, %d updates: mean loss %.3f", len(frames), settings.steps, loss)
+    return replace(base, network=network.eval())
+
+
+def joined_with(base: Base, tuned: Base, frames: np.ndarray, settings: TuningSettings) -> Knowledge:
+    """The product of both, and where frames (F, L, 3, 3) give no support, if `settings.gated`, the base alone."""
+    shown = np.zeros((frames.shape[1], base.hidden + 1), bool)
+    codes = base.steps.nearest(frames)
+    shown[np.arange(frames.shape[1]), codes] = True
+    shown[:, base.hidden] = True  # nothing stands there
+    shown = torch.from_numpy(shown)
+
+    def knowledge(view: Callable[[], Views], residue: int) -> Told:
+        seen = view()
+        prior, own = base.tell(seen), tuned.tell(seen)
+        weight = torch.full((len(prior.log_probabilities), 1), settings.weight, dtype=torch.float64)
+        if settings.gated:
+            for left in range(1, min(_STANDS_ON, residue) + 1):
+                weight = weight * shown[residue - left][seen.codes_left[:, -left]][:, None]
+        log_p = weight * own.log_probabilities + (1 - weight) * prior.log_probabilities
+        return Told(
+            log_p.log_softmax(-1), lambda codes: weight * own.offsets(codes) + (1 - weight) * prior.offsets(codes)
+        )
+
+    return knowledge
