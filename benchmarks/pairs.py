@@ -1,100 +1,67 @@
-"""Proteins in two conformers that no base has seen: how near do proposals from one of them come to the other?
+"""Two conformers of a protein: how near the tokenizer `chain` codes one of them when it knows the other alone.
 
-``OMP_NUM_THREADS=1 python benchmarks/pairs.py COLLECTION [BASE] [PROPOSALS]``, of
-``results/collections/benchmarks`` (made by ``snakemake collect_benchmarks``: the multi-conformation sets of
-bioemu-benchmarks, which the collection `large` leaves out, with all that is alike). From each conformer, as many
-proposals of the base and of the null of residue types, which redraws the same spans; the best of them is that with the
-smallest backbone RMSD to the other conformer. Beside all residues, the *span* of LOCAL residues that differs most
-between the two is judged, superposed on itself. The share of the gap that is closed is 1 - best / RMSD between the
-two; it is above zero for any proposals, as the best is chosen: what counts is the base beside its null. Intervals are
-over proteins. Prints a table and writes records/pairs.json.
+``OMP_NUM_THREADS=1 python benchmarks/pairs.py results/collections/benchmarks results/collections/small`` after
+``snakemake collect_benchmarks collect_small``. Takes the first and the last conformer of every protein, in both
+directions, if their backbones are at least 0.1 nm apart; prints a table and writes records/pairs.json. Backbone RMSD
+(N, CA, C) after superposition, in nm. The codebook comes from the training proteins of `small`; no protein of
+`benchmarks` is alike to one of them.
 """
 
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from record import write_record
-from tqdm import tqdm
 
-from mdllm.bases.base import find_base, load_base
-from mdllm.bases.propose import Proposer
-from mdllm.bases.settings import COMES_WITH_MDLLM, ProposalSettings
-from mdllm.bases.spans import of_residue_types
 from mdllm.collections.reader import Collection
-from mdllm.core.bootstrap import interval_of_mean
-from mdllm.core.geometry import pairwise_rmsd
+from mdllm.core.geometry import rmsd
+from mdllm.tokenizers.chain.settings import ChainSettings
+from mdllm.tokenizers.chain.tokenizer import Chain
 
 APART_NM = 0.1
-LONGEST = 300
-LOCAL = 15
-SEED = 0
 
 
-def rmsd(frames: np.ndarray, target: np.ndarray, part: slice) -> np.ndarray:
-    """RMSD (F,) in nm of backbones (F, L, 3, 3) over some residues."""
-    points = (x[:, part].reshape(len(x), -1, 3).astype(float) for x in (frames, target[None]))
-    return pairwise_rmsd(*points)[:, 0]
+def pairs(collection: Collection):
+    """Name, and two conformers (1, L, 3, 3), of each protein with two that are apart."""
+    for protein in collection.names():
+        segments = collection.conformers(protein)
+        first, last = segments[0].backbone[:1], segments[-1].backbone[-1:]
+        ends = [np.asarray(frame)[:, :, :3] for frame in (first, last)]
+        if rmsd(ends[0], ends[1][0])[0] >= APART_NM:
+            yield protein, *ends
 
 
-def differing_span(one: np.ndarray, other: np.ndarray) -> slice:
-    """The LOCAL residues whose structures differ most."""
-    length = min(LOCAL, len(one))
-    firsts = range(len(one) - length + 1)
-    apart = [rmsd(one[None], other, slice(first, first + length))[0] for first in firsts]
-    first = int(np.argmax(apart))
-    return slice(first, first + length)
+def errors(collection: Collection, settings: ChainSettings) -> dict[str, list[float]]:
+    """RMSD of each conformer after encode -> decode by a tokenizer fitted on the other."""
+    found = {}
+    for protein, first, last in pairs(collection):
+        found[protein] = []
+        for known, other in ((first, last), (last, first)):
+            tokenizer = Chain.fit(known, settings, seed=0)
+            found[protein].append(float(rmsd(tokenizer.decode(tokenizer.encode(other)), other)[0]))
+    return found
 
 
-def measured(base, settings: ProposalSettings, collection: Collection, count: int) -> pd.DataFrame:
-    """A row for each protein, direction, source and part of the chain."""
-    groups, rows = range(-(-count // settings.group)), []
-    for protein in tqdm(sorted(collection.proteins.index), unit="protein", mininterval=5):
-        conformers = [np.asarray(run.backbone[0])[:, :3].astype(float) for run in collection.conformers(protein)[:2]]
-        sequence = collection.proteins.loc[protein, "sequence"]
-        if len(conformers) < 2 or len(sequence) > LONGEST:
-            continue
-        if rmsd(conformers[0][None], conformers[1], slice(None))[0] < APART_NM:
-            continue
-        parts = {"all residues": slice(None), "span": differing_span(*conformers)}
-        for start, target in (conformers, conformers[::-1]):
-            proposer = Proposer(base, start[None], sequence, settings)
-            for source, knowledge in (("base", None), ("residue types", of_residue_types(base, sequence))):
-                made = np.concatenate([proposer.group(number, SEED, knowledge).backbone for number in groups])
-                for where, part in parts.items():
-                    apart, best = rmsd(start[None], target, part)[0], rmsd(made, target, part).min()
-                    rows.append((protein.split("_")[0], protein, source, where, apart, best, max(1 - best / apart, 0)))
-    return pd.DataFrame(rows, columns=["set", "protein", "source", "where", "apart_nm", "best_nm", "closed"])
-
-
-def interval(values: pd.Series, proteins: pd.Series) -> list[float]:
-    """Mean, lower and upper bound over proteins."""
-    found = interval_of_mean(values.to_numpy(), proteins.factorize()[0], 0.95, 2000, np.random.default_rng(0))
-    return [round(value, 3) for value in (found.value, found.low, found.high)]
-
-
-def main(folder: str, name: str = COMES_WITH_MDLLM, count: str = "64") -> None:
-    settings = ProposalSettings()
-    table = measured(load_base(find_base(name)), settings, Collection(Path(folder)), int(count))
-    sets = [
-        {
-            **{"where": where, "set": of, "source": source, "proteins": own["protein"].nunique()},
-            "apart_median_nm": round(own["apart_nm"].median(), 3),
-            "best_median_nm": round(own["best_nm"].median(), 3),
-            "closed": interval(own["closed"], own["protein"]),
-            "within_0.1_nm": round(float((own["best_nm"] < 0.1).mean()), 3),
+def main(folders: list[str]) -> None:
+    settings = ChainSettings(name="chain")
+    results = {}
+    for folder in folders:
+        collection, started = Collection(Path(folder)), time.process_time()
+        found = errors(collection, settings)
+        values = np.array(list(found.values())).reshape(-1)
+        worst = max(found, key=lambda protein: max(found[protein]))
+        results[collection.folder.name] = {
+            "pairs": len(found),
+            "median_nm": round(float(np.median(values)), 4),
+            "90_percent_nm": round(float(np.quantile(values, 0.9)), 4),
+            "worst_nm": round(float(values.max()), 4),
+            "worst": worst,
+            "processor_s": round(time.process_time() - started, 1),
         }
-        for (where, of, source), own in table.groupby(["where", "set", "source"])
-    ]
-    keys = ["protein", "where", "apart_nm"]
-    wide = table.pivot_table(index=keys, columns="source", values="closed").reset_index()
-    more = {where: interval(own["base"] - own["residue types"], own["protein"]) for where, own in wide.groupby("where")}
-    print(pd.DataFrame(sets).to_string())
-    print("share of the gap that the base closes beyond its null:", more)
-    about = {"base": name, "proposals": int(count), "settings": settings.model_dump(mode="json")}
-    write_record("pairs", {**about, "sets": sets, "closed_beyond_the_null": more})
+        print(collection.folder.name, results[collection.folder.name], flush=True)
+    write_record("pairs", {"settings": settings.model_dump(mode="json"), **results})
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1:])
