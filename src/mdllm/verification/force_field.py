@@ -28,13 +28,16 @@ def check_residues(built: Rebuilt, settings: VerificationSettings) -> None:
         force_field = app.ForceField(*settings.solvent.force_field)
     except ValueError as error:
         raise InputError(f"verification.solvent.force_field: {error}") from error
-    unmatched = [f"{r.name} {r.id}" for r in force_field.getUnmatchedResidues(solute.topology)]
-    if unmatched:
+    try:
+        force_field.createSystem(solute.topology)
+    except ValueError as error:
+        # Ends that a force field makes by patches are among those without a template, so OpenMM's words go along.
+        unmatched = [f"{r.name} {r.id}" for r in force_field.getUnmatchedResidues(solute.topology)]
         raise InputError(
             f"verification.solvent.force_field: {', '.join(settings.solvent.force_field)} does not know "
-            f"{', '.join(unmatched)}; add a file that does, leave them out by `selection`, or set "
+            f"{', '.join(unmatched)} ({error}); add a file that does, leave them out by `selection`, or set "
             "verification.proposals: 0"
-        )
+        ) from error
     kept, given = solute.topology.getNumResidues(), len({row[:2] for row in built.rows})
     if kept != given:
         raise InputError(f"{given - kept} of {given} residues cannot be completed with atoms for a simulation")
