@@ -96,7 +96,7 @@ def judge(results: str, folder: str) -> None:
         main / "proposals" / "proposals.csv",
         main / "proposals" / "backbones.xtc",
     )
-    observables = Observables(**{key: SYSTEM[key] for key in ("collective_variables", "states", "plane")})
+    observables = Observables(**{key: SYSTEM[key] for key in ("collective_variables", "states")})
     judging = judge_of(inputs, observables, NoveltySettings())
     starts = read_backbone(open_backbone(inputs.topology, inputs.backbones))
     start = dict(zip(pd.read_csv(inputs.proposals)["proposal"], starts, strict=True))
