@@ -42,7 +42,8 @@ def test_the_answer_counts_what_md_keeps_of_the_model_and_of_its_null():
     rows += [proposal("frequencies", "elsewhere"), proposal("training", "returned")]
     words = sentence(summary(novelty=novelty(1, 1), verification={"proposals": rows}))
     assert "in 1 cluster, 1 of them more often than every null" in words
-    assert "MD keeps 2 of 5 proposals of the model and MD keeps none of 1 proposals of its nulls" in words
+    assert "of 5 proposals of the model, MD takes 1 to state B and keeps 1 where they are; " in words
+    assert "; MD keeps none of 1 proposal of its nulls" in words
 
 
 def test_the_answer_of_kinetics_and_of_nothing():

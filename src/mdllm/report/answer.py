@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mdllm.core.records import read_json
 from mdllm.ensembles.sources import MODEL, NULLS
+from mdllm.verification.judge import STAYED
 from mdllm.verification.verdict import LOST
 
 PAGE = "report.html"
@@ -105,11 +106,21 @@ def _verified(summary: dict) -> list[str]:
         return ["MD has tested none of them"] if (summary.get("novelty") or {}).get("clusters") else []
     clauses = []
     for words, sources in (("the model", (MODEL,)), ("its nulls", tuple(NULLS))):
-        own = [row for row in verified["proposals"] if row["source"] in sources]
-        if own:
-            kept = sum(row["outcome"] not in LOST for row in own)
-            clauses.append(f"MD keeps {kept or 'none'} of {len(own)} proposals of {words}")
-    return [" and ".join(clauses)] if clauses else []
+        outcomes = [row["outcome"] for row in verified["proposals"] if row["source"] in sources]
+        if outcomes:
+            clauses.append(_outcomes(outcomes, words))
+    return ["; ".join(clauses)] if clauses else []
+
+
+def _outcomes(outcomes: list[str], whose: str) -> str:
+    """What MD makes of the proposals of `whose`: named states first, and then those that stay where they are."""
+    stayed = outcomes.count(STAYED)
+    named = sorted(set(outcomes) - {STAYED, *LOST})
+    count = f"{len(outcomes)} proposal{'s' * (len(outcomes) != 1)} of {whose}"
+    if not named:
+        return f"MD keeps {stayed or 'none'} of {count}"
+    taken = " and ".join(f"{outcomes.count(state)} to state {state}" for state in named)
+    return f"of {count}, MD takes {taken}" + (f" and keeps {stayed} where they are" if stayed else "")
 
 
 def _kinetics(summary: dict) -> list[str]:
