@@ -73,9 +73,11 @@ def size_of(system: System, project: Path) -> Size | None:
     ]
     sources = {"topology": {"path": str(topology), "format": formats[0]}, "trajectories": listed}
     atoms = first_whole(sources, system.settings.selection, None, skip_damaged=True)
-    stride = next(iter(system.variants.values())).settings.prepare.stride
+    prepared = next(iter(system.variants.values())).settings.prepare
+    total = sum(file["frames"] for file in listed)
+    kept = total if prepared.frames is None else sum(last - first + 1 for first, last in prepared.frames)
     raw = sum(Path(path).stat().st_size for path in (topology, *trajectories))
-    return Size(-(-sum(file["frames"] for file in listed) // stride), len(atoms.residues), raw)
+    return Size(-(-kept // prepared.stride), len(atoms.residues), raw)
 
 
 def known(variant: Variant) -> bool:

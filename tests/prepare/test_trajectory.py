@@ -34,7 +34,7 @@ ADK = Observables.model_validate(
 )
 
 
-def run(output, topology, *trajectories, observables=STATES, selection="protein", interval=None, stride=1):
+def run(output, topology, *trajectories, observables=STATES, selection="protein", interval=None, stride=1, **more):
     source = FilesSource(type="files", topology=str(topology), trajectories=[str(path) for path in trajectories])
     output.mkdir(exist_ok=True)
     counts = prepare(
@@ -45,6 +45,7 @@ def run(output, topology, *trajectories, observables=STATES, selection="protein"
         stride=stride,
         observables=observables,
         output=output,
+        **more,
     )
     return counts, pd.read_parquet(output / "frames.parquet")
 
@@ -66,6 +67,17 @@ def test_several_files_are_segments_and_numbered_through(tmp_path):
     assert frames["frame"].tolist() == list(range(0, 200, 10))
     assert frames["time_ps"].tolist() == [2.0 * number for number in range(0, 200, 10)]
     assert frames["segment"].tolist() == [0] * 10 + [1] * 10
+
+
+def test_ranges_of_raw_frames_keep_their_numbers_and_are_segments(tmp_path):
+    counts, frames = run(tmp_path / "a", PSF, DCD, DCD2, observables=ADK, frames=[(10, 19), (95, 102)], stride=2)
+    assert frames["frame"].tolist() == [10, 12, 14, 16, 18, 96, 98, 100, 102]
+    assert frames["segment"].tolist() == [0] * 5 + [1, 2, 2, 2]  # frame 98 begins the second file
+    _, every = run(tmp_path / "b", PSF, DCD, DCD2, observables=ADK)
+    same = every.set_index("frame").loc[frames["frame"], "d_nm"]
+    assert np.array_equal(frames["d_nm"], same)
+    with pytest.raises(InputError, match=r"prepare\.frames: range \[0, 200\], but raw frames end with 199"):
+        run(tmp_path / "c", PSF, DCD, DCD2, observables=ADK, frames=[(0, 200)])
 
 
 def test_a_gap_in_time_starts_a_segment(tmp_path):

@@ -2,12 +2,21 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_]*$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Share = Annotated[float, Field(ge=0, le=1)]
 UnitInterval = Annotated[float, Field(gt=0, le=1)]
+
+
+def _ascends(frames: tuple[int, int]) -> tuple[int, int]:
+    if frames[0] > frames[1]:
+        raise ValueError(f"range {list(frames)} is reversed; it names its first and its last frame")
+    return frames
+
+
+FrameRange = Annotated[tuple[NonNegativeInt, NonNegativeInt], AfterValidator(_ascends)]
 
 
 class Section(BaseModel):

@@ -251,7 +251,7 @@ class System:
             "sequence": self.settings.chain_sequences(),
             "frame_interval_ps": self.settings.frame_interval_ps,
             "skip_damaged": self.settings.skip_damaged,
-            "stride": next(iter(self.variants.values())).settings.prepare.stride,
+            **next(iter(self.variants.values())).settings.prepare.model_dump(mode="json", exclude_none=True),
             "slow": self.decoded and (self.settings.plane is None or self.settings.states == "auto"),
             "observables": self.settings.with_only(used).model_dump(mode="json"),
         }

@@ -1,7 +1,7 @@
 """Raw frames of any number of files in chunks of flat memory, with time and segment, and the table they end up in."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -66,6 +66,7 @@ def raw_chunks(
     progress,
     skip_damaged: bool = False,
     tally: Tally | None = None,
+    ranges: Sequence[tuple[int, int]] | None = None,
 ) -> Iterator[dict[str, np.ndarray]]:
     """Chunks {frame (F,), time_ps (F,), segment (F,), coordinates (F, ..., 3) in nm} over all files in order.
 
@@ -73,10 +74,16 @@ def raw_chunks(
         frame_interval_ps: as of `Clock`.
         skip_damaged: leave damaged frames out, each of which ends a segment; else they are errors.
         tally: is told what was left out or mended.
+        ranges: first and last numbers of the frames that are kept, over all files; None: all are. What is left out ends
+            a segment.
 
     Raises:
-        InputError: names file and frame.
+        InputError: names file and frame; or a range ends after the last frame.
     """
+    total = sum(source["frames"] for source in sources["trajectories"])
+    for first, last in ranges or ():
+        if last >= total:
+            raise InputError(f"prepare.frames: range [{first}, {last}], but raw frames end with {total - 1}")
     tally, clock = tally or Tally(), Clock(frame_interval_ps)
     first_frame, before = 0, None
     for source in sources["trajectories"]:
@@ -105,6 +112,9 @@ def raw_chunks(
                     clock.gap()
                 elif number >= repeated:
                     frame = first_frame + int(number)
+                    if ranges is not None and not any(first <= frame <= last for first, last in ranges):
+                        clock.gap()
+                        continue
                     time = clock.tick(frame - tally.frames_repeated, float(part.time_ps[row]), place)
                     rows.append((row, frame, *time))
             if rows:

@@ -1,6 +1,7 @@
 """Prepare: from raw trajectories to frames with time, segment and state, in one pass and flat memory."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import MDAnalysis as mda
@@ -38,6 +39,7 @@ def prepare(
     output: Path,
     skip_damaged: bool = False,
     slow: bool = False,
+    frames: Sequence[tuple[int, int]] | None = None,
 ) -> dict:
     """Write `topology.pdb`, `trajectory.xtc`, `frames.parquet` and `slow.npz` into `output`.
 
@@ -48,6 +50,7 @@ def prepare(
         sequence: one letter per residue that is kept, for each chain; None: not checked.
         frame_interval_ps: time between raw frames; None: as the trajectories say; "unknown": nobody knows it.
         stride: keep every n-th raw frame.
+        frames: of these ranges alone, first and last number over all files; None: of all.
         observables: collective variables, states and references that decide the state of a frame, and variables that
             frames are coded by. They see no atoms but those that are kept.
         skip_damaged: leave damaged frames out; else they are errors.
@@ -80,7 +83,8 @@ def prepare(
         FrameTable(output / "frames.parquet") as table,
         tqdm(total=total, desc="prepare", unit="frame", mininterval=1) as progress,
     ):
-        for chunk in raw_chunks(sources, beside or kept, stride, frame_interval_ps, progress, skip_damaged, tally):
+        read = beside or kept
+        for chunk in raw_chunks(sources, read, stride, frame_interval_ps, progress, skip_damaged, tally, frames):
             coordinates = chunk.pop("coordinates")
             coordinates, atoms_beside = beside.split(coordinates) if beside else (coordinates, None)
             if not table.rows:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, TypeAdapter, model_validator
 
 from mdllm.config.choices import DISCRETIZERS, MODELS, TOKENIZERS
-from mdllm.config.section import Name, Section, Share
+from mdllm.config.section import FrameRange, Name, Section, Share
 from mdllm.config.settings.dynamics import DynamicsSettings, PropertySettings
 from mdllm.config.settings.kinetics import CausalTraceSettings, KineticsSettings
 from mdllm.config.settings.verification import VerificationSettings
@@ -22,6 +22,9 @@ Model = MODELS.union()
 
 class PrepareSettings(Section):
     stride: PositiveInt = Field(1, description="keep every n-th frame of the raw trajectory")
+    frames: list[FrameRange] | None = Field(
+        None, min_length=1, description="raw frames that exist, ranges [first, last] over all files; null: all"
+    )
 
 
 class FidelitySettings(Section):

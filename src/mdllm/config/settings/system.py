@@ -6,10 +6,9 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from mdllm.config.choices import SOURCES, VARIABLES, VariableSettings
-from mdllm.config.section import Name, Section, require
+from mdllm.config.section import FrameRange, Name, Section, require
 from mdllm.config.settings.simulation import StructureFile
 
-FrameRange = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]]
 Source = SOURCES.union()
 CollectiveVariable = VARIABLES.union()
 Region = dict[str, tuple[float, float]]
@@ -54,12 +53,9 @@ class TrainingSet(Section):
     pieces: PositiveInt | None = Field(None, description="so many of the pieces, evenly spread; null: all of them")
 
     @model_validator(mode="after")
-    def _ranges_ascend(self):
+    def _states_and_pieces(self):
         if self.state == []:
             raise ValueError("state: name at least one state")
-        for first, last in self.frames or []:
-            if first > last:
-                raise ValueError(f"frames: range [{first}, {last}] is reversed; it names its first and its last frame")
         if self.pieces and not self.piece_frames:
             raise ValueError("pieces: say how long they are, by piece_frames")
         return self
