@@ -70,7 +70,7 @@ def test_several_files_are_segments_and_numbered_through(tmp_path):
 
 
 def test_ranges_of_raw_frames_keep_their_numbers_and_are_segments(tmp_path):
-    counts, frames = run(tmp_path / "a", PSF, DCD, DCD2, observables=ADK, frames=[(10, 19), (95, 102)], stride=2)
+    _, frames = run(tmp_path / "a", PSF, DCD, DCD2, observables=ADK, frames=[(10, 19), (95, 102)], stride=2)
     assert frames["frame"].tolist() == [10, 12, 14, 16, 18, 96, 98, 100, 102]
     assert frames["segment"].tolist() == [0] * 5 + [1, 2, 2, 2]  # frame 98 begins the second file
     _, every = run(tmp_path / "b", PSF, DCD, DCD2, observables=ADK)
