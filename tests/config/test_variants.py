@@ -120,6 +120,43 @@ def test_what_was_accepted_in_silence_of_kinetics_is_an_error(folder, change, me
         plan(folder)
 
 
+SERIES = {
+    **{"main": False, "description": "a series", "source": {"type": "series", "files": ["run*.txt"]}},
+    **{"frame_interval_ps": 10.0, "collective_variables": {"number": {"type": "number"}}},
+    **{"states": {"low": {"number": [1, 2]}, "high": {"number": [3, 9]}}, "stages": {"tokenizer": {"name": "numbers"}}},
+    "variants": {"markov": {"model": {"name": "markov"}}},
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"frame_interval_ps": None}, r"frame_interval_ps: a series does not say how long a frame is"),
+        ({"frame_interval_ps": -1}, r"frame_interval_ps: Input should be greater than 0"),
+        ({"stages": {}}, r"markov: tokenizer multiscale codes residues, and a series has none; .*: numbers"),
+        (
+            {"source": {"type": "potential", "name": "four_state"}, "stages": {}, "frame_interval_ps": None}
+            | {"collective_variables": {"number": {"type": "coordinate", "axis": "x"}}},
+            r"tokenizer multiscale codes residues, and a model potential has none; .*: bins or nearest_center",
+        ),
+        ({"states": {"low": {"number": [1, 2]}}}, r"states: kinetics need two, and there is 1"),
+        ({"states": {"low": {"number": [5, 2]}}}, r"states\.low\.number: low 5\.0 is not below high 2\.0"),
+        ({"collective_variables": {"number": {"type": "radius_of_gyration"}}}, r"has the numbers of a series"),
+        ({"source": {"type": "series", "files": []}}, r"source\.files: List should have at least 1 item"),
+        ({"source": {"type": "series", "files": ["a"], "column": -1}}, r"source\.column: Input should be greater"),
+        ({"source": {"type": "series", "files": [{"url": "https://x.org/y"}]}}, r"sha256: this key is required"),
+        ({"atoms": "all"}, r"atoms has no effect on a series"),
+        ({"skip_damaged": True}, r"skip_damaged has no effect on a series"),
+    ],
+)
+def test_what_is_no_system_of_a_series(folder, change, message):
+    write(folder, SERIES)
+    assert plan(folder).systems["x"].frames_are == "series"
+    write(folder, {key: value for key, value in {**SERIES, **change}.items() if value is not None})
+    with pytest.raises(InputError, match=message):
+        plan(folder)
+
+
 def test_an_rmsd_needs_its_reference_in_every_kind_of_system(folder):
     content = {**system(), "stages": {"tokenizer": {"name": "bins", "variable": "psi2"}}}
     content |= {"states": {"A": {"psi2": [-3.2, 0]}, "B": {"psi2": [0, 3.2]}}}

@@ -33,6 +33,14 @@ def check_overrides(overrides: dict, reached: Iterable[tuple[System, Variant]], 
 def check_system(settings: SystemSettings, system: System, path: str) -> None:
     """Raise an InputError for a key of a system file that has no effect on any of its variants, or that is missing."""
     given = settings.model_fields_set
+    if system.frames_are != "atoms":
+        for name, variant in system.variants.items():
+            if variant.decoded:
+                raise InputError(
+                    f"{path}: variant {name}: tokenizer {variant.settings.tokenizer.name} codes residues, and a "
+                    f"{IN_WORDS[system.frames_are]} has none; give stages.tokenizer one with one code per frame: "
+                    + {"series": "numbers", "potential": "bins or nearest_center"}[system.frames_are]
+                )
     if system.decoded:
         if settings.plane and settings.plane[0] == settings.plane[1]:
             raise InputError(f"{path}: plane names '{settings.plane[0]}' twice; a plane has two variables")

@@ -71,7 +71,7 @@ def kinetic_distances(
         EMBEDDINGS: distance(share, of_embeddings(model, ids)),
     }
     interval = float(np.nan_to_num(read_npz(codes_file)["interval_ps"], nan=1.0))
-    states = pd.read_csv(codebook_file)["state"].to_numpy()
+    states = pd.read_csv(codebook_file, keep_default_na=False)["state"].to_numpy()
     first, second = np.array(list(combinations(range(len(states)), 2))).T
     pairs = pd.DataFrame(
         {
