@@ -1,10 +1,11 @@
 """Which part of the base brings proposals into the other state of Trp-cage, and what does the system's own model add?
 
-``OMP_NUM_THREADS=1 python benchmarks/ablation.py [BASE]``. As in proposals.py: starts are the training frames of one
-state, and a proposal is judged by the other, which nothing here has seen. Drawn from the statistics of residue types
-(no base), from the base, from its copy that went on to learn from the training frames, and from products of both, with
-the base alone where the training frames give no support, or without that. SEEDS seeds, of the draws and of the tuning;
-intervals are Student's t over them. Prints a table and writes records/ablation.json.
+``OMP_NUM_THREADS=1 python benchmarks/ablation.py [BASE] [SEEDS] [CASES]``. As in proposals.py: starts are the training
+frames of one state, and a proposal is judged by the other, which nothing here has seen. Drawn from the statistics of
+residue types (no base), from the base, from its copy that went on to learn from the training frames, and from products
+of both, with the base alone where the training frames give no support, or without that. SEEDS seeds, of the draws and of
+the tuning, and the first CASES of the two directions, from A and from B; intervals are Student's t over seeds. Prints a
+table and writes records/ablation.json.
 """
 
 import sys
@@ -20,7 +21,6 @@ from mdllm.bases.settings import COMES_WITH_MDLLM, ProposalSettings, TuningSetti
 from mdllm.bases.spans import of_base, of_residue_types
 from mdllm.bases.tune import joined_with, tuned
 
-SEEDS = 5
 GROUPS = 25
 TUNED = {
     "tuned alone": {"weight": 1.0, "gated": False},
@@ -33,16 +33,16 @@ TUNED = {
 MEASURES = ("in_region", "region_and_within_0.08_nm", "found", "groups_that_reach_it", "within_0.3_nm_of_starts")
 
 
-def main(name: str = COMES_WITH_MDLLM) -> None:
+def main(name: str = COMES_WITH_MDLLM, seeds: str = "5", directions: str = "2") -> None:
     base, settings = load_base(find_base(name)), ProposalSettings()
     results = {}
-    for case in list(cases())[:2]:
+    for case in list(cases())[: int(directions)]:
         parts = differing_residues(case.starts, case.true), slice(None)
         limits = tuple(closeness(case, part) for part in parts)
         starts = case.starts.astype(float)
         proposer = Proposer(base, starts, case.sequence, settings)
         found: dict[str, list[dict]] = {}
-        for seed in range(SEEDS):
+        for seed in range(int(seeds)):
             known = {"residue types, no base": of_residue_types(base, case.sequence), "base": of_base(base)}
             own = tuned(base, starts, proposer.molecule, TuningSettings(), seed)
             known |= {key: joined_with(base, own, starts, TuningSettings(**value)) for key, value in TUNED.items()}
@@ -54,7 +54,7 @@ def main(name: str = COMES_WITH_MDLLM) -> None:
         for source, row in results[case.name].items():
             print(case.name, f"{source:24s}", row, flush=True)
     tuning = TuningSettings().model_dump(exclude={"weight", "gated"})
-    write_record("ablation", {"base": name, "seeds": SEEDS, "groups": GROUPS, "tuning": tuning, "cases": results})
+    write_record("ablation", {"base": name, "seeds": int(seeds), "groups": GROUPS, "tuning": tuning, "cases": results})
 
 
 def summary(rows: list[dict]) -> dict:
