@@ -3,9 +3,9 @@
 ``OMP_NUM_THREADS=1 python benchmarks/ablation.py [BASE] [SEEDS] [CASES]``. As in proposals.py: starts are the training
 frames of one state, and a proposal is judged by the other, which nothing here has seen. Drawn from the statistics of
 residue types (no base), from the base, from its copy that went on to learn from the training frames, and from products
-of both, with the base alone where the training frames give no support, or without that. SEEDS seeds, of the draws and of
-the tuning, and the first CASES of the two directions, from A and from B; intervals are Student's t over seeds. Prints a
-table and writes records/ablation.json.
+of both, with the base alone where the training frames give no support, or without that. SEEDS seeds, of the draws and
+of the tuning, and the first CASES of the two directions, from A and from B; intervals are Student's t over seeds.
+Prints a table and writes records/ablation.json.
 """
 
 import sys
