@@ -35,7 +35,7 @@ def test_a_measure_stands_over_its_axis_a_panel_per_source(tmp_path):
     np.testing.assert_allclose(segments.get_segments()[0][:, 1], [0.099, 0.102])
     levels = [line.get_ydata()[0] for line in panels[0].lines if line not in bars.lines and len(line.get_ydata()) == 2]
     assert {0.02, 0.2} <= set(levels)
-    assert {"64", "512", "tokenizer.codebook_size", "backbone RMSD after encode→decode (nm)"} <= set(
+    assert {"64", "512", "tokenizer.codebook_size", "backbone RMSD after\nencode→decode (nm)"} <= set(
         pictures.words("m")
     )
     assert len(pd.read_csv(tmp_path / "m.csv")) == 4

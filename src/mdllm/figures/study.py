@@ -1,5 +1,6 @@
 """Figures of a study: a measure over the axes, and one measure over another."""
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from mdllm.figures import style
 _COLORS = ("#12436D", "#E8590C", "#28A197", "#A8559F", "#6E6E6E", "#8FC1EA", "#7A5C00", "#D4A017")
 _MARKERS, _LINES = "o^sDvPX<", ("-", "--", "-.", ":")
 _PANELS = 4
+_LABEL_CHARACTERS = 30  # of a line beside one row of panels
 
 
 def draw_measure(
@@ -46,7 +48,7 @@ def draw_measure(
         for ax in panels.ravel()[len(sources) :]:
             ax.set_axis_off()
         for ax in panels[:, 0]:
-            ax.set_ylabel(measures()[measure].label, fontsize=7)
+            ax.set_ylabel(textwrap.fill(measures()[measure].label, _LABEL_CHARACTERS), fontsize=7)
         if lines and own["mean"].min() > 0:
             panels[0, 0].set_yscale("log")
         for ax in panels[-1]:
