@@ -2,6 +2,7 @@
 
 import base64
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -117,3 +118,21 @@ def test_less_room_means_fewer_frames_and_no_more_bytes(run, trp_cage_prepared, 
         assert 0.5 * most < room[most] + 80 * len(rows) < 1.3 * most
         assert room[most] < most
     assert room[200_000] > 2 * room[60_000]
+
+
+def test_where_raw_frames_are_left_out_structures_are_those_of_the_prepared_ones(run, trp_cage_prepared, tmp_path):
+    """Raw numbers that differ from places in the prepared trajectory, as with a stride or ranges of frames."""
+    inputs = inputs_of(run, trp_cage_prepared)
+    first = 1000
+    cvs, new = pd.read_parquet(inputs.cvs), pd.read_parquet(inputs.new_frames)
+    cvs.loc[cvs["source"] == "md", "frame"] += first
+    new.loc[new["source"] == "held_out", "frame"] += first
+    new["nearest_training_frame"] += first
+    cvs.to_parquet(tmp_path / "cvs.parquet")
+    new.to_parquet(tmp_path / "new.parquet")
+    sample(replace(inputs, cvs=tmp_path / "cvs.parquet", new_frames=tmp_path / "new.parquet"), 2_000_000, tmp_path)
+    frames, stored = pd.read_parquet(tmp_path / "frames.parquet"), read_npz(tmp_path / "structures.npz")
+    positions = STEP_NM * unpacked(Packed(**stored), len(frames))
+    md = np.flatnonzero(frames["source"].isin(["md", "training"]))
+    truth = read_backbone(trp_cage_prepared.universe(), frames["frame"].to_numpy()[md] - first)
+    assert rmsd(positions[md], truth).max() < 0.6 * STEP_NM

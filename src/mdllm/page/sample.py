@@ -140,7 +140,7 @@ def _all_frames(inputs: SampleInputs) -> pd.DataFrame:
     held_out = new[new["source"] == "held_out"].assign(source="md")
     frames = frames.merge(pd.concat([new[new["source"].isin([MODEL, *NULLS])], held_out]), on=_KEYS, how="left")
     is_md = frames["source"] == "md"
-    frames.loc[is_md, "row"] = frames.loc[is_md, "frame"]
+    frames.loc[is_md, "row"] = np.arange(is_md.sum())  # not the raw number: not every raw frame is prepared
     frames.loc[is_md & frames["training"], "source"] = TRAINING
     return frames.astype({"row": int}).assign(
         new=frames["new"].eq(True),
