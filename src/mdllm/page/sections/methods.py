@@ -62,7 +62,7 @@ def _paragraphs(summary: dict) -> list[str]:
     )
     verified = summary["verification"]
     tested = (
-        f"Of the proposals, {verified['replicas']} simulations of {verified['length_ps']:g} ps each started in "
+        f"Simulations of {verified['length_ps']:g} ps, {verified['replicas']} of each proposal, started in "
         f"{', '.join(verified['force_field'])} ({verified['solvent']})."
         if verified
         else ""
