@@ -20,7 +20,8 @@ def build(tables: Tables) -> list[Block]:
     verified = tables.summary["verification"]
     made = (
         f"Simulations of each proposal: {verified['replicas']}, of {verified['length_ps']:g} ps, "
-        f"{verified['simulated_ns']:.3g} ns together; {', '.join(verified['force_field'])}, {verified['solvent']}; side chains {verified['side_chains']}."
+        f"{verified['simulated_ns']:.3g} ns together; {', '.join(verified['force_field'])}, {verified['solvent']}; "
+        f"side chains {verified['side_chains']}."
         f" A proposal has returned where it is as near to training frames as novelty {verified['limit']:.2g}, which is "
         "how far simulations of these go themselves, and at least 1."
     )
