@@ -21,8 +21,8 @@ from mdllm.bases.base import Base
 from mdllm.bases.baselines import TypeStatistics
 from mdllm.bases.examples import Windows, joined
 from mdllm.bases.network import BaseNetwork
+from mdllm.bases.objective import Judged
 from mdllm.bases.proteins import Proteins, write_proteins
-from mdllm.bases.rows import ViewsOfRows
 from mdllm.bases.settings import BaseSettings
 from mdllm.bases.views import TYPES_AROUND
 from mdllm.collections.reader import Collection
@@ -32,37 +32,13 @@ from mdllm.models.training.callbacks import ProgressBar, StopWhenPreempted
 from mdllm.models.training.checkpoints import KeepBestAndNewest, best_checkpoint, newest_checkpoint, read_state
 from mdllm.models.training.train import training_log
 from mdllm.run.preemption import watch_for_preemption
-from mdllm.tokenizers.chain.codebook import Codebook, shipped_steps
+from mdllm.tokenizers.chain.codebook import shipped_steps
 
 logger = logging.getLogger(__name__)
 
 # Validation windows are drawn from this seed whatever `seed` is: bases of different seeds are judged alike.
 _VALIDATION_SEED = 1
-_OFFSET_WEIGHT = 0.25  # of their likelihood beside that of codes
 _OFFSETS = ("offset_nm", "offset_rad")
-
-
-class Judged(torch.nn.Module):
-    """A network as the Trainer wants it: the loss of a batch, and errors (B, 3) of its rows.
-
-    These are the nats of the code, and how far the offset is from the one that was told, nm and radian. Offsets are
-    learned by the likelihood of Laplace's distribution, whose centre outliers do not move; its widths are the
-    network's parameters.
-    """
-
-    def __init__(self, network: BaseNetwork, steps: Codebook):
-        super().__init__()
-        self.network, self.views = network, ViewsOfRows(steps)
-        self.log_width = torch.nn.Parameter(torch.zeros(6))
-
-    def forward(self, **batch: torch.Tensor) -> dict[str, torch.Tensor]:
-        view, codes = self.views(batch), batch["labels"]
-        logits, state = self.network(view)
-        losses = torch.nn.functional.cross_entropy(logits, codes, reduction="none")
-        missed = self.network.offsets(view, state, codes) - self.views.offsets(batch)
-        wide = (missed.abs() / self.network.offset_scale / self.log_width.exp() + self.log_width).sum(1)
-        errors = torch.stack([losses, missed[:, :3].norm(dim=1), missed[:, 3:].norm(dim=1)], dim=1)
-        return {"loss": losses.mean() + _OFFSET_WEIGHT * wide.mean(), "logits": errors}
 
 
 def train_base(settings: BaseSettings, collection: Collection, work_folder: Path, output: Path, threads: int) -> dict:

@@ -20,11 +20,11 @@ from transformers import PrinterCallback, Trainer, TrainingArguments, set_seed
 
 from mdllm.bases.base import Base, Told
 from mdllm.bases.examples import Windows, joined
+from mdllm.bases.objective import Judged
 from mdllm.bases.poses import Poses, of_backbone
 from mdllm.bases.proteins import Protein
 from mdllm.bases.settings import BaseTrainingSettings, TuningSettings
 from mdllm.bases.spans import Knowledge, Molecule
-from mdllm.bases.train import Judged
 from mdllm.bases.views import Views
 from mdllm.models.training.callbacks import ProgressBar
 
