@@ -35,7 +35,9 @@ def main(results: str) -> None:
             last = backbone[-max(1, round(LAST_SHARE * len(backbone))) :, :, :3]
             near = [distances(last, case.true, part).min(1) for part in parts]
             found = case.inside(last) & (near[0] < limits[0]) & (near[1] < limits[1])
+            first = distances(backbone[:1, :, :3], case.true, parts[0]).min()
             row |= {
+                "first_frame_to_B_nm": round(float(first), 3),
                 "in_B": round(float(found.mean()), 2),
                 "to_B_nm": round(float(np.median(near[0])), 3),
                 "to_B_all_residues_nm": round(float(np.median(near[1])), 3),

@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 from record import ROOT, write_record
 
+from mdllm.analysis.discovery.measure import skeleton
 from mdllm.config.reading import read_yaml
 from mdllm.config.settings.stages import NoveltySettings
 from mdllm.config.settings.system import Observables
@@ -116,13 +117,15 @@ def judge(results: str, folder: str) -> None:
         mirrored = inverted(job.topology, job.trajectory)
         known = judging.true[STATE]
         atoms = (3 * known.close.residues[:, None] + np.arange(3)).ravel()
-        last = backbone[-max(1, len(backbone) // 4) :, :, :3].reshape(-1, known.points.shape[1], 3)
+        first = skeleton(start.get(job.proposal, backbone[0])[None])
+        last = skeleton(backbone[-max(1, len(backbone) // 4) :])
         rows.append(
             {
                 **row,
                 "where": "fell apart" if mirrored else end["where"],
                 **({"because": f"CA of {', '.join(mirrored)} turned inside out"} if mirrored else {}),
                 "novelty": round(end["novelty"], 2),
+                "start_to_B_nm": _nearest(first[:, atoms], known.points[:, atoms]),
                 "to_B_nm": _nearest(last[:, atoms], known.points[:, atoms]),
                 "to_B_all_residues_nm": _nearest(last, known.points),
                 "device": result["device"],
