@@ -59,8 +59,9 @@ def _of_system(system: System, project: Path, cores: int) -> list[str]:
         if variant.verified:
             verified = variant.settings.verification
             lines.append(
-                f"note: {name}: MD that tests {verified.proposals} new clusters of the model, and as many of each "
-                f"null, {verified.replicas} × {verified.length_ps:g} ps each, is not counted"
+                f"note: {name}: MD that tests {verified.proposals} new clusters and {verified.random_frames} random "
+                "frames of the model, and as many of each null, "
+                f" {verified.replicas} × {verified.length_ps:g} ps each, is not counted"
             )
     if memory > here:
         lines.append("note: the memory is not enough: lower training.batch_size and raise training.accumulation")

@@ -15,7 +15,7 @@ from mdllm.config.settings.stages import RunSettings, StageSettings
 from mdllm.config.settings.study import StudySettings
 from mdllm.config.settings.system import SystemSettings
 from mdllm.core.errors import InputError
-from mdllm.report.schema import Summary
+from mdllm.report.schema.summary import Summary
 from mdllm.seqdance.settings import DanceSettings
 
 # Schema, and the files in config/ that follow it.

@@ -12,7 +12,7 @@ from mdllm.analysis.quality.geometry import METRICS
 from mdllm.core.errors import InputError
 from mdllm.core.records import read_json, read_npz
 from mdllm.ensembles.sources import open_ensembles
-from mdllm.report.schema import QualityMetric
+from mdllm.report.schema.ensembles import QualityMetric
 from mdllm.report.summarize import _quality
 from mdllm.schemas import render
 

@@ -52,7 +52,10 @@ def test_the_configuration_of_this_repository_is_valid():
             "not auto",
         ),
         ({"verification": {"proposals": 3}}, "verification: unknown key"),
-        ({"stages": {"verification": {"length_ps": 5}}}, r"length_ps has no effect: verification\.proposals is 0"),
+        (
+            {"stages": {"verification": {"length_ps": 5}}},
+            r"length_ps has no effect: verification\.proposals and random_frames are 0",
+        ),
         ({"atoms": "all"}, r"atoms has no effect: residues are coded"),
         ({"stages": {"language": {"context_frames": 3}, "rollout": {"keep_frames": 4}}}, "keep_frames 4 is more than"),
         (

@@ -51,7 +51,19 @@ def test_bars_are_shares_of_simulations_and_lines_those_of_the_model(tables, tmp
     ]
     stayed = [bar for bar in ends.patches if alike(bar.get_facecolor(), "#E8590C")]
     assert [bar.get_width() for bar in stayed] == [50, 0, 0]
+    assert [bar.get_width() for bar in ends.patches if alike(bar.get_facecolor(), "#28A197")] == [25, 0, 0]
     lines = [line for line in way.lines if len(line.get_xdata()) == 3]
     assert len(lines) == 4
     np.testing.assert_allclose(sorted(line.get_ydata()[0] for line in lines), [2, 3, 4, 5])
     assert min(text.get_size() for text in pictures.figures["v"].findobj(mpl.text.Text) if text.get_text()) >= 6
+
+
+def test_of_many_states_those_that_few_simulations_reach_share_a_colour(tables, tmp_path):
+    simulations = tables.simulations
+    simulations["where"] = ["new state 1"] * 4 + ["B"] * 2 + [f"new state {number}" for number in (2, 2, 3, 3, 4, 5)]
+    pictures = draw_into(tmp_path / "drawn", lambda given, folder: verification.draw(given, folder / "v"), tables)
+    ends = pictures.figures["v"].axes[0]
+    labels = [text.get_text() for text in pictures.figures["v"].findobj(mpl.legend.Legend)[0].get_texts()]
+    assert labels[4:8] == ["state B", "new state 1", "new state 2", "other states"]
+    for color, widths in (("#28A197", [0, 50, 0]), ("#5B3A9E", [100, 0, 0]), ("#A11D33", [0, 0, 100])):
+        assert [bar.get_width() for bar in ends.patches if alike(bar.get_facecolor(), color)] == widths

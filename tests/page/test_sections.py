@@ -8,6 +8,7 @@ import pytest
 
 from mdllm.analysis.dynamics.properties import RESIDUE_PROPERTIES
 from mdllm.figures.tables import Tables
+from mdllm.page.blocks import Table
 from mdllm.page.sections import discovery, dynamics, properties, verification
 from page.conftest import tables_of
 
@@ -96,6 +97,13 @@ def verified(tmp_path) -> Tables:
         "side_chains": "of training frames",
         "limit": 1.2,
         "proposals": [{**row, "energy_above_training_kj_mol": 1.0, "drift_nm": 0.1}],
+        "states": [
+            {"state": "new state 1", "kind": "cluster", "more_often": None, "of": 10, **own}
+            for own in (
+                {"source": "model", "proposals": 3, "share": 0.3, "low": 0.108, "high": 0.603, "p_model_more": None},
+                {"source": "frequencies", "proposals": 0, "share": 0, "low": 0, "high": 0.278, "p_model_more": 0.105},
+            )
+        ],
         "sentences": ["1 of 1 new cluster of the model is undecided"],
     }
     (tmp_path / "summary.json").write_text(json.dumps({"verification": about}))
@@ -113,6 +121,14 @@ def test_ends_of_simulations_are_counted_by_kind_and_source(verified):
         ("null, residue types: frames in B", "fell apart"): 1,
         ("MD, training", "near training frames"): 2,
     }
+    tables = (block for block in verification.build(verified) if isinstance(block, Table))
+    reached = next(table for table in tables if table.caption.startswith("States"))
+    assert reached.frame.to_numpy()[0, :4].tolist() == [
+        "new state 1",
+        "model, cluster",
+        "3 of 10",
+        "30.0 % (10.8–60.3)",
+    ]
     lines = points(way.spec).dropna(subset="run")
     assert set(lines["run"]) == {"model_cluster_1, replica 0", "model_cluster_1, replica 1"}
     assert set(lines.loc[lines["run"].str.endswith("0"), "end"]) == {"near the proposal"}

@@ -23,8 +23,8 @@ def novelty(clusters: int, more: int) -> dict:
     return {"clusters": clusters, "clusters_more_often": more, "share_new": share_new}
 
 
-def proposal(source: str, outcome: str) -> dict:
-    return {"source": source, "outcome": outcome}
+def proposal(source: str, outcome: str, kind: str = "cluster") -> dict:
+    return {"source": source, "outcome": outcome, "kind": kind}
 
 
 def test_the_answer_names_the_strongest_null_and_says_what_nobody_tested():
@@ -44,6 +44,16 @@ def test_the_answer_counts_what_md_keeps_of_the_model_and_of_its_null():
     assert "in 1 cluster, 1 of them more often than every null" in words
     assert "of 5 proposals of the model, MD takes 1 to state B and keeps 1 where they are; " in words
     assert "; MD keeps none of 1 proposal of its nulls" in words
+
+
+def test_the_answer_counts_random_frames_by_themselves_and_names_new_states():
+    rows = [proposal("model", outcome) for outcome in ("new state 1", "B")]
+    rows += [proposal("model", outcome, "random") for outcome in ("new state 1", "new state 1", "returned")]
+    rows += [proposal("residue_types", "returned", "random")]
+    words = sentence(summary(novelty=novelty(1, 1), verification={"proposals": rows}))
+    assert "; of 2 proposals of the model, MD takes 1 to state B and 1 to new state 1; " in words
+    assert "; of 3 random frames of the model, MD takes 2 to new state 1; " in words
+    assert "; MD keeps none of 1 random frame of its nulls" in words
 
 
 def test_the_answer_of_kinetics_and_of_nothing():

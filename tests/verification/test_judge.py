@@ -6,44 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mdllm.analysis.discovery.measure import Closeness, TrueFrames, differing_residues, skeleton
-from mdllm.analysis.novelty.spans import KnownFrames, sliding_spans
 from mdllm.analysis.novelty.threshold import Threshold
-from mdllm.core.geometry import pairwise_rmsd
-from mdllm.core.trajectories import read_backbone
-from mdllm.verification.judge import APART, ELSEWHERE, RETURNED, STAYED, Judge, ending, limit_of
+from mdllm.verification.judge import APART, ELSEWHERE, RETURNED, STAYED, ending, limit_of
 from mdllm.verification.verdict import proposal_table, sentences
-
-
-def true_frames(training, true):
-    """Frames of a state, and how close each is to those at least 20 frames away."""
-    residues, rows = differing_residues(training, true), np.arange(len(true))
-    limits = []
-    for part in (residues, slice(None)):
-        distance = pairwise_rmsd(skeleton(true[:, part]), skeleton(true[:, part]))
-        distance[np.abs(rows[:, None] - rows) <= 20] = np.inf
-        limits.append(np.quantile(distance.min(1), 0.95))
-    return TrueFrames(skeleton(true), Closeness(residues, *limits))
-
-
-@pytest.fixture(scope="module")
-def world(trp_cage_prepared):
-    """Backbones of states A (trained on) and B, and a judge."""
-    universe, state = trp_cage_prepared.universe(), trp_cage_prepared.frames["state"].to_numpy()
-    a, b = (read_backbone(universe, np.flatnonzero(state == name)) for name in "AB")
-    spans = sliding_spans(np.ones(19, bool), 7)
-    threshold = Threshold.fit(KnownFrames(a[::4], spans).distances(a[1::4]).measures(), 0.99)
-    judge = Judge(
-        training=a[::4],
-        known=KnownFrames(a[::4], spans),
-        true={"B": true_frames(a[::4], b[::4])},
-        spans=spans,
-        threshold=threshold,
-        near=1.5,
-        bound=trp_cage_prepared.bound(),
-        training_states=["A"],
-    )
-    return a, b, judge
 
 
 def test_frames_of_the_training_state_have_returned(world):
@@ -146,7 +111,7 @@ def test_verdicts_in_plain_words():
     assert (found["energy_above_training_kj_mol"] == 0).all()
     assert sentences(found) == [
         "1 of 4 new clusters of the model stays, 1 returns, 1 falls apart, 1 is undecided",
-        "1 of 1 frame of the model in B reaches B",
+        "1 of 1 frame of the model in B reaches state B",
         "1 of 1 new cluster of code frequencies is undecided",
         "1 of 1 training frame stays among the training frames",
     ]

@@ -14,7 +14,7 @@ KINETIC_TABLES = (
 
 NOVELTY_TABLES = ("sources", "shares", "clusters", "residues")
 DYNAMICS_TABLES = ("residues", "agreement")
-VERIFICATION_TABLES = ("simulations", "proposals")
+VERIFICATION_TABLES = ("simulations", "proposals", "states")
 
 
 def in_words(ask, *arguments):

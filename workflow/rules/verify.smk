@@ -1,4 +1,4 @@
-# Needs: verification.proposals above 0; novelty/, ensemble/, and the raw trajectory with the atoms that it has.
+# Needs: verification.proposals or random_frames above 0; novelty/, ensemble/, and the raw trajectory with the atoms that it has.
 # Makes: proposals/, frames of model and nulls with their heavy atoms; verification/, short simulations of each, where
 # they end, and the verdict.
 

@@ -36,6 +36,7 @@ with stage(
         selection=about["selection"],
         novelty=chosen.novelty,
         settings=chosen.verification,
+        seed=chosen.seed,
         output=Path(snakemake.output.proposals).parent,
     )
     running.note(**notes)

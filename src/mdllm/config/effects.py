@@ -86,8 +86,8 @@ def _reason(key: str, system: System, variant: Variant) -> str | None:
         return "there are kinetics of codes per residue only where kinetics.discretizer makes frames one code each"
     if section == "causal_trace" and not variant.traced:
         return "a causal trace looks into a nanogpt with one code per frame only"
-    if section == "verification" and not settings.verification.proposals:
-        return "verification.proposals is 0, so that nothing is simulated"
+    if section == "verification" and not settings.verification.wanted:
+        return "verification.proposals and random_frames are 0, so that nothing is simulated"
     if section == "properties" and not settings.properties.frames:
         return "properties.frames is 0, so that nothing is measured"
     if section == "prepare" and system.frames_are != "atoms":

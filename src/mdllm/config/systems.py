@@ -98,7 +98,7 @@ class Variant:
     @property
     def verified(self) -> bool:
         """Whether MD decides which of the model's new frames stay."""
-        return self.decoded and self.settings.verification.proposals > 0
+        return self.decoded and self.settings.verification.wanted
 
     def runs(self, stage: str) -> bool:
         """Whether a stage of VARIANT_STAGES applies; `exact` depends on the source as well (`System.runs`)."""

@@ -10,6 +10,7 @@ from matplotlib.patches import Patch
 
 from mdllm.figures import style
 from mdllm.figures.tables import Tables
+from mdllm.verification.verdict import states_shown
 
 _USUAL = {"returned": "#B7CDE3", "stayed": "#E8590C", "elsewhere": "#BBBBBB", "fell apart": "#444444"}
 _STATES = ("#28A197", "#5B3A9E", "#B8860B", "#A11D33")
@@ -21,8 +22,8 @@ _ROW_INCHES, _FRAME_INCHES = 0.22, 1.5
 def draw(tables: Tables, stem: Path) -> None:
     """Write the figure and its data.
 
-    a: share of the simulations of each kind of proposal by where they end. b: novelty over time of the simulations that
-    start from clusters of the model. c: energy of each simulation after minimization, less the median of those of
+    a: share of the simulations of each kind of proposal by where they end. b: novelty over time of the simulations of
+    the model's proposals. c: energy of each simulation after minimization, less the median of those of
     training frames.
     """
     keys = ["proposal", "kind", "source"]
@@ -31,8 +32,9 @@ def draw(tables: Tables, stem: Path) -> None:
     groups["of"] = groups["source"].where(groups["kind"] == "training", groups["source"] + ", " + groups["kind"])
     groups["of"] += (" " + state).where(groups["kind"] == "state", "")
     simulations = tables.simulations.merge(groups[[*keys, "of"]], on="proposal")
-    colors = {**_USUAL}
-    colors |= dict(zip(sorted(set(simulations["where"]) - set(colors)), _STATES, strict=False))
+    states = states_shown(simulations["where"], len(_STATES))
+    simulations["where"] = simulations["where"].replace(states)
+    colors = _USUAL | dict(zip(dict.fromkeys(states.values()), _STATES, strict=False))
     height = _FRAME_INCHES + max(1.0, _ROW_INCHES * groups["of"].nunique())
     with style.figure(tables.conditions, style.DOUBLE_COLUMN, height, 1, 3, width_ratios=[1, 1, 1]) as (fig, axes):
         ends, way, energy = axes[0]
@@ -61,12 +63,12 @@ def _ends(ax: Axes, simulations: pd.DataFrame, names: list[str], colors: dict[st
 
 
 def _way(ax: Axes, frames: pd.DataFrame, simulations: pd.DataFrame, colors: dict[str, str]) -> pd.DataFrame:
-    own = simulations[(simulations["kind"] == "cluster") & (simulations["source"] == "model")]
+    own = simulations[simulations["source"] == "model"]
     frames = frames.merge(own[["proposal", "replica", "where"]], on=["proposal", "replica"], suffixes=("_now", ""))
     for (_, _, where), rows in frames.groupby(["proposal", "replica", "where"]):
         ax.plot(rows["time_ps"], rows["novelty"], color=colors[where], lw=0.8, alpha=0.8)
     ax.axhline(1, color="black", lw=0.7, ls="--")
-    ax.set(xlabel="time (ps)", ylabel="novelty, clusters of the model")
+    ax.set(xlabel="time (ps)", ylabel="novelty, proposals of the model")
     ax.set_ylim(bottom=0)
     return frames[["proposal", "replica", "time_ps", "novelty", "where"]]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from mdllm.core.records import read_json
 from mdllm.ensembles.sources import MODEL, NULLS
 from mdllm.verification.judge import STAYED
-from mdllm.verification.verdict import LOST
+from mdllm.verification.verdict import LOST, RANDOM, in_words
 
 PAGE = "report.html"
 
@@ -105,21 +105,23 @@ def _verified(summary: dict) -> list[str]:
     if not verified:
         return ["MD has tested none of them"] if (summary.get("novelty") or {}).get("clusters") else []
     clauses = []
-    for words, sources in (("the model", (MODEL,)), ("its nulls", tuple(NULLS))):
-        outcomes = [row["outcome"] for row in verified["proposals"] if row["source"] in sources]
-        if outcomes:
-            clauses.append(_outcomes(outcomes, words))
+    for noun, random in (("proposal", False), ("random frame", True)):
+        rows = [row for row in verified["proposals"] if (row["kind"] == RANDOM) == random]
+        for words, sources in (("the model", (MODEL,)), ("its nulls", tuple(NULLS))):
+            outcomes = [row["outcome"] for row in rows if row["source"] in sources]
+            if outcomes:
+                clauses.append(_outcomes(outcomes, noun, words))
     return ["; ".join(clauses)] if clauses else []
 
 
-def _outcomes(outcomes: list[str], whose: str) -> str:
-    """What MD makes of the proposals of `whose`: named states first, and then those that stay where they are."""
+def _outcomes(outcomes: list[str], noun: str, whose: str) -> str:
+    """What MD makes of the proposals of `whose`: states first, and then those that stay where they are."""
     stayed = outcomes.count(STAYED)
     named = sorted(set(outcomes) - {STAYED, *LOST})
-    count = f"{len(outcomes)} proposal{'s' * (len(outcomes) != 1)} of {whose}"
+    count = f"{len(outcomes)} {noun}{'s' * (len(outcomes) != 1)} of {whose}"
     if not named:
         return f"MD keeps {stayed or 'none'} of {count}"
-    taken = " and ".join(f"{outcomes.count(state)} to state {state}" for state in named)
+    taken = " and ".join(f"{outcomes.count(state)} to {in_words(state)}" for state in named)
     return f"of {count}, MD takes {taken}" + (f" and keeps {stayed} where they are" if stayed else "")
 
 

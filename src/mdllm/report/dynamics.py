@@ -18,7 +18,7 @@ _WORDS = {
 
 
 def dynamics(folder: Path) -> dict:
-    """The content of `mdllm.report.schema.DynamicsSummary` from the folder `dynamics/`."""
+    """The content of `mdllm.report.schema.ensembles.DynamicsSummary` from the folder `dynamics/`."""
     about, table = read_json(folder / "dynamics.json"), pd.read_csv(folder / "agreement.csv")
     groups = table.groupby(["quantity", "measure", "reference"], sort=False)
     agreement = [_agreement(rows) for _, rows in groups if MODEL in set(rows["source"])]

@@ -7,13 +7,13 @@ import pandas as pd
 from mdllm.analysis.novelty.table import HELD_OUT_CODED
 from mdllm.core.records import read_json
 from mdllm.ensembles.sources import MODEL
-from mdllm.report.schema import VerifiedProposal
+from mdllm.report.schema.new_frames import VerifiedProposal
 
 _LARGEST = 20
 
 
 def novelty(folder: Path) -> dict:
-    """The content of `mdllm.report.schema.NoveltySummary` from the folder `novelty/`."""
+    """The content of `mdllm.report.schema.new_frames.NoveltySummary` from the folder `novelty/`."""
     about = read_json(folder / "novelty.json")
     sources = pd.read_csv(folder / "sources.csv").set_index("source")
     clusters, shares = (pd.read_csv(folder / f"{name}.csv") for name in ("clusters", "shares"))
@@ -38,10 +38,18 @@ def novelty(folder: Path) -> dict:
 
 
 def verification(folder: Path) -> dict:
-    """The content of `mdllm.report.schema.VerificationSummary` from the folder `verification/`."""
+    """The content of `mdllm.report.schema.new_frames.VerificationSummary` from the folder `verification/`."""
     about, proposals = read_json(folder / "verdict.json"), pd.read_csv(folder / "proposals.csv")
-    rows = proposals[list(VerifiedProposal.model_fields)].to_dict("records")
-    return {**about, "proposals": [{key: _value(value) for key, value in row.items()} for row in rows]}
+    states = pd.read_csv(folder / "states.csv")
+    return {
+        **about,
+        "proposals": _records(proposals[list(VerifiedProposal.model_fields)]),
+        "states": _records(states),
+    }
+
+
+def _records(table: pd.DataFrame) -> list[dict]:
+    return [{key: _value(value) for key, value in row.items()} for row in table.to_dict("records")]
 
 
 def _cluster(row: dict, shares: pd.DataFrame) -> dict:

@@ -14,7 +14,7 @@ from mdllm.ensembles.sources import MODEL, NULLS
 from mdllm.report.comparisons import TABLES, comparisons
 from mdllm.report.dynamics import dynamics
 from mdllm.report.novelty import novelty, verification
-from mdllm.report.schema import BaseSummary, Summary
+from mdllm.report.schema.summary import BaseSummary, Summary
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def summarize(
     Args:
         system, variant, about: names and description.
         confidence: level of every interval.
-        conditions: of `mdllm.report.schema.Conditions` all that the config says.
+        conditions: of `mdllm.report.schema.summary.Conditions` all that the config says.
 
     Raises:
         pydantic.ValidationError: an upstream file does not hold what it should.

@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import openmm
@@ -47,7 +48,7 @@ def build_system(solute: app.Modeller, source: SimulationSource, device: Device)
         InputError: a force field file that does not exist, lacks a residue, or does not fit the solvent; a box that is
             too small for the cutoff; an energy that is not finite.
     """
-    force_field = _force_field(source.solvent.force_field)
+    force_field = _force_field(tuple(source.solvent.force_field))
     whole = app.Modeller(solute.topology, solute.positions)
     if isinstance(source.solvent, ExplicitSolvent):
         _solvate(whole, force_field, source.solvent, derive_seed(source.seed, 2))
@@ -71,7 +72,9 @@ def degrees_of_freedom(system: openmm.System) -> int:
     return 3 * atoms - system.getNumConstraints() - 3 * still
 
 
-def _force_field(files: list[str]) -> app.ForceField:
+@lru_cache(maxsize=1)
+def _force_field(files: tuple[str, ...]) -> app.ForceField:
+    """Files take seconds to parse, and many simulations in a row ask for the same ones."""
     try:
         return app.ForceField(*files)
     except ValueError as error:

@@ -1,8 +1,9 @@
 """Which frames are simulated, by one rule for the model and for its nulls.
 
 Of each source the new frames are clustered as those of the model are, and the medoids of its largest clusters are
-proposed, as many of each source; of its frames in each named state that was not trained on, likewise. Training frames,
-evenly spread, go through the same: they show what the rebuilding of atoms and the force field alone do.
+proposed, as many of each source; of its frames in each named state that was not trained on, likewise. Frames drawn at
+random, one of each replica before any second one, say where MD takes what share of all that a source makes. Training
+frames, evenly spread, go through the same: they show what the rebuilding of atoms and the force field alone do.
 """
 
 import logging
@@ -26,9 +27,9 @@ from mdllm.prepare.frames import open_listed, raw_frames
 from mdllm.verification.atoms import RawAtoms
 from mdllm.verification.force_field import check_residues
 from mdllm.verification.rebuild import rebuild
+from mdllm.verification.verdict import CLUSTER, RANDOM, STATE, TRAINING
 
 logger = logging.getLogger(__name__)
-CLUSTER, STATE, TRAINING = "cluster", "state", "training"
 _KEYS = ["source", "replica", "frame", "sample"]
 
 
@@ -65,12 +66,13 @@ def propose(
     selection: str,
     novelty: NoveltySettings,
     settings: VerificationSettings,
+    seed: int,
     output: Path,
 ) -> dict:
     """Write `proposals.csv`, `backbones.xtc` and `structures/NAME.pdb`, heavy atoms, into `output`.
 
-    Columns of the table: proposal (its name), kind (cluster, state, training), source, group (number of the cluster,
-    name of the state), replica, frame, sample; nearest_training_frame and rmsd_nm to it; side_chains_carried,
+    Columns of the table: proposal (its name), kind (cluster, state, training, random), source, group (number of the
+    cluster, name of the state), replica, frame, sample; nearest_training_frame and rmsd_nm to it; side_chains_carried,
     _exchanged and _built (see `mdllm.verification.rebuild`).
 
     Returns:
@@ -99,7 +101,8 @@ def propose(
     chosen = pd.DataFrame(
         [
             *_of_sources(inputs, ensembles, novelty, settings.proposals),
-            *_of_training(md, spread(training, settings.proposals)),
+            *_of_training(md, spread(training, settings.proposals or settings.random_frames)),
+            *_at_random(ensembles, settings.random_frames, seed),
         ]
     )
     backbones, rows = [], []
@@ -163,6 +166,22 @@ def _of_sources(
                     **{key: int(frame[key]) for key in ("replica", "frame", "sample")},
                     "row": int(row),
                 }
+
+
+def _at_random(ensembles: dict[str, Ensemble], count: int, seed: int) -> Iterator[dict]:
+    """Frames of each source, the first ones of one order, so that a larger `count` goes on from a smaller one."""
+    generated = {name: ensemble for name, ensemble in ensembles.items() if name in GENERATED}
+    orders = {}
+    for number, (source, ensemble) in enumerate(generated.items()):
+        shuffled = ensemble.table.iloc[np.random.default_rng([seed, number]).permutation(len(ensemble.table))]
+        orders[source] = shuffled.iloc[np.argsort(shuffled.groupby("replica").cumcount(), kind="stable")]
+    for draw in range(count):
+        for source, order in orders.items():
+            if draw < len(order):
+                frame = order.iloc[draw]
+                place = {key: int(frame[key]) for key in ("replica", "frame", "sample")}
+                about = {"kind": RANDOM, "source": source, "group": str(draw + 1)}
+                yield {"proposal": f"{source}_{RANDOM}_{draw + 1}", **about, **place, "row": int(order.index[draw])}
 
 
 def _of_training(md: Ensemble, rows: np.ndarray) -> Iterator[dict]:

@@ -6,14 +6,17 @@ from mdllm.ensembles.sources import NULLS
 from mdllm.verification.judge import APART, ELSEWHERE, RETURNED, STAYED
 
 _NAMES = {RETURNED: "returned", STAYED: "stayed", ELSEWHERE: "elsewhere", APART: "fell apart"}
+CLUSTER, STATE, RANDOM, TRAINING = "cluster", "state", "random", "training"  # kinds of proposals
 UNDECIDED = "undecided"
+NEW_STATE = "new state"  # and its number
 LOST = (RETURNED, ELSEWHERE, APART, UNDECIDED)  # all other outcomes are kept: near the proposal, or in a named state
 _WORDS = {STAYED: ("stays", "stay"), RETURNED: ("returns", "return"), ELSEWHERE: ("goes elsewhere", "go elsewhere")}
 _WORDS |= {APART: ("falls apart", "fall apart"), UNDECIDED: ("is undecided", "are undecided")}
 _OF = {"model": "the model", **NULLS}
 _NOUNS = {
-    "cluster": {name: (f"new cluster of {words}", f"new clusters of {words}") for name, words in _OF.items()},
-    "training": {"training": ("training frame", "training frames")},
+    CLUSTER: {name: (f"new cluster of {words}", f"new clusters of {words}") for name, words in _OF.items()},
+    RANDOM: {name: (f"random frame of {words}", f"random frames of {words}") for name, words in _OF.items()},
+    TRAINING: {"training": ("training frame", "training frames")},
 }
 
 
@@ -28,7 +31,7 @@ def proposal_table(proposals: pd.DataFrame, simulations: pd.DataFrame) -> pd.Dat
         simulations: `verification/simulations.csv`, one row per proposal and replica.
     """
     own = simulations.groupby("proposal", sort=False)
-    training = proposals.loc[proposals["kind"] == "training", "proposal"]
+    training = proposals.loc[proposals["kind"] == TRAINING, "proposal"]
     baseline = simulations.loc[simulations["proposal"].isin(training), "minimized_energy_kj_mol"].median()
     rows = []
     for name, rows_of in own:
@@ -67,13 +70,34 @@ def sentences(table: pd.DataFrame) -> list[str]:
     return found
 
 
+def states_shown(where: pd.Series, most: int) -> dict[str, str]:
+    """Which states a figure tells apart: those that most simulations end in, and one word for all others.
+
+    Args:
+        where: of the simulations.
+        most: colours that there are.
+
+    Returns:
+        what each state is shown as, in the order of a legend: named states first, and new ones by their numbers.
+    """
+    states = where[~where.isin(_NAMES)].value_counts()
+    apart = set(states.index if len(states) <= most else states.index[: most - 1])
+    order = sorted(states.index, key=lambda state: (state not in apart, state.startswith(NEW_STATE), len(state), state))
+    return {state: in_words(state) if state in apart else "other states" for state in order}
+
+
 def _state(table: pd.DataFrame) -> pd.Series:
     """Name of the state of proposals of kind state; empty otherwise."""
-    return table["group"].astype(str).str.rpartition("_")[0].where(table["kind"] == "state", "")
+    return table["group"].astype(str).str.rpartition("_")[0].where(table["kind"] == STATE, "")
 
 
 def _word(outcome: str, count: int, kind: str) -> str:
-    if kind == "training" and outcome == RETURNED:
+    if kind == TRAINING and outcome == RETURNED:
         return "stays among the training frames" if count == 1 else "stay among the training frames"
-    one, several = _WORDS.get(outcome, (f"reaches {outcome}", f"reach {outcome}"))
+    one, several = _WORDS.get(outcome, (f"reaches {in_words(outcome)}", f"reach {in_words(outcome)}"))
     return one if count == 1 else several
+
+
+def in_words(state: str) -> str:
+    """ "new state 1", or "state B" of a named one."""
+    return state if state.startswith(NEW_STATE) else f"state {state}"

@@ -23,10 +23,21 @@ from mdllm.ensembles.sources import spread
 from mdllm.observables.bound import bind
 from mdllm.observables.slow import SlowCoordinates
 from mdllm.verification.hand_over import hand_over
-from mdllm.verification.judge import APART, LAST_SHARE, Judge, ending, inverted, limit_of, read_simulated
-from mdllm.verification.propose import TRAINING, spans_of
+from mdllm.verification.judge import (
+    APART,
+    ELSEWHERE,
+    LAST_SHARE,
+    STAYED,
+    Judge,
+    ending,
+    inverted,
+    limit_of,
+    read_simulated,
+)
+from mdllm.verification.new_states import breadth, end_of, find_new_states, reached_by
+from mdllm.verification.propose import spans_of
 from mdllm.verification.run import Job, jobs
-from mdllm.verification.verdict import LOST, proposal_table, sentences
+from mdllm.verification.verdict import LOST, NEW_STATE, TRAINING, proposal_table, sentences
 
 _NO_ENDING = ("share_there", "rmsd_to_training_nm", "drift_nm", "novelty", "separation")
 
@@ -68,9 +79,10 @@ def verify(
 
     Tables: `frames.parquet`, every frame of every simulation (see `Judge.frames`, with proposal, replica, time_ps);
     `simulations.csv`, where each ends (see `ending`), with minimized_energy_kj_mol, and `failure` in words where it
-    could not be simulated; `proposals.csv` (see `proposal_table`); `verdict.json`, the same in words. The trajectories
-    are in `trajectories/PROPOSAL_REPLICA.xtc`, with their topologies; what production of each proposal that was kept
-    starts from, in `states/PROPOSAL/` (see `mdllm.verification.hand_over`).
+    could not be simulated; `proposals.csv` (see `proposal_table`); `states.csv` (see `reached_by`); `verdict.json`, the
+    same in words. The trajectories are in `trajectories/PROPOSAL_REPLICA.xtc`, with their topologies; what production
+    of each new state, and of each other proposal that was kept, starts from, in `states/NAME/` (see
+    `mdllm.verification.hand_over`).
 
     Returns:
         counts for the provenance record.
@@ -84,24 +96,26 @@ def verify(
     training = set(proposals.loc[proposals["kind"] == TRAINING, "proposal"])
     controls = [_judged(job, judge, start[job.proposal], 1.0)[0] for job in done if job.proposal in training]
     limit = limit_of([row for row in controls if row["where"] != APART])
-    simulations, frames = [], []
-    for job in done:
-        row, table = _judged(job, judge, start[job.proposal], 1.0 if job.proposal in training else limit)
+    simulations, frames, ends = [], [], {}
+    for number, job in enumerate(done):
+        row, table, end = _judged(job, judge, start[job.proposal], 1.0 if job.proposal in training else limit)
         simulations.append(row)
+        if end is not None and (row["where"] in (STAYED, ELSEWHERE) or job.proposal in training):
+            ends[number] = end
         if table is not None:
             frames.append(table)
             for path in (job.topology, job.trajectory):
                 shutil.copyfile(path, output / "trajectories" / f"{job.proposal}_{job.replica}{path.suffix}")
     simulations = pd.DataFrame(simulations)
+    meeting = breadth(np.array([end for row, end in ends.items() if done[row].proposal in training]), judge)
+    middles = _name_new_states(simulations, ends, meeting, judge)
     verdicts = proposal_table(proposals, simulations)
     (output / "states").mkdir(exist_ok=True)
-    ends = list(zip(done, simulations["where"], strict=True))
-    for proposal, outcome in zip(verdicts["proposal"], verdicts["outcome"], strict=True):
-        if proposal not in training and outcome not in LOST:
-            job = next(job for job, where in ends if job.proposal == proposal and where == outcome)
-            _, kept = read_simulated(job.topology, job.trajectory)
-            last = kept[-max(1, round(LAST_SHARE * len(kept))) :]
-            hand_over(job, last, judge.training, output / "states" / proposal)
+    for name, number in {**_kept(verdicts, simulations, training), **middles}.items():
+        _, kept = read_simulated(done[number].topology, done[number].trajectory)
+        last = kept[-max(1, round(LAST_SHARE * len(kept))) :]
+        hand_over(done[number], last, judge.training, output / "states" / name)
+    reached_by(verdicts).to_csv(output / "states.csv", index=False)
     simulations.to_csv(output / "simulations.csv", index=False)
     empty = pd.DataFrame({"proposal": [], "replica": [], "time_ps": []})
     pd.concat(frames or [empty], ignore_index=True).to_parquet(output / "frames.parquet")
@@ -110,6 +124,7 @@ def verify(
     about = {
         "sentences": sentences(verdicts),
         "limit": limit,
+        "meeting_separation": meeting,
         "side_chains": "built, since the raw trajectory holds backbones only" if built else "of training frames",
         "simulated_ns": float(len(frames) * (settings.length_ps + settings.nvt_ps) / 1000),
         "force_field": settings.solvent.force_field,
@@ -150,14 +165,44 @@ def judge_of(
     )
 
 
-def _judged(job: Job, judge: Judge, proposal: np.ndarray, limit: float) -> tuple[dict, pd.DataFrame | None]:
-    """The row of `simulations.csv`, and those of `frames.parquet`; none where nothing could be simulated."""
+def _name_new_states(simulations: pd.DataFrame, ends: dict[int, np.ndarray], meeting: float, judge: Judge) -> dict:
+    """Enter new states into `where`; returns the row of the most central simulation of each, by a name for a folder.
+
+    Args:
+        ends: by row, of all simulations that may be in one, and perhaps of others.
+        meeting: separation up to which two ends meet.
+    """
+    away = [row for row in ends if simulations.loc[row, "where"] in (STAYED, ELSEWHERE)]
+    proposals = simulations.loc[away, "proposal"].tolist()
+    names, middles = find_new_states(np.array([ends[row] for row in away]), proposals, meeting, judge)
+    for row, name in zip(away, names, strict=True):
+        if name:
+            simulations.loc[row, "where"] = name
+    return {names[end].replace(" ", "_"): away[end] for end in middles}
+
+
+def _kept(verdicts: pd.DataFrame, simulations: pd.DataFrame, training: set) -> dict[str, int]:
+    """A simulation, by its row, of each proposal that was kept and is in no new state."""
+    kept = verdicts[~verdicts["proposal"].isin(training) & ~verdicts["outcome"].isin(LOST)]
+    return {
+        row.proposal: simulations.index[
+            (simulations["proposal"] == row.proposal) & (simulations["where"] == row.outcome)
+        ][0]
+        for row in kept.itertuples()
+        if not row.outcome.startswith(NEW_STATE)
+    }
+
+
+def _judged(
+    job: Job, judge: Judge, proposal: np.ndarray, limit: float
+) -> tuple[dict, pd.DataFrame | None, np.ndarray | None]:
+    """The row of `simulations.csv`, those of `frames.parquet`, and its end; none where nothing could be simulated."""
     result = job.result()
     row = {"proposal": job.proposal, "replica": job.replica}
     energy = {"minimized_energy_kj_mol": result.get("minimized_energy_kj_mol", np.nan)}
     if "failure" in result:
         nothing = dict.fromkeys(_NO_ENDING, np.nan)
-        return {**row, "where": APART, **nothing, **energy, "failure": result["failure"]}, None
+        return {**row, "where": APART, **nothing, **energy, "failure": result["failure"]}, None, None
     times, backbone = read_simulated(job.topology, job.trajectory)
     table = judge.frames(backbone, proposal, limit)
     for number, (key, values) in enumerate({**row, "time_ps": times}.items()):
@@ -165,4 +210,4 @@ def _judged(job: Job, judge: Judge, proposal: np.ndarray, limit: float) -> tuple
     end = {**row, **ending(table), **energy, "failure": None}
     if mirrored := inverted(job.topology, job.trajectory):
         end |= {"where": APART, "failure": f"CA of {', '.join(mirrored)} turned inside out, so the start was knotted"}
-    return end, table
+    return end, table, end_of(backbone)

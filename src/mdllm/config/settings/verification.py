@@ -24,6 +24,9 @@ class VerificationSettings(Section):
         0,
         description="new clusters of the model that are simulated, and as many of each null; 0: no simulation",
     )
+    random_frames: NonNegativeInt = Field(
+        0, description="generated frames drawn at random that are simulated, of the model and of each null"
+    )
     replicas: PositiveInt = Field(2, description="simulations of each proposal, which differ in their random draws")
     length_ps: PositiveFloat = Field(20.0, description="length of each; where it ends is judged on its last quarter")
     side_chain_frames: PositiveInt = Field(
@@ -42,6 +45,11 @@ class VerificationSettings(Section):
     platform: Literal["CUDA", "OpenCL", "CPU", "Reference"] | None = Field(
         None, description="where OpenMM computes; null: the first of CUDA, OpenCL, CPU that works here"
     )
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anything is simulated."""
+        return self.proposals + self.random_frames > 0
 
     @model_validator(mode="after")
     def _whole_multiples(self):

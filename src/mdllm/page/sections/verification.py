@@ -6,6 +6,7 @@ import pandas as pd
 from mdllm.figures.tables import Tables
 from mdllm.page.blocks import Block, Chart, Table, Text
 from mdllm.page.charts import SHORT, finished
+from mdllm.verification.verdict import states_shown
 
 _USUAL = {
     "returned": ("near training frames", "#B7CDE3"),
@@ -23,26 +24,52 @@ def build(tables: Tables) -> list[Block]:
         f"{verified['simulated_ns']:.3g} ns together; {', '.join(verified['force_field'])}, {verified['solvent']}; "
         f"side chains {verified['side_chains']}."
         f" A proposal has returned where it is as near to training frames as novelty {verified['limit']:.2g}, which is "
-        "how far simulations of these go themselves, and at least 1."
+        "how far simulations of these go themselves, and at least 1. A new state is where simulations of several "
+        "proposals meet, no further apart than those of training frames are among themselves."
     )
     simulations = _grouped(tables)
-    looks = dict(_USUAL)
-    named = sorted(set(simulations["where"]) - set(looks))
-    looks |= {name: (f"state {name}", color) for name, color in zip(named, _STATES, strict=False)}
+    states = states_shown(simulations["where"], len(_STATES))
+    simulations["where"] = simulations["where"].replace(states)
+    looks = _USUAL | {name: (name, color) for name, color in zip(dict.fromkeys(states.values()), _STATES, strict=False)}
     return [
         Text(tuple(f"{sentence}." for sentence in verified["sentences"]), points=True),
         _ends(simulations, looks),
         *_way(tables.simulated_frames, simulations, looks),
+        *_reached(verified["states"]),
         _proposals(verified["proposals"]),
         Text((made,)),
     ]
+
+
+def _reached(rows: list[dict]) -> list[Table]:
+    """The states that proposals end in, beside those of the nulls; none where there is none."""
+    if not rows:
+        return []
+    table = pd.DataFrame(rows)
+    of = table["proposals"].astype(str) + " of " + table["of"].astype(str)
+    between = (100 * table[["low", "high"]]).map("{:.1f}".format).agg("–".join, axis=1)
+    table["whose"] = table["source"].map(SHORT).str.replace("null: ", "null, ") + ", " + table["kind"]
+    shown = table.assign(of=of, share=(100 * table["share"]).map("{:.1f} %".format) + " (" + between + ")")
+    shown["p_model_more"] = shown["p_model_more"].astype(float).round(4)
+    named = {
+        "state": "state",
+        "whose": "proposals of",
+        "of": "end there",
+        "share": "share (95 % interval)",
+        "p_model_more": "p, the model's no more often",
+    }
+    return [Table(shown[list(named)].rename(columns=named), "States that simulations end in, of model and nulls")]
 
 
 def _grouped(tables: Tables) -> pd.DataFrame:
     """Simulations with the kind and the source of their proposal, and the group that they are counted in."""
     proposals = tables.verified[["proposal", "kind", "source", "group"]].copy()
     state = proposals["group"].astype(str).str.rpartition("_")[0]
-    what = proposals["kind"].map({"cluster": ": new clusters", "training": ""}).fillna(": frames in " + state)
+    what = (
+        proposals["kind"]
+        .map({"cluster": ": new clusters", "random": ": random frames", "training": ""})
+        .fillna(": frames in " + state)
+    )
     proposals["of"] = proposals["source"].map(SHORT).str.replace("null: ", "null, ") + what
     return tables.simulations.merge(proposals.drop(columns="group"), on="proposal")
 
@@ -70,8 +97,8 @@ def _ends(simulations: pd.DataFrame, looks: dict[str, tuple[str, str]]) -> Chart
 
 
 def _way(frames: pd.DataFrame, simulations: pd.DataFrame, looks: dict[str, tuple[str, str]]) -> list[Chart]:
-    """Novelty over time; none where the model has no cluster of new frames to propose."""
-    own = simulations[(simulations["kind"] == "cluster") & (simulations["source"] == "model")]
+    """Novelty over time; none where the model has nothing to propose."""
+    own = simulations[simulations["source"] == "model"]
     if own.empty:
         return []
     keys = ["proposal", "replica"]
@@ -92,8 +119,8 @@ def _way(frames: pd.DataFrame, simulations: pd.DataFrame, looks: dict[str, tuple
     return [
         Chart(
             finished(alt.layer(limit, lines), height=240),
-            "Novelty over time of the simulations that start from the new clusters of the model, by where they end.",
-            "Simulations of the model's new clusters: novelty over time; the dashed line is the limit of held-out MD.",
+            "Novelty over time of the simulations that start from proposals of the model, by where they end.",
+            "Simulations of the model's proposals: novelty over time; the dashed line is the limit of held-out MD.",
         )
     ]
 

@@ -1,0 +1,1 @@
+"""The schema of `summary.json`, section by section; `summary` is the whole."""
