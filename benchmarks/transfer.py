@@ -1,6 +1,6 @@
 """Proteins in two conformers that no base has seen: how near do proposals from one of them come to the other?
 
-``OMP_NUM_THREADS=1 python benchmarks/transfer.py COLLECTION [BASE] [PROPOSALS]``, of
+``OMP_NUM_THREADS=1 python benchmarks/transfer.py COLLECTION [BASE] [PROPOSALS] [WORKERS]``, of
 ``results/collections/benchmarks`` (made by ``snakemake collect_benchmarks``: the multi-conformation sets of
 bioemu-benchmarks, which the collection `large` leaves out, with all that is alike). From each conformer, as many
 proposals of the base and of the null of residue types, which redraws the same spans; the best of them is that with the
@@ -11,10 +11,13 @@ over proteins. Prints a table and writes records/transfer.json.
 """
 
 import sys
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from record import write_record
 from tqdm import tqdm
 
@@ -47,25 +50,36 @@ def differing_span(one: np.ndarray, other: np.ndarray) -> slice:
     return slice(first, first + length)
 
 
-def measured(base, settings: ProposalSettings, collection: Collection, count: int) -> pd.DataFrame:
+def measured(folder: str, name: str, count: int, workers: int) -> pd.DataFrame:
     """A row for each protein, direction, source and part of the chain."""
-    groups, rows = range(-(-count // settings.group)), []
-    for protein in tqdm(sorted(collection.proteins.index), unit="protein", mininterval=5):
-        conformers = [np.asarray(run.backbone[0])[:, :3].astype(float) for run in collection.conformers(protein)[:2]]
-        sequence = collection.proteins.loc[protein, "sequence"]
-        if len(conformers) < 2 or len(sequence) > LONGEST:
-            continue
-        if rmsd(conformers[0][None], conformers[1], slice(None))[0] < APART_NM:
-            continue
-        parts = {"all residues": slice(None), "span": differing_span(*conformers)}
-        for start, target in (conformers, conformers[::-1]):
-            proposer = Proposer(base, start[None], sequence, settings)
-            for source, knowledge in (("base", None), ("residue types", of_residue_types(base, sequence))):
-                made = np.concatenate([proposer.group(number, SEED, knowledge).backbone for number in groups])
-                for where, part in parts.items():
-                    apart, best = rmsd(start[None], target, part)[0], rmsd(made, target, part).min()
-                    rows.append((protein.split("_")[0], protein, source, where, apart, best, max(1 - best / apart, 0)))
+    proteins = Collection(Path(folder)).proteins
+    chosen = proteins[proteins["sequence"].str.len() <= LONGEST]
+    longest_first = chosen["sequence"].str.len().sort_values(ascending=False, kind="stable").index
+    work = partial(of_protein, folder, name, count)
+    with get_context("spawn").Pool(workers) as pool:
+        found = tqdm(pool.imap_unordered(work, longest_first), total=len(chosen), unit="protein", mininterval=5)
+        rows = sorted(row for rows in found for row in rows)
     return pd.DataFrame(rows, columns=["set", "protein", "source", "where", "apart_nm", "best_nm", "closed"])
+
+
+def of_protein(folder: str, name: str, count: int, protein: str) -> list[tuple]:
+    """Its rows; none where it has no second conformer that is APART_NM from the first."""
+    torch.set_num_threads(1)
+    base, settings, collection = load_base(find_base(name)), ProposalSettings(), Collection(Path(folder))
+    groups, rows = range(-(-count // settings.group)), []
+    conformers = [np.asarray(run.backbone[0])[:, :3].astype(float) for run in collection.conformers(protein)[:2]]
+    sequence = collection.proteins.loc[protein, "sequence"]
+    if len(conformers) < 2 or rmsd(conformers[0][None], conformers[1], slice(None))[0] < APART_NM:
+        return rows
+    parts = {"all residues": slice(None), "span": differing_span(*conformers)}
+    for start, target in (conformers, conformers[::-1]):
+        proposer = Proposer(base, start[None], sequence, settings)
+        for source, knowledge in (("base", None), ("residue types", of_residue_types(base, sequence))):
+            made = np.concatenate([proposer.group(number, SEED, knowledge).backbone for number in groups])
+            for where, part in parts.items():
+                apart, best = rmsd(start[None], target, part)[0], rmsd(made, target, part).min()
+                rows.append((protein.split("_")[0], protein, source, where, apart, best, max(1 - best / apart, 0)))
+    return rows
 
 
 def interval(values: pd.Series, proteins: pd.Series) -> list[float]:
@@ -74,9 +88,8 @@ def interval(values: pd.Series, proteins: pd.Series) -> list[float]:
     return [round(value, 3) for value in (found.value, found.low, found.high)]
 
 
-def main(folder: str, name: str = COMES_WITH_MDLLM, count: str = "64") -> None:
-    settings = ProposalSettings()
-    table = measured(load_base(find_base(name)), settings, Collection(Path(folder)), int(count))
+def main(folder: str, name: str = COMES_WITH_MDLLM, count: str = "64", workers: str = "1") -> None:
+    table = measured(folder, name, int(count), int(workers))
     sets = [
         {
             **{"where": where, "set": of, "source": source, "proteins": own["protein"].nunique()},
@@ -92,7 +105,7 @@ def main(folder: str, name: str = COMES_WITH_MDLLM, count: str = "64") -> None:
     more = {where: interval(own["base"] - own["residue types"], own["protein"]) for where, own in wide.groupby("where")}
     print(pd.DataFrame(sets).to_string())
     print("share of the gap that the base closes beyond its null:", more)
-    about = {"base": name, "proposals": int(count), "settings": settings.model_dump(mode="json")}
+    about = {"base": name, "proposals": int(count), "settings": ProposalSettings().model_dump(mode="json")}
     write_record("transfer", {**about, "sets": sets, "closed_beyond_the_null": more})
 
 

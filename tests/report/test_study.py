@@ -60,6 +60,15 @@ def test_what_is_found_is_in_states_that_were_not_trained_on(tmp_path):
     assert measures()["visited"].of(tmp_path / "d.csv")["model: A"] == 0.5
 
 
+def test_shares_of_proposals_that_md_keeps(tmp_path):
+    outcomes = ["new state 1", "stayed", "returned", "undecided", "new state 1", "B", "returned"]
+    source = ["model"] * 5 + ["residue_types", "training"]
+    kind = ["cluster"] * 4 + ["random", "cluster", "training"]
+    pd.DataFrame({"source": source, "kind": kind, "outcome": outcomes}).to_csv(tmp_path / "p.csv", index=False)
+    assert measures()["kept_by_md"].of(tmp_path / "p.csv") == {"model": 0.5, "residue_types": 1.0, "training": 0.0}
+    assert measures()["in_new_states"].of(tmp_path / "p.csv") == {"model": 0.25, "residue_types": 0.0, "training": 0.0}
+
+
 def test_distances_are_root_mean_squares_by_kind(tmp_path):
     def rows(*distances):
         return [{"distance": distance} for distance in distances]

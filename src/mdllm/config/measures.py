@@ -58,6 +58,8 @@ _OURS = dict(
         ),
         _measure("valid", "analyze", "analysis/quality_frames.parquet", "frames with a valid structure"),
         _measure("new", "novelty", "novelty/sources.csv", "frames beyond held-out MD"),
+        _measure("kept_by_md", "verify", "verification/proposals.csv", "new clusters that MD keeps"),
+        _measure("in_new_states", "verify", "verification/proposals.csv", "new clusters that end in a new state"),
         _measure("population", "kinetics", "kinetics/populations.csv", "population of each state"),
         _measure("passage_time", "kinetics", "kinetics/mfpt.csv", "mean first passage time (ps)"),
         _measure("slowest_timescale", "kinetics", "kinetics/timescales.csv", "slowest timescale, longest lag (ps)"),

@@ -5,6 +5,7 @@ residue), or what a measure has in their place: groups of frames, states, pairs 
 """
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pandas as pd
 from mdllm.analysis.quality.geometry import METRICS
 from mdllm.core.records import read_json
 from mdllm.ensembles.sources import MD, MODEL
+from mdllm.verification.verdict import CLUSTER, LOST, NEW_STATE, TRAINING
 
 Values = dict[str, float]
 _VALID_QUANTILE = 0.99
@@ -77,6 +79,21 @@ def valid(path: Path) -> Values:
 def new(path: Path) -> Values:
     """Share of frames beyond what held-out MD shows, by source."""
     return _read_csv(path).set_index("source")["share_new"].to_dict()
+
+
+def kept_by_md(path: Path) -> Values:
+    """Share of proposed clusters, and of training frames, that end where they were, or in a state not trained on."""
+    return _outcomes(path, lambda outcome: outcome not in LOST)
+
+
+def in_new_states(path: Path) -> Values:
+    """Share of proposed clusters, and of training frames, that end where others do as well."""
+    return _outcomes(path, lambda outcome: outcome.startswith(NEW_STATE))
+
+
+def _outcomes(path: Path, counted: Callable[[str], bool]) -> Values:
+    table = _read_csv(path).query(f"kind in ('{CLUSTER}', '{TRAINING}')")
+    return table["outcome"].map(counted).groupby(table["source"]).mean().to_dict()
 
 
 def population(path: Path) -> Values:
