@@ -14,16 +14,18 @@ is left, and of plain MD what is there counts.
 
 `judge` looks up the truth: MD is in the other state at the first window of WINDOW_PS in which most frames lie in its
 region and are as close to MD's frames of it as these are to each other (as in proposals.py). The cost is the simulated
-time until then, equilibration included; where that never comes, it is censored at what was simulated. Prints a table
-and writes records/cost.json.
+time until then, equilibration included; where that never comes, it is censored at what was simulated. Prints a table,
+writes records/cost.json, and draws docs/images/cost.png.
 """
 
 import json
 import multiprocessing
+import shutil
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import MDAnalysis as mda
 import numpy as np
@@ -36,6 +38,7 @@ from mdllm.config.reading import read_yaml
 from mdllm.config.settings.simulation import SimulationSource
 from mdllm.config.settings.verification import VerificationSettings
 from mdllm.core.records import read_json, read_npz
+from mdllm.figures import style
 from mdllm.simulation.simulate import simulate as simulate_one
 from mdllm.verification.judge import read_simulated
 
@@ -151,6 +154,31 @@ def judge(results: str, folder: str) -> None:
     table = pd.DataFrame(rows)
     print(table.to_string(index=False))
     write_record("cost", {"window_ps": WINDOW_PS, "rows": json.loads(table.to_json(orient="records"))})
+    draw(table)
+
+
+def draw(table: pd.DataFrame) -> None:
+    """A point for each repeat, filled where the other state was reached and an open arrow where it was not."""
+    ways = ["model", "residue_types", "frequencies", "least-visited", "plain MD"]
+    words = ["the base", "null: residue types", "null: code frequencies", "least-visited restarts", "plain MD"]
+    conditions = (
+        f"{', '.join(settings_of(SYSTEMS[0]).solvent.force_field)}; filled: reached; open: not within that time"
+    )
+    with style.figure(conditions, style.DOUBLE_COLUMN, 1.9, 1, 2, sharey=True) as (fig, axes):
+        for ax, system, title in zip(axes[0], SYSTEMS, ("from A to B", "from B to A"), strict=True):
+            for place, way in enumerate(ways):
+                own = table[(table["system"] == system) & (table["way"] == way)]
+                for censored, options in ((False, {"marker": "o"}), (True, {"marker": ">", "mfc": "white"})):
+                    shown = own[own["censored"] == censored]
+                    y = place + 0.18 * (shown["repeat"] - 1)
+                    ax.plot(shown["ns"], y, ls="", color="#E8590C" if way == "model" else "#555555", ms=4, **options)
+            ax.set(xscale="log", xlabel=f"MD until the other state is reached, {title} (ns)")
+            ax.set_yticks(range(len(ways)), words)
+            ax.set_ylim(len(ways) - 0.5, -0.5)
+        style.letters(axes)
+        with TemporaryDirectory() as made:
+            style.save(fig, Path(made) / "cost", table)
+            shutil.copyfile(Path(made) / "cost.png", ROOT / "docs" / "images" / "cost.png")
 
 
 def total(files: list[Path], first, settings: VerificationSettings, topology: str | None = None) -> dict:

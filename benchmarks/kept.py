@@ -1,10 +1,15 @@
 """What MD keeps of proposals for a state that nobody named: is it the one that the trajectory visits elsewhere?
 
-``python benchmarks/kept.py results/trp_cage_verified`` after
-``snakemake --profile profiles/local --config only=trp_cage_verified``, a run in which no state is named and no frame of
-state B is looked at. Here the truth is looked up: the share of the last quarter of each simulation that lies in the
-region of B and is as close to MD's frames of B as these are to each other (as in proposals.py), and the median distance
-to them. Prints a table and writes records/kept.json.
+    snakemake --profile profiles/local --config only=trp_cage_verified
+    python benchmarks/kept.py results/trp_cage_verified                            # records/kept.json
+    snakemake --profile profiles/local --config only=trp_cage_from_a,trp_cage_from_b    # on a GPU
+    python benchmarks/kept.py results/trp_cage_from_a results/trp_cage_from_b      # records/kept_of_seeds.json
+
+In these runs no state is named and no frame of the other state is looked at. Here the truth is looked up: a simulation
+has found it where most of its last quarter lies in the region of the other state and is as close to MD's frames of it
+as these are to each other (as in proposals.py). Prints, by variant, how many simulations of each kind and source have
+found it, and how many of those that end in each new state; and over all variants of a system, with Wilson's 95 %
+interval, and Fisher's exact test that the base's proposals find it no more often than those of a null.
 """
 
 import json
@@ -13,50 +18,90 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from proposals import cases, closeness, differing_residues, distances
+from proposals import Case, cases, closeness, differing_residues, distances
 from record import write_record
+from scipy.stats import binomtest, fisher_exact
 
 from mdllm.core.records import read_json
 from mdllm.verification.judge import LAST_SHARE, read_simulated
+from mdllm.verification.verdict import NEW_STATE
+
+DETAILED = "trp_cage_verified"
 
 
-def main(results: str) -> None:
-    folder = Path(results) / "main" / "verification"
-    case = next(cases())
+def looked_up(folder: Path, case: Case) -> pd.DataFrame:
+    """A row for each simulation of a variant: whether it has found the other state of the case, and how near it is."""
     parts = differing_residues(case.starts, case.true), slice(None)
     limits = [closeness(case, part) for part in parts]
-    simulations = pd.read_csv(folder / "simulations.csv")
+    proposals = pd.read_csv(folder / "proposals.csv")[["proposal", "kind", "source", "outcome"]]
     rows = []
-    for simulation in simulations.itertuples():
+    for simulation in pd.read_csv(folder / "simulations.csv").merge(proposals, on="proposal").itertuples():
         files = folder / "trajectories" / f"{simulation.proposal}_{simulation.replica}"
-        row = {"simulation": files.name, "where": simulation.where}
+        row = {"simulation": files.name, "kind": simulation.kind, "source": simulation.source}
+        row |= {"where": simulation.where, "found": False}
         if files.with_suffix(".xtc").is_file():
             _, backbone = read_simulated(files.with_suffix(".pdb"), files.with_suffix(".xtc"))
             last = backbone[-max(1, round(LAST_SHARE * len(backbone))) :, :, :3]
             near = [distances(last, case.true, part).min(1) for part in parts]
-            found = case.inside(last) & (near[0] < limits[0]) & (near[1] < limits[1])
+            inside = case.inside(last) & (near[0] < limits[0]) & (near[1] < limits[1])
             first = distances(backbone[:1, :, :3], case.true, parts[0]).min()
             row |= {
-                "first_frame_to_B_nm": round(float(first), 3),
-                "in_B": round(float(found.mean()), 2),
-                "to_B_nm": round(float(np.median(near[0])), 3),
-                "to_B_all_residues_nm": round(float(np.median(near[1])), 3),
-                "novelty": round(simulation.novelty, 2),
+                "found": bool(inside.mean() > 0.5),
+                "share_there": round(float(inside.mean()), 2),
+                "first_frame_nm": round(float(first), 3),
+                "end_nm": round(float(np.median(near[0])), 3),
+                "end_all_residues_nm": round(float(np.median(near[1])), 3),
             }
         rows.append(row)
-    table = pd.DataFrame(rows)
-    print(table.to_string(index=False))
-    write_record(
-        "kept",
-        {
-            "sentences": read_json(folder / "verdict.json")["sentences"],
-            "simulated_ns": read_json(folder / "verdict.json")["simulated_ns"],
-            "force_field": read_json(folder / "verdict.json")["force_field"],
-            "limit_nm": round(limits[0], 4),
-            "limit_all_residues_nm": round(limits[1], 4),
-            "simulations": json.loads(table.to_json(orient="records")),
-        },
-    )
+    return pd.DataFrame(rows)
+
+
+def counted(table: pd.DataFrame) -> list[dict]:
+    """How many simulations of each kind and source have found the other state."""
+    rows = []
+    for kind, own in table.groupby("kind", sort=False):
+        counts = {source: (int(rows["found"].sum()), len(rows)) for source, rows in own.groupby("source", sort=False)}
+        for source, (found, of) in counts.items():
+            interval = binomtest(found, of).proportion_ci(method="wilson")
+            row = {"kind": kind, "source": source, "found": found, "of": of}
+            row |= {"low": round(float(interval.low), 4), "high": round(float(interval.high), 4)}
+            if "model" in counts and source != "model":
+                both = [[count, all_of - count] for count, all_of in (counts["model"], (found, of))]
+                row["p_base_more"] = float(f"{fisher_exact(both, alternative='greater').pvalue:.2g}")
+            rows.append(row)
+    return rows
+
+
+def in_new_states(table: pd.DataFrame) -> list[dict]:
+    own = table[table["where"].str.startswith(NEW_STATE)]
+    groups = own.groupby(["where", "source"])["found"]
+    return [
+        {"state": state, "source": source, "simulations": len(found), "found": int(found.sum())}
+        for (state, source), found in groups
+    ]
+
+
+def main(*results: str) -> None:
+    record, by_name = {}, dict(zip(("a", "b"), cases(), strict=False))
+    for system in map(Path, results):
+        case, tables = by_name["b" if system.name.endswith("from_b") else "a"], {}
+        for verdict in sorted(system.glob("*/verification/verdict.json")):
+            folder, variant = verdict.parent, verdict.parent.parent.name
+            tables[variant] = looked_up(folder, case)
+            record[f"{system.name}/{variant}"] = {
+                "sentences": read_json(verdict)["sentences"],
+                "simulated_ns": read_json(verdict)["simulated_ns"],
+                "force_field": read_json(verdict)["force_field"],
+                "counts": counted(tables[variant]),
+                "new_states": in_new_states(tables[variant]),
+            }
+            if system.name == DETAILED:
+                record[f"{system.name}/{variant}"]["simulations"] = json.loads(
+                    tables[variant].to_json(orient="records")
+                )
+        if len(tables) > 1:
+            record[f"{system.name}, all"] = {"counts": counted(pd.concat(tables.values()))}
+    write_record("kept" if Path(results[0]).name == DETAILED else "kept_of_seeds", record)
 
 
 if __name__ == "__main__":
