@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from analysis.synthetic import FRAMES, REPLICAS, seek_novelty, write_run
-from mdllm.analysis.novelty.clusters import assign, find_medoids, separations
+from mdllm.analysis.novelty import clusters
+from mdllm.analysis.novelty.clusters import assign, find_medoids, separations, separations_within
 from mdllm.analysis.novelty.spans import KnownFrames, sliding_spans
 from mdllm.analysis.novelty.table import share_table
 from mdllm.analysis.novelty.threshold import Threshold
@@ -105,6 +106,30 @@ def test_frames_of_two_states_are_two_clusters(backbones, trp_cage_prepared):
     own = separations(backbone[:5], backbone[:5], spans, threshold)
     np.testing.assert_allclose(np.diag(own), 0, atol=0.01)
     np.testing.assert_allclose(own, own.T, atol=1e-6)
+
+
+def test_each_pair_is_measured_once_and_as_every_pair_is(backbones, monkeypatch):
+    monkeypatch.setattr(clusters, "_ROWS_AT_ONCE", 7)
+    spans = sliding_spans(np.ones(19, bool), 7)
+    threshold = Threshold(np.r_[0.15, np.full(14, 0.12), np.full(14, 0.6)])
+    within = separations_within(backbones[:25], spans, threshold)
+    both = separations(backbones[:25], backbones[:25], spans, threshold)
+    np.testing.assert_allclose(within[~np.eye(25, dtype=bool)], both[~np.eye(25, dtype=bool)], atol=1e-6)
+    assert (within == within.T).all()
+    assert not np.diag(within).any()
+
+
+def test_the_largest_clusters_are_looked_at_and_all_are_counted(analyzed, trp_cage_prepared, tmp_path):
+    inputs = write_run(tmp_path, trp_cage_prepared)
+    (tmp_path / "output").mkdir()
+    (tmp_path / "output" / "analysis").symlink_to(analyzed / "analysis")
+    seek_novelty(tmp_path, trp_cage_prepared, inputs, tmp_path / "novelty", clusters=1)
+    every, one = (folder / "novelty" for folder in (analyzed, tmp_path))
+    assert read_json(one / "novelty.json")["clusters_found"] == len(pd.read_csv(every / "clusters.csv")) > 1
+    medoids = [pd.read_csv(folder / "clusters.csv").filter(like="medoid").head(1) for folder in (one, every)]
+    pd.testing.assert_frame_equal(*medoids)
+    assert len(pd.read_csv(one / "clusters.csv")) == 1
+    assert set(pd.read_parquet(one / "frames.parquet")["cluster"]) == {0, 1}
 
 
 def test_the_ratio_of_shares_counts_a_silent_null_as_one_frame():

@@ -17,10 +17,11 @@ def summary(**sections) -> dict:
     return {"training": training, "base": None, "rollout": rollout, **empty, **sections}
 
 
-def novelty(clusters: int, more: int) -> dict:
+def novelty(clusters: int, more: int, found: int | None = None) -> dict:
     shares = {"model": 0.02, "roundtrip": 0.0, "frequencies": 0.001, "residue_types": 0.3, "held_out": 0.9}
     share_new = {source: {"value": share} for source, share in shares.items()}
-    return {"clusters": clusters, "clusters_more_often": more, "share_new": share_new}
+    counts = {"clusters_found": clusters if found is None else found, "clusters": clusters}
+    return {**counts, "clusters_more_often": more, "share_new": share_new}
 
 
 def proposal(source: str, outcome: str, kind: str = "cluster") -> dict:
@@ -35,6 +36,13 @@ def test_the_answer_names_the_strongest_null_and_says_what_nobody_tested():
     assert "(its strongest null, code frequencies: 3.00 %)" in words
     assert "2.00 % of its frames are new (residue types: 30.00 %), in 31 clusters, none of them more often " in words
     assert words.endswith("than every null; MD has tested none of them.")
+
+
+def test_the_answer_says_what_was_not_looked_at_and_counts_states():
+    found = {name: state(0.25, 0.9, 0.9, trained=True) for name in ("A", "B", "C")}
+    words = sentence(summary(discovery=found, novelty=novelty(500, 0, found=1600)))
+    assert words.startswith("In 3,200 generated frames the model leaves states A and B and C in 25.00 %; ")
+    assert "in 1,600 clusters (the 500 largest are looked at), none of them more often than every null" in words
 
 
 def test_the_answer_counts_what_md_keeps_of_the_model_and_of_its_null():

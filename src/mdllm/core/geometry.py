@@ -17,6 +17,7 @@ PEPTIDE_BOND_NM = 0.25
 _CO_LENGTH_NM = 0.1229
 _CA_C_O_ANGLE = 2.1031
 _BINS = 72  # of a circle
+_PAIRS_AT_ONCE = 16_384  # whose covariances a processor keeps at hand: several times as fast as all at once
 
 
 def kabsch(mobile: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None):
@@ -93,11 +94,17 @@ def pairwise_rmsd(mobile: np.ndarray, target: np.ndarray) -> np.ndarray:
     covariance, which the trace of its products gives.
     """
     a, b = (x - x.mean(1, keepdims=True) for x in (mobile.astype(np.float64), target.astype(np.float64)))
-    half = ((a**2).sum((1, 2))[:, None] + (b**2).sum((1, 2))) / 2  # (F, M)
-    columns = b.transpose(1, 0, 2).reshape(b.shape[1], -1)  # (A, 3 M)
-    # s[i, j] (F, M): entries of the covariance of each pair
-    s = (a.transpose(2, 0, 1) @ columns).reshape(3, len(a), len(b), 3).transpose(0, 3, 1, 2)
-    return _rmsd_of_covariance(s, half, mobile.shape[1])
+    size_a, size_b = ((x**2).sum((1, 2)) for x in (a, b))
+    axes = np.ascontiguousarray(a.transpose(2, 0, 1))  # (3, F, A)
+    columns = np.ascontiguousarray(b.transpose(1, 2, 0)).reshape(b.shape[1], -1)  # (A, 3 M)
+    found = np.empty((len(a), len(b)))
+    step = max(_PAIRS_AT_ONCE // max(len(b), 1), 1)
+    for first in range(0, len(a), step):
+        rows = slice(first, first + step)
+        # s[i, j] (F, M): entries of the covariance of each pair
+        s = (axes[:, rows] @ columns).reshape(3, -1, 3, len(b)).transpose(0, 2, 1, 3)
+        found[rows] = _rmsd_of_covariance(s, (size_a[rows, None] + size_b) / 2, mobile.shape[1])
+    return found
 
 
 def paired_rmsd(mobile: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -107,21 +114,24 @@ def paired_rmsd(mobile: np.ndarray, target: np.ndarray) -> np.ndarray:
     """
     a, b = (x - x.mean(1, keepdims=True) for x in (mobile.astype(np.float64), target.astype(np.float64)))
     half = ((a**2).sum((1, 2)) + (b**2).sum((1, 2))) / 2
-    return _rmsd_of_covariance((a.transpose(0, 2, 1) @ b).transpose(1, 2, 0), half, mobile.shape[1])
+    s = np.ascontiguousarray((a.transpose(0, 2, 1) @ b).transpose(1, 2, 0))
+    return _rmsd_of_covariance(s, half, mobile.shape[1])
 
 
 def _rmsd_of_covariance(s: np.ndarray, half: np.ndarray, atoms: int) -> np.ndarray:
     """RMSD (...,) of pairs with the covariance s (3, 3, ...) and half the sum of their squared sizes (...,)."""
-    c1 = -8 * (s[0] * (np.roll(s[1], -1, 0) * np.roll(s[2], -2, 0) - np.roll(s[1], -2, 0) * np.roll(s[2], -1, 0))).sum(
-        0
-    )
-    gram = np.einsum("ki...,kj...->ij...", s, s)
-    p = gram[0, 0] + gram[1, 1] + gram[2, 2]
-    c0 = 2 * (gram**2).sum((0, 1)) - p**2
+    (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = s
+    c1 = -8 * (xx * (yy * zz - yz * zy) - xy * (yx * zz - yz * zx) + xz * (yx * zy - yy * zx))
+    # the product of s with itself, which is symmetric
+    diagonal = [x * x + y * y + z * z for x, y, z in ((xx, yx, zx), (xy, yy, zy), (xz, yz, zz))]
+    others = [xx * xy + yx * yy + zx * zy, xx * xz + yx * yz + zx * zz, xy * xz + yy * yz + zy * zz]
+    p = sum(diagonal)
+    c0 = 2 * sum(x**2 for x in diagonal) + 4 * sum(x**2 for x in others) - p**2
     root = half.copy()
     for _ in range(50):
-        slope = 4 * root * (root**2 - p) + c1
-        value = (root**2 - 2 * p) * root**2 + c1 * root + c0
+        square = root**2
+        slope = 4 * root * (square - p) + c1
+        value = (square - 2 * p) * square + c1 * root + c0
         step = np.divide(value, slope, out=np.zeros_like(root), where=slope > 0)
         root -= step
         if np.abs(step).max(initial=0) < 1e-12 * half.max(initial=1):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mdllm.core.records import read_json
 from mdllm.ensembles.sources import MODEL, NULLS
+from mdllm.report.novelty import clusters_in_words
 from mdllm.verification.judge import STAYED
 from mdllm.verification.verdict import LOST, RANDOM, in_words
 
@@ -66,9 +67,11 @@ def _states(summary: dict) -> list[str]:
     trained = [name for name, entry in found.items() if entry["training_state"]]
     if trained:
         outside = 1 - sum(found[name][MODEL]["share"]["value"] for name in trained)
-        started, base = " and ".join(trained), summary.get("base")
-        who = f"the base {base['base']}, which starts from state {started}," if base else "the model"
-        clauses.append(f"{who} leaves {'it' if base else f'state {started}'} in {percent(max(outside, 0))}")
+        base, many = summary.get("base"), len(trained) > 1
+        started = f"state{'s' * many} {' and '.join(trained)}"
+        who = f"the base {base['base']}, which starts from {started}," if base else "the model"
+        left = ("them" if many else "it") if base else started
+        clauses.append(f"{who} leaves {left} in {percent(max(outside, 0))}")
     for name, entry in found.items():
         if not entry["training_state"]:
             clauses.append(_other_state(name, entry))
@@ -96,7 +99,7 @@ def _new(summary: dict) -> list[str]:
     new = f"{percent(shares[MODEL])} of its frames are new ({NULLS[null]}: {percent(shares[null])})"
     if not clusters:
         return [f"{new}, in no cluster"]
-    named = f"{clusters} cluster{'s' * (clusters != 1)}"
+    named = clusters_in_words(clusters, novelty["clusters_found"])
     return [f"{new}, in {named}, {more or 'none'} of them more often than every null"]
 
 

@@ -18,11 +18,13 @@ def novelty(folder: Path) -> dict:
     sources = pd.read_csv(folder / "sources.csv").set_index("source")
     clusters, shares = (pd.read_csv(folder / f"{name}.csv") for name in ("clusters", "shares"))
     share_new = {source: _interval(row, "share_new") for source, row in sources.iterrows()}
+    counted = clusters_in_words(len(clusters), about["clusters_found"])
     more = int((clusters["more_often_than_nulls"] == True).sum())  # noqa: E712 (None: not judged)
     return {
         "held_out": about["held_out_meaning"],
         **{key: about[key] for key in ("held_out_frames", "quantile", "span_residues")},
         "share_new": share_new,
+        "clusters_found": about["clusters_found"],
         "clusters": len(clusters),
         "clusters_more_often": more,
         "largest": [
@@ -31,7 +33,7 @@ def novelty(folder: Path) -> dict:
         ],
         "verdict": (
             f"{100 * share_new[MODEL]['value']:.1f} % of the generated frames are new (held-out MD: "
-            f"{100 * share_new[HELD_OUT_CODED]['value']:.1f} %), in {_clusters(len(clusters))}, of which the model "
+            f"{100 * share_new[HELD_OUT_CODED]['value']:.1f} %), in {counted}, of which the model "
             f"reaches {more or 'none'} more often than every null"
         ),
     }
@@ -52,6 +54,12 @@ def _records(table: pd.DataFrame) -> list[dict]:
     return [{key: _value(value) for key, value in row.items()} for row in table.to_dict("records")]
 
 
+def clusters_in_words(looked_at: int, found: int) -> str:
+    """How many clusters there are, and how many of them are looked at, where these are fewer."""
+    largest = f" (the {looked_at:,} largest are looked at)" if looked_at < found else ""
+    return f"{found:,} cluster{'s' * (found != 1)}{largest}"
+
+
 def _cluster(row: dict, shares: pd.DataFrame) -> dict:
     by_source = shares.set_index("source")
     model, nulls = by_source.loc[MODEL], by_source.drop(MODEL)
@@ -69,10 +77,6 @@ def _cluster(row: dict, shares: pd.DataFrame) -> dict:
 
 def _interval(row: pd.Series, name: str) -> dict:
     return {"value": _value(row[name]), "low": _value(row[f"{name}_low"]), "high": _value(row[f"{name}_high"])}
-
-
-def _clusters(count: int) -> str:
-    return f"{count} cluster{'s' * (count != 1)}"
 
 
 def _value(value):

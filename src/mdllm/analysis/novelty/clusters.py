@@ -18,17 +18,29 @@ from mdllm.analysis.novelty.spans import torsion_vectors
 from mdllm.analysis.novelty.threshold import Threshold
 from mdllm.core.geometry import paired_rmsd, pairwise_rmsd
 
-_ROWS_AT_ONCE = 500
+_ROWS_AT_ONCE = 200
 
 
 def separations(a: np.ndarray, b: np.ndarray, spans: np.ndarray, threshold: Threshold) -> np.ndarray:
     """(F, K) of frames `a` (F, L, >=3, 3) and `b` (K, L, >=3, 3), in nm; above 1: one would be new beside the other."""
     found = np.zeros((len(a), len(b)))
+    torsions_a, torsions_b = torsion_vectors(a), torsion_vectors(b)
     for first in range(0, len(a), _ROWS_AT_ONCE):
         rows = slice(first, first + _ROWS_AT_ONCE)
-        for measure, distance in (*_of_matrices(a[rows], b, spans), *_of_spans(a[rows], b, spans)):
-            np.maximum(found[rows], distance / threshold.scale[measure], out=found[rows])
+        found[rows] = _largest((a[rows], b), (torsions_a[rows], torsions_b), spans, threshold)
     return found
+
+
+def separations_within(backbone: np.ndarray, spans: np.ndarray, threshold: Threshold) -> np.ndarray:
+    """(F, F) of frames (F, L, >=3, 3) in nm among each other, each pair measured once."""
+    found = np.zeros((len(backbone), len(backbone)))
+    torsions = torsion_vectors(backbone)
+    for first in range(0, len(backbone), _ROWS_AT_ONCE):
+        rows, later = slice(first, first + _ROWS_AT_ONCE), slice(first, None)
+        part = _largest((backbone[rows], backbone[later]), (torsions[rows], torsions[later]), spans, threshold)
+        found[rows, later], found[later, rows] = part, part.T
+    np.fill_diagonal(found, 0)
+    return np.maximum(found, found.T)
 
 
 def find_medoids(backbone: np.ndarray, spans: np.ndarray, threshold: Threshold, distance: float) -> np.ndarray:
@@ -39,9 +51,7 @@ def find_medoids(backbone: np.ndarray, spans: np.ndarray, threshold: Threshold, 
     """
     if len(backbone) < 2:
         return np.arange(len(backbone))
-    apart = separations(backbone, backbone, spans, threshold)
-    apart = np.maximum(apart, apart.T)
-    np.fill_diagonal(apart, 0)
+    apart = separations_within(backbone, spans, threshold)
     clustering = AgglomerativeClustering(
         n_clusters=None, metric="precomputed", linkage="average", distance_threshold=distance
     )
@@ -61,7 +71,8 @@ def assign(
     if not len(medoids) or not len(backbone):
         return np.zeros(len(backbone), int), np.full(len(backbone), np.nan)
     apart = np.zeros((len(backbone), len(medoids)))
-    for measure, found in _of_matrices(backbone, medoids, spans):
+    torsions = torsion_vectors(backbone), torsion_vectors(medoids)
+    for measure, found in _of_matrices((backbone, medoids), torsions, spans):
         np.maximum(apart, found / threshold.scale[measure], out=apart)
     rows, columns = np.nonzero(apart <= distance)  # few: only these are superposed span by span
     for number, (first, last) in enumerate(spans):
@@ -74,15 +85,33 @@ def assign(
     return np.where(near, nearest + 1, 0), np.where(near, separation, np.nan)
 
 
-def _of_matrices(a: np.ndarray, b: np.ndarray, spans: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+def _largest(
+    points: tuple[np.ndarray, np.ndarray],
+    torsions: tuple[np.ndarray, np.ndarray],
+    spans: np.ndarray,
+    threshold: Threshold,
+) -> np.ndarray:
+    """Separations (F, K), from what `_of_matrices` takes."""
+    a, b = points
+    found = np.zeros((len(a), len(b)))
+    for measure, distance in (*_of_matrices(points, torsions, spans), *_of_spans(a, b, spans)):
+        np.maximum(found, distance / threshold.scale[measure], out=found)
+    return found
+
+
+def _of_matrices(
+    points: tuple[np.ndarray, np.ndarray], torsions: tuple[np.ndarray, np.ndarray], spans: np.ndarray
+) -> Iterator[tuple[int, np.ndarray]]:
     """Distances (F, K) of the whole and of the torsions of spans, which cost little, with their number.
 
     Numbers are those of `mdllm.analysis.novelty.spans.Distances.measures`.
+
+    Args:
+        points, torsions: of both sides, (F, L, >=3, 3) and (K, L, >=3, 3), and of `torsion_vectors`.
     """
-    yield 0, pairwise_rmsd(*(x[:, :, :3].reshape(len(x), -1, 3) for x in (a, b)))
-    torsions_a, torsions_b = torsion_vectors(a), torsion_vectors(b)
+    yield 0, pairwise_rmsd(*(x[:, :, :3].reshape(len(x), -1, 3) for x in points))
     for number, (first, last) in enumerate(spans):
-        own, other = (x[:, first : last + 1].reshape(len(x), -1) for x in (torsions_a, torsions_b))
+        own, other = (x[:, first : last + 1].reshape(len(x), -1) for x in torsions)
         angles = (other[0] ** 2).sum()
         yield 1 + len(spans) + number, np.sqrt(np.maximum(2 * (angles - own @ other.T), 0) / angles)
 

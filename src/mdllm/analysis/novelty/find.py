@@ -125,7 +125,10 @@ def find_novelty(
     model = ensembles[MODEL]
     new = np.flatnonzero(frames.loc[frames["source"] == MODEL, "new"])
     candidates = spread(new, settings.cluster_frames)
-    chosen = find_medoids(model.pick(candidates), spans, threshold, settings.cluster_distance)
+    every = find_medoids(model.pick(candidates), spans, threshold, settings.cluster_distance)
+    chosen = every[: settings.clusters]
+    if len(chosen) < len(every):
+        logger.warning("%d clusters; the %d largest are looked at (novelty.clusters)", len(every), len(chosen))
     medoids = candidates[chosen] if len(chosen) else chosen.astype(int)
     centers = model.pick(medoids)
     frames = _with_clusters(frames, ensembles, centers, spans, threshold, settings.cluster_distance)
@@ -148,6 +151,7 @@ def find_novelty(
         "held_out": out.kind,
         "held_out_meaning": MEANING[out.kind],
         "held_out_frames": len(out.rows),
+        "clusters_found": len(every),
         "training_frames": len(training),
         "quantile": settings.quantile,
         "span_residues": settings.span_residues,

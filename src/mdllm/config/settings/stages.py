@@ -115,6 +115,9 @@ class NoveltySettings(Section):
     cluster_frames: PositiveInt = Field(
         2000, description="new frames of the model clustered at most; others are assigned"
     )
+    clusters: PositiveInt = Field(
+        500, description="clusters looked at at most, the largest; others join a near one, or none"
+    )
     cluster_distance: PositiveFloat = Field(
         1.5, description="mean separation within a cluster, in units of what makes a frame new beside another"
     )
