@@ -71,10 +71,18 @@ def test_the_command_is_there(installed, tmp_path):
     assert "train-process" not in out
 
 
-def test_the_help_imports_nothing_that_takes_time(installed, tmp_path):
-    code = "import sys, mdllm.cli; print(*sys.modules)"
-    modules = set(run(installed, tmp_path, sys.executable, "-c", code).split())
-    assert not modules & {"numpy", "pandas", "pydantic", "torch", "MDAnalysis", "matplotlib"}
+@pytest.mark.parametrize(
+    ("module", "takes_time"),
+    [
+        ("cli", {"numpy", "pandas", "pydantic", "torch", "MDAnalysis", "matplotlib"}),
+        ("page.build", {"torch", "scipy.stats", "sklearn", "matplotlib"}),
+        ("report.summarize", {"torch", "scipy.stats", "sklearn", "deeptime", "mdtraj", "openmm"}),
+        ("ensembles.redraw", {"transformers", "sklearn"}),
+    ],
+)
+def test_a_command_or_stage_imports_nothing_that_it_does_not_need(installed, tmp_path, module, takes_time):
+    out = run(installed, tmp_path, sys.executable, "-c", f"import sys, mdllm.{module}; print(*sys.modules)")
+    assert not takes_time & set(out.split())
 
 
 @pytest.mark.slow

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from mdllm.analysis.novelty.threshold import Threshold
-from mdllm.verification.judge import APART, ELSEWHERE, RETURNED, STAYED, ending, limit_of
-from mdllm.verification.verdict import proposal_table, sentences
+from mdllm.verification.judge import ending, limit_of
+from mdllm.verification.verdict import APART, ELSEWHERE, RETURNED, STAYED, proposal_table, sentences
 
 
 def test_frames_of_the_training_state_have_returned(world):

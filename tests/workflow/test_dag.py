@@ -18,6 +18,17 @@ def test_a_dry_run_lists_every_stage_and_needs_nothing_fetched(tmp_path):
     assert project.would_run() == STAGES | DRAW
 
 
+def test_a_dry_run_imports_nothing_that_a_plan_does_not_need(tmp_path):
+    project = Project(tmp_path / "p", tmp_path / "empty_cache", SMALL)
+    environment = {**project.environment(), "PYTHONPROFILEIMPORTTIME": "1"}
+    result = subprocess.run(
+        project.command("--dry-run"), cwd=project.folder, env=environment, capture_output=True, text=True
+    )
+    imported = {line.split("|")[-1].strip() for line in result.stderr.splitlines() if line.startswith("import time:")}
+    assert "mdllm.config.plan" in imported
+    assert not imported & {"torch", "sklearn", "scipy", "MDAnalysis", "matplotlib"}
+
+
 def test_only_selects_systems(tmp_path, demo):
     project = Project(tmp_path / "p", tmp_path, SMALL, {"one": demo, "two": demo, "three": demo})
     assert "results/three" in project.run("--dry-run")

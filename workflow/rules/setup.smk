@@ -39,7 +39,6 @@ from mdllm.config.plan import Plan
 from mdllm.core.errors import InputError
 from mdllm.config.choices import implementations
 from mdllm.config.studies import study_names
-from mdllm.report.answer import closing_lines
 from mdllm.run.code import script_digest
 from mdllm.seqdance.config import dance_names, files_of as files_of_dance, read_dance
 

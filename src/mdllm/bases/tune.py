@@ -16,7 +16,6 @@ from functools import partial
 
 import numpy as np
 import torch
-from transformers import PrinterCallback, Trainer, TrainingArguments, set_seed
 
 from mdllm.bases.base import Base, Told
 from mdllm.bases.examples import Windows, joined
@@ -26,7 +25,6 @@ from mdllm.bases.proteins import Protein
 from mdllm.bases.settings import BaseTrainingSettings, TuningSettings
 from mdllm.bases.spans import Knowledge, Molecule
 from mdllm.bases.views import Views
-from mdllm.models.training.callbacks import ProgressBar
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +34,11 @@ _STANDS_ON = 2
 
 def tuned(base: Base, frames: np.ndarray, molecule: Molecule, settings: TuningSettings, seed: int) -> Base:
     """The base after `settings.steps` updates on training frames (F, L, 3, 3) of N, CA, C in nm."""
+    # Every job that draws from a base reads this module, and few tune one; the Trainer takes seconds to import.
+    from transformers import PrinterCallback, Trainer, TrainingArguments, set_seed
+
+    from mdllm.models.training.callbacks import ProgressBar
+
     poses = of_backbone(frames)
     protein = Protein(
         molecule.residue_types.numpy(),

@@ -26,6 +26,8 @@ FILES = {
 }
 GENERATED = (MODEL, FREQUENCIES, RESIDUE_TYPES)
 NULLS = {ROUNDTRIP: "encode→decode", FREQUENCIES: "code frequencies", RESIDUE_TYPES: "residue types"}
+EXACT = "exact"  # what the equation of motion says, where it can be solved
+TRAINING, HALVES = "md_training", "md_halves"  # parts of MD, as what MD is worth beside itself
 INDEX_COLUMNS = ["source", "replica", "frame", "sample", "time_ps", "segment", "training", "state"]
 EXTRA_COLUMNS = ["log_likelihood_nats", "entropy_nats"]
 

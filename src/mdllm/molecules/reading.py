@@ -1,8 +1,6 @@
 """Opening raw files, with errors that name the file, the frame or the package, and say what to do."""
 
 import logging
-import os
-import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -21,20 +19,6 @@ _ENDINGS = {
     "topology": "pdb, gro, psf, prmtop (parm7), tpr, cif, pqr, mol2, data (LAMMPS), crd, dms",
     "trajectory": "xtc, trr, dcd, nc (ncdf), pdb, gro, h5md, tng, gsd, lammpsdump, mdcrd (trj), inpcrd, coor, xyz",
 }
-
-
-def expanded(path: str, key: str) -> str:
-    """A path with ~ and $NAME replaced.
-
-    Raises:
-        InputError: the environment has no such variable.
-    """
-    if os.path.exists(path):
-        return path
-    result = os.path.expanduser(os.path.expandvars(path))
-    if unknown := re.search(r"\$(\w+|\{\w+\})", result):
-        raise InputError(f"{key}: {path}: {unknown[0]} is not set in the environment, and no such file exists")
-    return result
 
 
 def open_raw(

@@ -10,8 +10,7 @@ from pathlib import Path
 from mdllm.core.records import read_json
 from mdllm.ensembles.sources import MODEL, NULLS
 from mdllm.report.novelty import clusters_in_words
-from mdllm.verification.judge import STAYED
-from mdllm.verification.verdict import LOST, RANDOM, in_words
+from mdllm.verification.verdict import LOST, RANDOM, STAYED, in_words
 
 PAGE = "report.html"
 

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from mdllm.analysis.dynamics.judge import HALVES, TRAINING
 from mdllm.core.records import read_json
-from mdllm.ensembles.sources import FREQUENCIES, MD, MODEL
+from mdllm.ensembles.sources import FREQUENCIES, HALVES, MD, MODEL, TRAINING
 
 _WORDS = {
     "rmsf": "RMSF",

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mdllm.analysis.kinetics.tables import EXACT, MD
 from mdllm.core.records import read_json, read_npz
-from mdllm.ensembles.sources import MODEL, NULLS
+from mdllm.ensembles.sources import EXACT, MD, MODEL, NULLS
 from mdllm.report.comparisons import TABLES, comparisons
 from mdllm.report.dynamics import dynamics
 from mdllm.report.novelty import novelty, verification

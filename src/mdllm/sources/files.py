@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -10,7 +11,6 @@ from pydantic import Field
 
 from mdllm.config.choices import SourceSettings
 from mdllm.core.errors import InputError
-from mdllm.molecules.reading import expanded
 from mdllm.sources.archives import by_numbers
 
 Format = Field(None, description="name of a format of MDAnalysis (XTC, PDB ...); null: by the ending")
@@ -49,7 +49,7 @@ def find_files(source: FilesSource, cache: Path | None = None) -> tuple[Path, li
     Raises:
         InputError: a file does not exist or is given twice, or a pattern matches nothing.
     """
-    topology = Path(expanded(source.topology, "source.topology"))
+    topology = Path(_expanded(source.topology, "source.topology"))
     if not topology.is_file():
         raise InputError(f"source.topology: {topology} {_not_there(topology)}")
     return topology, matching(source.trajectories, "source.trajectories")
@@ -63,7 +63,7 @@ def matching(patterns: Iterable[str], key: str) -> list[Path]:
     """
     files: list[Path] = []
     for given in patterns:
-        pattern = expanded(given, key)
+        pattern = _expanded(given, key)
         if os.path.isfile(pattern):
             matches = [pattern]
         else:
@@ -78,6 +78,20 @@ def matching(patterns: Iterable[str], key: str) -> list[Path]:
             beside = "" if other == path else f" (as {other})"
             raise InputError(f"{key}: {path} is given twice{beside}; its frames would count twice")
     return files
+
+
+def _expanded(path: str, key: str) -> str:
+    """A path with ~ and $NAME replaced.
+
+    Raises:
+        InputError: the environment has no such variable.
+    """
+    if os.path.exists(path):
+        return path
+    result = os.path.expanduser(os.path.expandvars(path))
+    if unknown := re.search(r"\$(\w+|\{\w+\})", result):
+        raise InputError(f"{key}: {path}: {unknown[0]} is not set in the environment, and no such file exists")
+    return result
 
 
 def _not_there(path: Path) -> str:

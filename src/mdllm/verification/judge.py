@@ -30,8 +30,8 @@ from mdllm.core.geometry import rmsd
 from mdllm.molecules.backbone import BackboneAtoms
 from mdllm.observables.bound import BoundObservables
 from mdllm.verification.atoms import CAPS
+from mdllm.verification.verdict import ELSEWHERE, RETURNED, STAYED
 
-RETURNED, STAYED, ELSEWHERE, APART = "returned", "stayed", "elsewhere", "fell apart"
 LAST_SHARE = 0.25
 _CONTROLS = 0.9
 

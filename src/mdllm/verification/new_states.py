@@ -19,8 +19,8 @@ from sklearn.cluster import AgglomerativeClustering
 from mdllm.analysis.novelty.clusters import separations
 from mdllm.core.geometry import pairwise_rmsd
 from mdllm.ensembles.sources import MODEL
-from mdllm.verification.judge import LAST_SHARE, STAYED, Judge
-from mdllm.verification.verdict import LOST, NEW_STATE
+from mdllm.verification.judge import LAST_SHARE, Judge
+from mdllm.verification.verdict import LOST, NEW_STATE, STAYED
 
 _OF_PAIRS = 0.95
 _SIGNIFICANT = 0.05

@@ -3,8 +3,8 @@
 import pandas as pd
 
 from mdllm.ensembles.sources import NULLS
-from mdllm.verification.judge import APART, ELSEWHERE, RETURNED, STAYED
 
+RETURNED, STAYED, ELSEWHERE, APART = "returned", "stayed", "elsewhere", "fell apart"
 _NAMES = {RETURNED: "returned", STAYED: "stayed", ELSEWHERE: "elsewhere", APART: "fell apart"}
 CLUSTER, STATE, RANDOM, TRAINING = "cluster", "state", "random", "training"  # kinds of proposals
 UNDECIDED = "undecided"

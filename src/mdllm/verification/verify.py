@@ -24,10 +24,7 @@ from mdllm.observables.bound import bind
 from mdllm.observables.slow import SlowCoordinates
 from mdllm.verification.hand_over import hand_over
 from mdllm.verification.judge import (
-    APART,
-    ELSEWHERE,
     LAST_SHARE,
-    STAYED,
     Judge,
     ending,
     inverted,
@@ -37,7 +34,7 @@ from mdllm.verification.judge import (
 from mdllm.verification.new_states import breadth, end_of, find_new_states, reached_by
 from mdllm.verification.propose import spans_of
 from mdllm.verification.run import Job, jobs
-from mdllm.verification.verdict import LOST, NEW_STATE, TRAINING, proposal_table, sentences
+from mdllm.verification.verdict import APART, ELSEWHERE, LOST, NEW_STATE, STAYED, TRAINING, proposal_table, sentences
 
 _NO_ENDING = ("share_there", "rmsd_to_training_nm", "drift_nm", "novelty", "separation")
 

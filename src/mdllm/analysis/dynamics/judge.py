@@ -19,10 +19,9 @@ from mdllm.core.bootstrap import blocks_of_series
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import CA
 from mdllm.core.records import read_npz, write_json, write_npz
-from mdllm.ensembles.sources import GENERATED, MD, MODEL, NULLS, Ensemble, open_ensembles, spread
+from mdllm.ensembles.sources import GENERATED, HALVES, MD, MODEL, NULLS, TRAINING, Ensemble, open_ensembles, spread
 
 logger = logging.getLogger(__name__)
-TRAINING, HALVES = "md_training", "md_halves"
 NETWORKS = ("gnm", "anm")
 _CERTAIN = 2  # combined standard errors that make a difference
 

@@ -16,10 +16,10 @@ import pandas as pd
 from mdllm.analysis.kinetics import tables
 from mdllm.analysis.kinetics.discrete import DiscreteTrajectories, of_md, of_rollouts
 from mdllm.analysis.kinetics.lag_models import fit_lags
-from mdllm.analysis.kinetics.tables import EXACT, MD, MODEL
 from mdllm.config.settings.kinetics import KineticsSettings
 from mdllm.core.errors import InputError
 from mdllm.core.records import read_json, read_npz, write_json
+from mdllm.ensembles.sources import EXACT, MD, MODEL
 
 logger = logging.getLogger(__name__)
 _EXACT_TABLES = ("populations", "timescales", "mfpt")

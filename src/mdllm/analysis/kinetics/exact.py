@@ -24,9 +24,9 @@ from scipy.sparse.linalg import LinearOperator, eigsh, splu
 
 from mdllm.analysis.kinetics import tables
 from mdllm.analysis.kinetics.markov_models import MarkovModel
-from mdllm.analysis.kinetics.tables import EXACT
 from mdllm.config.settings.kinetics import KineticsSettings
 from mdllm.config.settings.system import Observables
+from mdllm.ensembles.sources import EXACT
 from mdllm.observables.collective_variables import column
 from mdllm.observables.states import States
 from mdllm.simulation.potentials.potentials import POTENTIALS

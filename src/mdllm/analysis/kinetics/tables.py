@@ -19,7 +19,6 @@ from mdllm.analysis.kinetics.passages import committors, passage_times, state_nu
 from mdllm.core.errors import InputError
 from mdllm.observables.states import OUTSIDE
 
-MD, MODEL, EXACT = "md", "model", "exact"
 NOT_VARIABLES = ("code", "count", "state")
 DIRECT, MSM = "direct", "msm"
 _MUCH = 0.5
