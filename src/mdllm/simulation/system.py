@@ -1,10 +1,11 @@
 """From a protonated solute to a system that can be integrated: solvent, ions, force field, minimization."""
 
+import copy
 import logging
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -52,7 +53,7 @@ def build_system(solute: app.Modeller, source: SimulationSource, device: Device)
     whole = app.Modeller(solute.topology, solute.positions)
     if isinstance(source.solvent, ExplicitSolvent):
         _solvate(whole, force_field, source.solvent, derive_seed(source.seed, 2))
-    system = _system(whole.topology, force_field, source)
+    system = copy.deepcopy(_system(_Molecules.of(whole.topology), force_field, _Choices.of(source)))
     minimized, energy = _minimize(system, whole.positions, source.minimize_steps, device)
     box = whole.topology.getPeriodicBoxVectors()
     solute.topology.setPeriodicBoxVectors(box)
@@ -103,28 +104,59 @@ def _solvate(whole: app.Modeller, force_field: app.ForceField, solvent: Explicit
         )
 
 
-def _system(topology: app.Topology, force_field: app.ForceField, source: SimulationSource) -> openmm.System:
-    explicit = isinstance(source.solvent, ExplicitSolvent)
+@dataclass(frozen=True)
+class _Molecules:
+    """A topology, equal to any other of the same atoms, bonds and box."""
+
+    atoms: tuple
+    bonds: tuple
+    box: str
+    topology: app.Topology = field(compare=False)
+
+    @classmethod
+    def of(cls, topology: app.Topology) -> "_Molecules":
+        atoms = tuple((atom.name, atom.residue.name, atom.residue.index) for atom in topology.atoms())
+        bonds = tuple((one.index, other.index) for one, other in topology.bonds())
+        return cls(atoms, bonds, str(topology.getPeriodicBoxVectors()), topology)
+
+
+@dataclass(frozen=True)
+class _Choices:
+    """What of a simulation decides its forces."""
+
+    files: tuple[str, ...]
+    cutoff_nm: float | None
+    hydrogen_mass_da: float
+
+    @classmethod
+    def of(cls, source: SimulationSource) -> "_Choices":
+        cutoff = source.solvent.cutoff_nm if isinstance(source.solvent, ExplicitSolvent) else None
+        return cls(tuple(source.solvent.force_field), cutoff, source.hydrogen_mass_da)
+
+
+@lru_cache(maxsize=1)
+def _system(molecules: _Molecules, force_field: app.ForceField, choices: _Choices) -> openmm.System:
+    """Assigned once for many starts of one molecule, as that takes longer than the minimization of a small one."""
+    explicit = choices.cutoff_nm is not None
     method = {"nonbondedMethod": app.NoCutoff}
     if explicit:
-        method = {"nonbondedMethod": app.PME, "nonbondedCutoff": source.solvent.cutoff_nm * unit.nanometer}
-    with _parameters_known(source.solvent.force_field):
+        method = {"nonbondedMethod": app.PME, "nonbondedCutoff": choices.cutoff_nm * unit.nanometer}
+    with _parameters_known(choices.files):
         system = force_field.createSystem(
-            topology, constraints=app.HBonds, hydrogenMass=source.hydrogen_mass_da * unit.dalton, **method
+            molecules.topology, constraints=app.HBonds, hydrogenMass=choices.hydrogen_mass_da * unit.dalton, **method
         )
     born = any(isinstance(force, _BORN_FORCES) for force in system.getForces())
     if born == explicit:
-        files = ", ".join(source.solvent.force_field)
         raise InputError(
-            f"solvent.force_field: {files} {'holds an' if born else 'holds no'} implicit solvent model, but "
-            f"solvent.type is {source.solvent.type}; "
+            f"solvent.force_field: {', '.join(choices.files)} {'holds an' if born else 'holds no'} implicit solvent "
+            f"model, but solvent.type is {'explicit' if explicit else 'implicit'}; "
             + ("leave that file out" if born else "add one, for instance amber99_obc.xml")
         )
     return system
 
 
 @contextmanager
-def _parameters_known(files: list[str]) -> Iterator[None]:
+def _parameters_known(files: Sequence[str]) -> Iterator[None]:
     """Turn OpenMM's complaint about a residue or an atom type without parameters into an InputError."""
     try:
         yield
