@@ -52,6 +52,8 @@ def test_it_is_one_file_whose_anchors_exist(page):
     assert page.loads == []
     assert len(page.ids) == len(set(page.ids))
     assert set(page.targets) <= set(page.ids)
+    own = [anchor for anchor in page.targets if not anchor.startswith("again-")]
+    assert own[: own.index("main-downloads") + 1] == [anchor for anchor in page.ids if anchor in own]
     assert {"main-explorer", "main-novelty", "main-discovery", "main-quality", "main-methods", "again-downloads"} <= {
         *page.ids
     }

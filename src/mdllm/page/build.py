@@ -22,6 +22,7 @@ _OF_A_BASE = (
     "A base learns nothing from this system. What this page calls training frames are the MD frames that it was given "
     "to redraw."
 )
+_LEADING = "explorer"
 _HERE = Path(__file__).parent
 _LIBRARIES = ("vega-6.4.0.min.js", "vega-lite-6.4.3.min.js", "vega-embed-7.3.0.min.js")
 _VIEWER = "3Dmol-2.5.5.min.js"  # run when the first structure is shown
@@ -29,10 +30,15 @@ _VIEWER = "3Dmol-2.5.5.min.js"  # run when the first structure is shown
 
 @dataclass(frozen=True)
 class Shown:
-    """A section with its blocks; charts and parts have ids."""
+    """A section with its blocks; charts and parts have ids.
+
+    Attributes:
+        leads: whether it stands before the sections of all variants.
+    """
 
     anchor: str
     title: str
+    leads: bool
     blocks: list[tuple[str, Block]]
 
 
@@ -63,7 +69,8 @@ def build(system: str, variants: Mapping[str, PageTables], applies: Mapping[str,
             conditions={name: tables.conditions for name, tables in variants.items()},
             notes={name: _OF_A_BASE for name, summary in summaries.items() if summary["base"]},
             together=together,
-            own=own,
+            first={name: [shown for shown in sections if shown.leads] for name, sections in own.items()},
+            rest={name: [shown for shown in sections if not shown.leads] for name, sections in own.items()},
             data={"system": _data(together), **{f"of-{name}": _data(sections) for name, sections in own.items()}},
             attached=_attached([*together, *(shown for sections in own.values() for shown in sections)]),
             dark=DARK,
@@ -103,7 +110,14 @@ def _sections(of: str, variants: Mapping[str, PageTables], applies: Mapping[str,
         have = {name: tables for name, tables in variants.items() if name in applies[section.name]}
         if have and (blocks := section.blocks(SystemTables(have) if of == "system" else next(iter(have.values())))):
             anchor = _anchor(section, have)
-            shown.append(Shown(anchor, section.title, [(f"{anchor}-{n}", block) for n, block in enumerate(blocks)]))
+            shown.append(
+                Shown(
+                    anchor,
+                    section.title,
+                    section.name == _LEADING,
+                    [(f"{anchor}-{n}", block) for n, block in enumerate(blocks)],
+                )
+            )
     return shown
 
 

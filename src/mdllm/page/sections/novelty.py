@@ -10,6 +10,7 @@ from mdllm.page.charts import finished
 from mdllm.report.answer import interval
 
 _SHOWN = 20
+_DOT, _LEAST_DOT, _SHORT_CHAIN = 30, 3, 40
 _NAMES = {
     "model": "model",
     **{source: f"null: {name}" for source, name in NULLS.items()},
@@ -22,7 +23,7 @@ def build(tables: Tables) -> list[Block]:
     novelty = tables.summary["novelty"]
     about = (
         f"A frame is new where it is further from every training frame than {100 * novelty['quantile']:g} % of "
-        f"held-out MD ({novelty['held_out_frames']:,} {novelty['held_out']}), as a whole or in "
+        f"held-out MD ({novelty['held_out']}; {novelty['held_out_frames']:,} frames), as a whole or in "
         f"{novelty['span_residues']} residues one after the other. What is new is no state yet: MD has to keep it."
     )
     blocks: list[Block] = [Text((novelty["verdict"] + ".", about)), _sources(novelty)]
@@ -55,6 +56,11 @@ def _clusters(tables: Tables) -> Table:
     return Table(shown, "Clusters of new frames, the most frequent first")
 
 
+def _dot(shown: pd.DataFrame) -> float:
+    """Area of a dot in pixels, so that those of neighbours in a long chain leave the cells to be seen."""
+    return max(_LEAST_DOT, min(_DOT, _DOT * _SHORT_CHAIN / shown["residue"].nunique()))
+
+
 def _strip(residues: pd.DataFrame) -> Chart:
     shown = residues[residues["cluster"] <= _SHOWN].copy()
     shown["name"] = shown["chain"].astype(str) + " " + shown["resname"] + shown["resid"].astype(str)
@@ -74,7 +80,7 @@ def _strip(residues: pd.DataFrame) -> Chart:
             legend=alt.Legend(orient="bottom"),
         )
     )
-    dots = base.mark_point(filled=True, color="#E8590C", size=30, opacity=1).transform_filter("datum.moved")
+    dots = base.mark_point(filled=True, color="#E8590C", size=_dot(shown), opacity=1).transform_filter("datum.moved")
     count = shown["cluster"].nunique()
     moved = shown[shown["moved"]].groupby("cluster")["name"].agg(", ".join).reset_index()
     return Chart(

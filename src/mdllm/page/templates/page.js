@@ -128,6 +128,7 @@ class Page {
       font,
       view: { stroke: faint },
       axis: { aria: false, labelColor: ink, titleColor: ink, gridColor: faint, domainColor: ink, tickColor: ink, labelFontSize: 12, titleFontSize: 13, titleFontWeight: 500, labelLimit: 220 },
+      axisXQuantitative: { tickCount: { expr: "max(2, ceil(width / 75))" } },
       legend: { aria: false, labelColor: ink, titleColor: ink, labelFontSize: 12, titleFontSize: 12, titleFontWeight: 500, labelLimit: 260 },
       header: { labelColor: ink, titleColor: ink, labelFontSize: 13, titleFontSize: 13 },
       range: { heatmap: this.isDark() ? ["#22262C", "#F2F2F2"] : ["#FFFFFF", "#222222"] },
