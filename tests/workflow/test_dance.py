@@ -2,6 +2,7 @@
 
 import json
 
+import pandas as pd
 import pytest
 
 from mdllm.seqdance.model import load
@@ -28,9 +29,9 @@ DANCE = {
 
 
 @pytest.fixture
-def project(tmp_path, structures) -> Project:
-    """A project with a collection and a model on it."""
-    project = Project(tmp_path / "p", tmp_path / "cache", SMALL)
+def project(tmp_path, structures, cache) -> Project:
+    """A project with a collection and a model on it, beside the demo system."""
+    project = Project(tmp_path / "p", cache, SMALL)
     (project.folder / "data").mkdir()
     for name in ("1s2h", "3dmv"):
         (project.folder / "data" / f"{name}.pdb").write_bytes((structures / f"{name}.pdb").read_bytes())
@@ -51,6 +52,13 @@ def test_a_model_is_made_with_its_collection_and_is_up_to_date_afterwards(projec
     assert project.would_run("dance_tiny") == set()
     project.write("config/dances/tiny.yaml", {**DANCE, "seeds": [1]})
     assert project.would_run("dance_tiny") == {"dance", "dance_tiny"}
+    project.write("config/dances/tiny.yaml", DANCE)
+    project.run("predict_tiny")
+    made = project.folder / "results" / "trp_cage" / "dances" / "tiny"
+    assert pd.read_csv(made / "proteins.csv")["sequence"].tolist() == ["NLYIQWLKDGGPSSGRPPPS"]
+    assert {"model", "gnm", "anm"} == set(pd.read_csv(made / "agreement.csv")["source"])
+    assert (made / "figures" / "system_maps.png").is_file()
+    assert project.would_run("predict_tiny") == set()
 
 
 def test_mistakes_are_found_by_a_dry_run(project):

@@ -84,9 +84,9 @@ def write_predictions(
         a table of the proteins: protein, residues, chains, windows.
 
     Raises:
-        InputError: `output` exists; as `predict`.
+        InputError: `output` holds a prediction; as `predict`.
     """
-    if output.exists():
+    if (output / RESIDUES).exists():
         raise InputError(f"{output} exists; nothing is overwritten: name another folder")
     folders = [MAPS, *(["embeddings"] if embeddings else []), *(["attention"] if attention else [])]
     rows, tables = [], []
