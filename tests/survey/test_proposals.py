@@ -113,6 +113,14 @@ def test_few_windows_are_not_shown_a_hundred_times(project):
     assert settings(project, "adk").stages == {"training": {"max_steps": 60}, "rollout": {"frames": 100}}
 
 
+def test_a_base_is_offered_where_there_is_little_to_learn_from(project):
+    written = text(project, "adk")
+    (line,) = (line for line in written.splitlines() if line.startswith("# variants: {base"))
+    with_base = SystemSettings.model_validate(yaml.safe_load(written + line.removeprefix("# ")))
+    assert with_base.variants["base"]["model"] == {"name": "base"}
+    assert "base" not in text(project, "trp_cage")
+
+
 def test_a_reference_that_md_has_not_seen_becomes_a_state(init, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     universe = mda.Universe(PSF, DCD)

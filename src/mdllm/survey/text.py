@@ -11,6 +11,10 @@ from mdllm.survey.proposal import CONTEXT_FRAMES, Proposal
 # of the preset cpu: steps, windows of a batch, steps between validations, generated frames
 _PRESET_STEPS, _BATCH, _EVERY, _PRESET_FRAMES = 300, 8, 20, 200
 _PASSES = 6
+_BASE = (
+    "variants: {base: {tokenizer: {name: chain, codebook_size: 512}, model: {name: base}, "
+    "rollout: {replicas: 100, frames: 8}}}"
+)
 
 
 def system_file(proposal: Proposal) -> str:
@@ -202,6 +206,10 @@ def _stages(proposal: Proposal) -> list[str]:
     frames = min(_PRESET_FRAMES, 50 * max(1, round(proposal.survey.frames / 50)))
     few = f"{proposal.windows_trained} windows of {CONTEXT_FRAMES + 1} frames are soon learned by heart"
     lines = _comment([f"stages: less than the preset does: {few}", f"(each is shown about {_PASSES} times)"])
+    if len(proposal.sequences) == 1:
+        lines += _comment(
+            ["A base, which other proteins have taught, needs no training (docs/bases.md). Beside it:", _BASE]
+        )
     return [*lines, "stages:", f"  training: {{max_steps: {steps}}}", f"  rollout: {{frames: {frames}}}"]
 
 
