@@ -1,16 +1,17 @@
 """How much MD until it is in the state of Trp-cage that nobody named: after proposals, after restarts, and by itself.
 
-    snakemake --profile profiles/local --config only=trp_cage_from_a,trp_cage_from_b    # a GPU, or days
-    python benchmarks/cost.py simulate RESULTS FOLDER [WORKERS] [SECONDS]               # the same
+    snakemake --profile profiles/local --config only=trp_cage_from_a,trp_cage_from_b    # on a GPU
+    python benchmarks/cost.py gather RESULTS FOLDER
+    python benchmarks/cost.py plain FOLDER
+    python benchmarks/side_by_side.py simulate FOLDER WORKERS SECONDS FOLDER/SYSTEM/restart_0 ...    # of both, 0 to 2
     python benchmarks/cost.py judge RESULTS FOLDER
 
 All in one force field and solvent, that of verification in config/systems/trp_cage_from_a.yaml and _from_b.yaml. Of the
 base and of each null, the largest new clusters first and then random frames, as they were proposed, one short
-simulation each; three repeats are the variants, three seeds. `simulate` makes what they are compared with, for each of
-the two systems, three repeats each: *plain*, MD that goes on from the last training frame for PLAIN_PS; *restarts*,
-short simulations from the RESTARTS training frames of the least-visited of CLUSTERS clusters in the plane of the slow
-coordinates (k-means), each as long as that of a proposal. WORKERS simulations at a time; after SECONDS what is not done
-is left, and of plain MD what is there counts.
+simulation each; three repeats are the variants, three seeds. They are compared with three repeats each of *plain*, MD
+that goes on from the last training frame for PLAIN_PS, of which counts what is there, and of *restarts*, short
+simulations from the RESTARTS training frames of the least-visited of CLUSTERS clusters in the plane of the slow
+coordinates (k-means), each as long as that of a proposal.
 
 `judge` looks up the truth: MD is in the other state at the first window of WINDOW_PS in which most frames lie in its
 region and are as close to MD's frames of it as these are to each other (as in proposals.py). The cost is the simulated
@@ -19,11 +20,8 @@ writes records/cost.json, and draws docs/images/cost.png.
 """
 
 import json
-import multiprocessing
 import shutil
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -35,11 +33,10 @@ from record import ROOT, write_record
 from sklearn.cluster import KMeans
 
 from mdllm.config.reading import read_yaml
-from mdllm.config.settings.simulation import SimulationSource
 from mdllm.config.settings.verification import VerificationSettings
 from mdllm.core.records import read_json, read_npz
 from mdllm.figures import style
-from mdllm.simulation.simulate import simulate as simulate_one
+from mdllm.simulation.simulate import simulate
 from mdllm.verification.judge import read_simulated
 
 SYSTEMS = ("trp_cage_from_a", "trp_cage_from_b")
@@ -53,24 +50,25 @@ def settings_of(system: str) -> VerificationSettings:
     return VerificationSettings(**read_yaml(ROOT / "config" / "systems" / f"{system}.yaml")["stages"]["verification"])
 
 
-def gather(results: Path, folder: Path) -> None:
-    """Heavy atoms of the training frames that simulations start from, and their table."""
-    rows = []
+def gather(results: str, folder: str) -> None:
+    """Heavy atoms of the training frames that simulations start from: FOLDER/SYSTEM/{plain,restart_0,...}/proposals."""
     for system in SYSTEMS:
-        raw = read_json(results / system / "raw" / "sources.json")
+        raw = read_json(Path(results) / system / "raw" / "sources.json")
         universe = mda.Universe(raw["topology"]["path"], [file["path"] for file in raw["trajectories"]])
         heavy = universe.select_atoms("protein and not name H* 1H* 2H* 3H*")
-        frames = pd.read_parquet(results / system / "frames" / "frames.parquet")
-        training = frames[frames["frame"].isin(read_npz(results / system / "main" / "tokens" / "codes.npz")["frame"])]
-        for repeat in range(REPEATS):
-            chosen = [("plain", training.index[-1]), *(("restart", row) for row in least_visited(training, repeat))]
-            for number, (kind, row) in enumerate(chosen):
-                name = f"{system}_{kind}_{repeat}_{number}"
+        frames = pd.read_parquet(Path(results) / system / "frames" / "frames.parquet")
+        coded = read_npz(Path(results) / system / "main" / "tokens" / "codes.npz")["frame"]
+        training = frames[frames["frame"].isin(coded)]
+        starts = {f"restart_{repeat}": least_visited(training, repeat) for repeat in range(REPEATS)}
+        for name, rows in {"plain": [training.index[-1]] * REPEATS, **starts}.items():
+            made = Path(folder) / system / name / "proposals"
+            (made / "structures").mkdir(parents=True, exist_ok=True)
+            listed = []
+            for number, row in enumerate(rows, start=1):
                 universe.trajectory[training.loc[row, "frame"]]
-                (folder / "structures").mkdir(parents=True, exist_ok=True)
-                heavy.write(folder / "structures" / f"{name}.pdb")
-                rows.append({"name": name, "system": system, "kind": kind, "repeat": repeat, "number": number})
-    pd.DataFrame(rows).to_csv(folder / "starts.csv", index=False)
+                heavy.write(made / "structures" / f"{name}_{number}.pdb")
+                listed.append({"proposal": f"{name}_{number}", "kind": "start", "source": "training", "group": number})
+            pd.DataFrame(listed).to_csv(made / "proposals.csv", index=False)
 
 
 def least_visited(training: pd.DataFrame, repeat: int) -> list[int]:
@@ -83,38 +81,16 @@ def least_visited(training: pd.DataFrame, repeat: int) -> list[int]:
     return [int(next(rounds)) for _ in range(RESTARTS)]
 
 
-def sources(folder: Path) -> Iterator[tuple[str, SimulationSource]]:
-    """Name and simulation of each start, plain MD first, and then the restarts of all repeats in turn."""
-    table = pd.read_csv(folder / "starts.csv")
-    for row in table.sort_values(["number", "system", "repeat"]).itertuples():
-        found = settings_of(row.system).simulation(
-            folder / "structures" / f"{row.name}.pdb", 1000 * row.repeat + row.number
-        )
-        plain = {"production_ps": PLAIN_PS, "checkpoint_interval_ps": 50.0}
-        yield row.name, found.model_copy(update=plain) if row.kind == "plain" else found
-
-
-def one(item: tuple[Path, str, SimulationSource]) -> str:
-    folder, name, source = item
-    place = folder / "simulations" / name
-    if not (place / "result.json").is_file():
-        files = {"topology": place / "topology.pdb", "trajectory": place / "trajectory.xtc", "log": place / "log.csv"}
-        notes = simulate_one(source, folder / "structures" / f"{name}.pdb", work_folder=place / "work", **files)
-        (place / "result.json").write_text(json.dumps(notes))
-    return name
-
-
-def simulate(results: str, folder: str, workers: str = "1", seconds: str = "inf") -> None:
-    began, folder = time.monotonic(), Path(folder)
-    gather(Path(results), folder)
-    with multiprocessing.get_context("spawn").Pool(int(workers)) as pool:
-        items = [(folder, *of) for of in sources(folder)]
-        ended = pool.imap_unordered(one, items)
-        for _ in items:
-            try:
-                ended.next(timeout=None if seconds == "inf" else float(seconds) - (time.monotonic() - began))
-            except multiprocessing.TimeoutError:
-                break  # `judge` takes what is there
+def plain(folder: str) -> None:
+    """Plain MD of both systems, three times each; killed, it goes on where it was."""
+    for system in SYSTEMS:
+        for number in range(1, REPEATS + 1):
+            place = Path(folder) / system / "plain"
+            structure, made = place / "proposals" / "structures" / f"plain_{number}.pdb", place / f"plain_{number}_0"
+            source = settings_of(system).simulation(structure, 1000 * (number - 1))
+            source = source.model_copy(update={"production_ps": PLAIN_PS, "checkpoint_interval_ps": 50.0})
+            files = {"topology": made / "topology.pdb", "trajectory": made / "trajectory.xtc", "log": made / "log.csv"}
+            simulate(source, structure, work_folder=made / "work", **files)
 
 
 def judge(results: str, folder: str) -> None:
@@ -143,14 +119,14 @@ def judge(results: str, folder: str) -> None:
             for source, own in table[table["kind"].isin(["cluster", "random"])].groupby("source", sort=False):
                 files = [made / "verification" / "trajectories" / f"{name}_0" for name in own["proposal"]]
                 rows.append({"system": system, "way": source, "repeat": repeat, **total(files, first, settings)})
-        starts = pd.read_csv(folder / "starts.csv").query("system == @system")
-        for (kind, repeat), own in starts.groupby(["kind", "repeat"], sort=False):
-            folders = [folder / "simulations" / name for name in own.sort_values("number")["name"]]
-            files = [place if (place / "trajectory.xtc").is_file() else place / "work" for place in folders]
-            found = total([place / "trajectory" for place in files], first, settings, topology="topology.pdb")
-            rows.append(
-                {"system": system, "way": {"plain": "plain MD"}.get(kind, "least-visited"), "repeat": repeat, **found}
-            )
+        for repeat in range(REPEATS):
+            for way, name, own in (
+                ("least-visited", f"restart_{repeat}", [f"restart_{repeat}_{n}" for n in range(1, RESTARTS + 1)]),
+                ("plain MD", "plain", [f"plain_{repeat + 1}"]),
+            ):
+                files = [folder / system / name / f"{start}_0" / "trajectory" for start in own]
+                found = total(files, first, settings, topology="topology.pdb")
+                rows.append({"system": system, "way": way, "repeat": repeat, **found})
     table = pd.DataFrame(rows)
     print(table.to_string(index=False))
     write_record("cost", {"window_ps": WINDOW_PS, "rows": json.loads(table.to_json(orient="records"))})
@@ -197,4 +173,4 @@ def total(files: list[Path], first, settings: VerificationSettings, topology: st
 
 
 if __name__ == "__main__":
-    {"simulate": simulate, "judge": judge}[sys.argv[1]](*sys.argv[2:])
+    {"gather": gather, "plain": plain, "judge": judge}[sys.argv[1]](*sys.argv[2:])

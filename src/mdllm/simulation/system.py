@@ -49,11 +49,11 @@ def build_system(solute: app.Modeller, source: SimulationSource, device: Device)
         InputError: a force field file that does not exist, lacks a residue, or does not fit the solvent; a box that is
             too small for the cutoff; an energy that is not finite.
     """
-    force_field = _force_field(tuple(source.solvent.force_field))
     whole = app.Modeller(solute.topology, solute.positions)
     if isinstance(source.solvent, ExplicitSolvent):
+        force_field = _force_field(tuple(source.solvent.force_field))
         _solvate(whole, force_field, source.solvent, derive_seed(source.seed, 2))
-    system = copy.deepcopy(_system(_Molecules.of(whole.topology), force_field, _Choices.of(source)))
+    system = assign_forces(whole.topology, source)
     minimized, energy = _minimize(system, whole.positions, source.minimize_steps, device)
     box = whole.topology.getPeriodicBoxVectors()
     solute.topology.setPeriodicBoxVectors(box)
@@ -64,6 +64,15 @@ def build_system(solute: app.Modeller, source: SimulationSource, device: Device)
         None if box is None else np.array(box.value_in_unit(unit.nanometer)),
         energy,
     )
+
+
+def assign_forces(topology: app.Topology, source: SimulationSource) -> openmm.System:
+    """Masses, constraints and forces, without thermostat and barostat; looked up once for many starts of one molecule.
+
+    Raises:
+        InputError: as `build_system`.
+    """
+    return copy.deepcopy(_system(_Molecules.of(topology), _Choices.of(source)))
 
 
 def degrees_of_freedom(system: openmm.System) -> int:
@@ -135,8 +144,8 @@ class _Choices:
 
 
 @lru_cache(maxsize=1)
-def _system(molecules: _Molecules, force_field: app.ForceField, choices: _Choices) -> openmm.System:
-    """Assigned once for many starts of one molecule, as that takes longer than the minimization of a small one."""
+def _system(molecules: _Molecules, choices: _Choices) -> openmm.System:
+    force_field = _force_field(choices.files)
     explicit = choices.cutoff_nm is not None
     method = {"nonbondedMethod": app.NoCutoff}
     if explicit:
