@@ -14,7 +14,8 @@ from mdcath import first_model, read_positions
 from mdllm.config.reading import read_yaml
 from mdllm.core.errors import InputError
 from mdllm.sources.package import PackageSource, fetch_package
-from prepared import Prepared, prepare_trp_cage
+from once import made_once
+from prepared import Prepared, prepare_trp_cage, prepared_in
 from web import serving
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -140,4 +141,14 @@ def small_disk(tmp_path):
 @pytest.fixture(scope="session")
 def trp_cage_prepared(tmp_path_factory, trp_cage_files) -> Prepared:
     """Every frame of the demo system as backbone, with time, segment and state."""
-    return prepare_trp_cage(tmp_path_factory.mktemp("trp_cage"), trp_cage_files)
+    return prepared_in(
+        made_once(tmp_path_factory, "trp_cage_prepared", lambda folder: prepare_trp_cage(folder, trp_cage_files))
+    )
+
+
+@pytest.fixture(scope="session")
+def analyzed_run(tmp_path_factory, trp_cage_prepared) -> Path:
+    """Folder of the synthetic run of the demo system, analyzed: inputs, and `output` (`analysis.synthetic`)."""
+    from analysis.synthetic import analyze_run
+
+    return made_once(tmp_path_factory, "analyzed_run", lambda folder: analyze_run(folder, trp_cage_prepared))

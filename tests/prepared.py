@@ -45,9 +45,13 @@ class Prepared:
         return Observables.model_validate(self.system.model_dump(include=set(Observables.model_fields)))
 
 
-def prepare_trp_cage(folder: Path, files: tuple[Path, Path]) -> Prepared:
+def trp_cage() -> SystemSettings:
+    return SystemSettings.model_validate(read_yaml(ROOT / "config" / "systems" / "trp_cage.yaml"))
+
+
+def prepare_trp_cage(folder: Path, files: tuple[Path, Path]) -> None:
     """Every frame of the demo trajectory, prepared in `folder`."""
-    system = SystemSettings.model_validate(read_yaml(ROOT / "config" / "systems" / "trp_cage.yaml"))
+    system = trp_cage()
     source = FilesSource(type="files", topology=str(files[0]), trajectories=[str(files[1])])
     prepare(
         acquire(source, folder),
@@ -58,4 +62,8 @@ def prepare_trp_cage(folder: Path, files: tuple[Path, Path]) -> Prepared:
         observables=system.with_only(system.variables_of_states()),
         output=folder,
     )
-    return Prepared(folder, system, pd.read_parquet(folder / "frames.parquet"))
+
+
+def prepared_in(folder: Path) -> Prepared:
+    """What `prepare_trp_cage` has left."""
+    return Prepared(folder, trp_cage(), pd.read_parquet(folder / "frames.parquet"))

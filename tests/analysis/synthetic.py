@@ -153,6 +153,16 @@ def _fidelity_table(prepared, training: np.ndarray, rng: np.random.Generator) ->
 def analyze_run(folder: Path, prepared) -> Path:
     """Analyze the run of `write_run`, with fewer resamples; the output folder, inputs beside it."""
     inputs = write_run(folder, prepared)
+    find_states(inputs, prepared, folder / "output" / "analysis")
+    seek_novelty(folder, prepared, inputs, folder / "output" / "novelty")
+    given = {name: getattr(inputs, name) for name in DynamicsInputs.__dataclass_fields__}
+    judge_dynamics(DynamicsInputs(**given), settings=DynamicsSettings(), output=folder / "output" / "dynamics")
+    write_json(folder / "output" / "summary.json", _summary(folder, prepared))
+    return folder / "output"
+
+
+def find_states(inputs: AnalysisInputs, prepared, output: Path) -> None:
+    """The tables of `analyze` in the analysed run."""
     analyze(
         inputs,
         system="trp_cage",
@@ -163,13 +173,8 @@ def analyze_run(folder: Path, prepared) -> Path:
         training_states=["A"],
         settings=AnalysisSettings(resamples=500),
         seed=0,
-        output=folder / "output" / "analysis",
+        output=output,
     )
-    seek_novelty(folder, prepared, inputs, folder / "output" / "novelty")
-    given = {name: getattr(inputs, name) for name in DynamicsInputs.__dataclass_fields__}
-    judge_dynamics(DynamicsInputs(**given), settings=DynamicsSettings(), output=folder / "output" / "dynamics")
-    write_json(folder / "output" / "summary.json", _summary(folder, prepared))
-    return folder / "output"
 
 
 def seek_novelty(folder: Path, prepared, inputs: AnalysisInputs, output: Path, states=("A",), **settings) -> None:

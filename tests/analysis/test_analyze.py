@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.synthetic import CONDITIONS, FRAMES, REPLICAS, write_run
+from analysis.synthetic import CONDITIONS, FRAMES, REPLICAS, find_states, write_run
 from mdllm.analysis.quality.geometry import METRICS
 from mdllm.core.errors import InputError
 from mdllm.core.records import read_json, read_npz
@@ -127,12 +127,11 @@ def test_the_description_names_what_figures_need(analyzed):
     assert description["states"]["B"] == [{"phi11_rad": [-3.1416, 0.0]}]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(analyzed, tmp_path, trp_cage_prepared):
-    from analysis.synthetic import analyze_run
-
-    again = analyze_run(tmp_path, trp_cage_prepared)
+    find_states(write_run(tmp_path, trp_cage_prepared), trp_cage_prepared, tmp_path / "again")
     for name in ("discovery.csv", "quality.csv", "description.json"):
-        assert (again / "analysis" / name).read_bytes() == (analyzed / "analysis" / name).read_bytes()
+        assert (tmp_path / "again" / name).read_bytes() == (analyzed / "analysis" / name).read_bytes()
 
 
 def test_a_table_that_does_not_fit_its_trajectory_is_refused(tmp_path, trp_cage_prepared):

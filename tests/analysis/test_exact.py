@@ -90,6 +90,7 @@ def test_a_finer_grid_changes_little(grid):
     assert fine == pytest.approx(coarse, rel=0.02)
 
 
+@pytest.mark.slow
 def test_a_wider_box_changes_nothing(monkeypatch):
     """Walkers cross the plateau around the wells: the box must hold all of it that they see."""
     source = PotentialSource(type="potential", grid=0.25, save_interval=20.0)

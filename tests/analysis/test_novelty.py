@@ -207,6 +207,7 @@ def test_the_summary_has_what_the_tables_have(analyzed):
     assert f"{summary['clusters']} clusters" in summary["verdict"]
 
 
+@pytest.mark.slow
 def test_without_other_frames_stretches_of_the_training_set_are_held_out(trp_cage_prepared, analyzed, tmp_path):
     inputs = write_run(tmp_path, trp_cage_prepared)
     (tmp_path / "output").mkdir()

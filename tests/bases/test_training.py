@@ -165,6 +165,7 @@ def test_a_base_learns_more_than_residue_types_and_comes_back_from_its_file(trai
     assert record["offset_none_nm"] == pytest.approx(rows.offsets(batch)[:, :3].norm(dim=1).mean().item())
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_ends_with_the_same_weights(trained, collection, tmp_path, monkeypatch):
     calls = iter(range(100))
 

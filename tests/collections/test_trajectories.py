@@ -177,6 +177,7 @@ def test_ntl9_in_the_layout_of_mdcath(collector, shared, tmp_path):
     assert rmsd(segment.backbone, segment.backbone[0]).max() > 0.3
 
 
+@pytest.mark.slow
 def test_some_pairs_of_unbound_and_bound(collector, shared):
     with tarfile.open(shared / "pairs" / "unbound_bound.tar.gz") as archive:
         archive.extractall(collector.structures, filter="data")
@@ -229,6 +230,7 @@ def bioemu_benchmarks(cache) -> dict:
     return source.model_dump()
 
 
+@pytest.mark.slow
 def test_two_state_proteins_of_a_wheel(collector, cache):
     source = bioemu_benchmarks(cache)
     source["members"] = source["members"].replace("/*/reference/", "/domainmotion/reference/")

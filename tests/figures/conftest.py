@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from analysis.synthetic import analyze_run
 from figures.artists import Pictures, draw_into
 from mdllm.figures.draw import draw
 from mdllm.figures.registry import groups
@@ -20,9 +19,8 @@ def draw_all(tables: dict[str, Path], folder: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def table_paths(tmp_path_factory, trp_cage_prepared) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("figures")
-    output = analyze_run(folder, trp_cage_prepared)
+def table_paths(analyzed_run) -> dict[str, Path]:
+    folder, output = analyzed_run, analyzed_run / "output"
     return {
         **{key: output / "analysis" / f"{key}.csv" for key in ("references", "quality", "discovery")},
         "cvs": output / "analysis" / "cvs.parquet",

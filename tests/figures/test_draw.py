@@ -92,12 +92,12 @@ def test_axes_say_what_and_in_which_unit(pictures, name, label):
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_every_figure_says_what_it_was_made_with(table_paths, tmp_path, name):
+def test_every_figure_says_what_it_was_made_with(pictures, table_paths, tmp_path, name):
     hot = json.loads(table_paths["summary"].read_text())
     hot["conditions"]["temperature"] = 1.5
     (tmp_path / "hot.json").write_text(json.dumps(hot))
-    for summary, temperature in ((table_paths["summary"], "T 1 "), (tmp_path / "hot.json", "T 1.5 ")):
-        picture = draw_into(tmp_path / f"T {temperature}" / name, *drawing(name, {**table_paths, "summary": summary}))
+    another = draw_into(tmp_path / name, *drawing(name, {**table_paths, "summary": tmp_path / "hot.json"}))
+    for picture, temperature in ((pictures, "T 1 "), (another, "T 1.5 ")):
         (small,) = [text for text in picture.words(name) if text.startswith("preset cpu")]
         assert temperature in small.replace("\n", " ")
 

@@ -175,6 +175,7 @@ def test_batches_made_apart_and_out_of_order_give_the_same_bytes(rolled_out, tmp
     assert (tmp_path / "rollout.npz").read_bytes() == (folder / "rollout.npz").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_rollout_loads_nothing_of_training():
     """It takes a third less time to start, and an edit of how models are trained makes no rollout stale."""
     loaded = "import sys, mdllm.models.rollout.run, mdllm.models.nanogpt; print('\\n'.join(sys.modules))"

@@ -43,6 +43,7 @@ def residues(letters, numbers=None, chains=None, breaks=()):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("renumbered", [False, True])
 def test_missing_loops_of_adk_are_where_the_chain_is_broken(adk, renumbered):
     """3 to 20 residues left out at every fourth place, with the numbers kept or run on; every pair is known."""
@@ -126,6 +127,7 @@ def test_chains_of_a_complex_in_another_order(tmp_path):
     np.testing.assert_allclose(found.coordinates[0], system.atoms.positions / 10, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_a_reference_cut_by_its_box_is_whole(tmp_path):
     """The first frame of a run as its GRO file: RMSD to frame 0 is 0; so is that of one wrapped atom by atom."""
     cv = {"r": {"type": "rmsd", "reference": "gro"}}

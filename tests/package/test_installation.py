@@ -42,6 +42,7 @@ def run(installed, folder, *command: str) -> str:
     return result.stdout
 
 
+@pytest.mark.slow
 def test_every_module_imports_and_draws_from_an_empty_folder(installed, tmp_path):
     assert run(installed, tmp_path, sys.executable, "-c", IMPORT_ALL).split() == [
         f"{installed}/mdllm/__init__.py",

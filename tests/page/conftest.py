@@ -1,10 +1,10 @@
 """The page of one analysed run, made once: two variants that are alike, and the index."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from analysis.synthetic import analyze_run
 from browser import Opened, chromium
 from mdllm.core.records import write_json
 from mdllm.figures.registry import TABLES
@@ -21,12 +21,11 @@ RECORD = {
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory, trp_cage_prepared) -> Path:
-    """Folder of an analysed run (`analysis.synthetic`), with the sample of its frames in `output/page`."""
-    folder = tmp_path_factory.mktemp("page_run")
-    output = analyze_run(folder, trp_cage_prepared)
-    (output / "page").mkdir()
-    sample(inputs_of(folder, trp_cage_prepared), 10_000_000, output / "page")
+def run(tmp_path_factory, analyzed_run, trp_cage_prepared) -> Path:
+    """A copy of the analyzed run, with the sample of its frames in `output/page`."""
+    folder = shutil.copytree(analyzed_run, tmp_path_factory.mktemp("page_run"), dirs_exist_ok=True)
+    (folder / "output" / "page").mkdir()
+    sample(inputs_of(folder, trp_cage_prepared), 10_000_000, folder / "output" / "page")
     write_json(folder / "provenance.json", RECORD)
     return folder
 

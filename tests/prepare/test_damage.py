@@ -22,6 +22,7 @@ def positions():
     return np.stack([ts.positions.copy() for ts in mda.Universe(PSF, DCD).trajectory[:8]]).astype(np.float64)
 
 
+@pytest.mark.slow
 def test_a_frame_cut_by_the_box_without_a_box(tmp_path, positions):
     """Whole in frame 0 and wrapped later: no box says by how much to move what."""
     box = [60.0, 60.0, 60.0, 90, 90, 90]
@@ -102,6 +103,7 @@ def zeroed(path, *frames):
     return path
 
 
+@pytest.mark.slow
 def test_a_file_on_which_the_reader_ends_its_process(tmp_path, positions):
     """What decoding frames 3 and 5 writes over is no damage of another frame, and hides none."""
     path = zeroed(write_xtc(tmp_path / "t.xtc", positions), 3, 5)

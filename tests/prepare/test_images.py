@@ -147,6 +147,7 @@ def test_a_chain_stays_with_its_image_where_a_damaged_frame_follows(complex_of_t
     np.testing.assert_allclose(column(table, "d"), (width + np.array([3, *gaps[1:12]])) / 10, atol=0.003)
 
 
+@pytest.mark.slow
 def test_ions_are_in_the_image_nearest_to_the_protein(tmp_path):
     universe = mda.Universe(GRO, XTC)
     expected = []
@@ -163,6 +164,7 @@ def test_ions_are_in_the_image_nearest_to_the_protein(tmp_path):
     np.testing.assert_allclose(found, expected, atol=0.005)
 
 
+@pytest.mark.slow
 def test_atoms_of_a_selection_without_its_bonds_are_whole_too(tmp_path):
     """CA alone, of a topology without bonds, in a box that cuts the protein."""
     universe = mda.Universe(GRO, XTC)

@@ -65,6 +65,7 @@ def test_files_hold_what_was_predicted(model, tmp_path):
         write_predictions(SEQUENCES, dance, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_the_command_predicts_and_draws(model, tmp_path, capsys):
     fasta = tmp_path / "two.fasta"
     fasta.write_text(">sp|P1|A first\nMKTAYIAKQR\n>second\nGSHMKLV\n")
@@ -96,6 +97,7 @@ def test_what_is_no_sequence_is_named(model, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_system_stands_beside_its_md(model, trp_cage_prepared, tmp_path, capsys):
     out = tmp_path / "out"
     frames = trp_cage_prepared.folder

@@ -101,6 +101,7 @@ def test_the_first_seed_is_the_model_of_the_folder(trained):
     assert first.symmetric
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_ends_with_the_same_weights(trained, properties, tmp_path, monkeypatch):
     calls = iter(range(1000))
 

@@ -167,6 +167,7 @@ def test_the_record_says_what_was_done(alanine):
     assert not list(alanine.work.glob("simulate_0-*"))
 
 
+@pytest.mark.slow
 def test_a_killed_run_continues_to_the_same_bytes(structures, tmp_path, alanine):
     job = Job(tmp_path, settings(structures))
     returned, _ = job.stop(signal.SIGKILL)

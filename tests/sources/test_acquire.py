@@ -58,6 +58,7 @@ def test_names_are_sorted_by_their_numbers(tmp_path):
     assert [path.name for path in found] == [f"run{number}.dcd" for number in (1, 2, 10, 11, 12)]
 
 
+@pytest.mark.slow
 def test_times_that_contradict_the_names_are_an_error(tmp_path):
     """Named as they were copied, not as they follow each other; listed one by one, the order is the user's."""
     positions = np.stack([ts.positions.copy() for ts in mda.Universe(PSF, DCD).trajectory[:9]])

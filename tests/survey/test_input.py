@@ -106,6 +106,7 @@ def test_frames_of_a_pdb_file_with_several_models(structures):
     assert np.isnan(survey.interval_ps)
 
 
+@pytest.mark.slow
 def test_files_are_put_in_the_order_of_their_times(tmp_path):
     universe = mda.Universe(PSF, DCD)
     for name, start in (("second", 49), ("first", 0)):
@@ -118,6 +119,7 @@ def test_files_are_put_in_the_order_of_their_times(tmp_path):
     assert survey.interval_ps == pytest.approx(1, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_water_and_ions_are_named_as_left_out():
     survey = look(GRO, [XTC])
     assert survey.left_out == {"SOL": 11084, "NA+": 4}

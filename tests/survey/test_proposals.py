@@ -16,6 +16,8 @@ from mdllm.config.settings.system import Observables, SystemSettings
 from mdllm.molecules.backbone import BackboneAtoms
 from mdllm.observables.bound import bind
 
+pytestmark = pytest.mark.slow
+
 
 def settings(project: Path, name: str) -> SystemSettings:
     return SystemSettings.model_validate(yaml.safe_load((project / "config" / "systems" / f"{name}.yaml").read_text()))
@@ -142,7 +144,6 @@ def test_a_reference_that_md_visits_stands_for_a_state_of_md(init, project):
     assert chosen.references["reference_adk_open"].state in chosen.states
 
 
-@pytest.mark.slow
 def test_every_proposed_file_is_a_plan(project, shared, init):
     folder = shared / "trajectories" / "ntl9"
     init(project, folder / "2hbaA00.pdb", folder / "2hbaA00_320_0.xtc", "--name", "ntl9")

@@ -27,6 +27,7 @@ def test_suggested_variables_are_those_in_which_the_states_differ(trp_cage_prepa
     assert suggest(a[::2], a[1::2], universe.residues.resids)["separation"].max() < 1
 
 
+@pytest.mark.slow
 def test_production_goes_on_from_what_is_handed_over(undisturbed, trp_cage_prepared, tmp_path):
     job = undisturbed[0]
     training = read_backbone(trp_cage_prepared.universe(), np.arange(0, 4999, 200))

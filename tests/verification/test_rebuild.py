@@ -132,6 +132,7 @@ def test_residues_that_the_force_field_does_not_know_are_named(raw, known, tmp_p
         check_residues(rebuild(backbone, known, [(backbone, positions)]), settings)
 
 
+@pytest.mark.slow
 def test_ends_that_a_force_field_makes_by_patches_are_known(raw, known):
     solvent = {"type": "implicit", "force_field": ["charmm36.xml", "implicit/gbn2.xml"]}
     settings = VerificationSettings.model_validate({"proposals": 1, "platform": "CPU", "solvent": solvent})

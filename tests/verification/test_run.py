@@ -8,12 +8,14 @@ import time
 
 import MDAnalysis as mda
 import numpy as np
+import pytest
 
 from mdllm.verification.judge import inverted, read_simulated
 from mdllm.verification.run import failures, run_jobs
 from project import ROOT
 from verification.proposals import SETTINGS, listed
 
+pytestmark = pytest.mark.slow
 SCRIPT = """
 import json, sys
 from pathlib import Path
