@@ -25,6 +25,7 @@ _REDRAWN_S = 9.2e-3, 6.3e-5  # of one structure, and more for each residue: its 
 _ASKED_S = 3.5e-4  # of one code of a span, drawn by a base for one of the drawings
 _NULL_STRUCTURES = 800
 _NOVELTY_PER_S = 3e7  # pairs of a generated and a training frame, times residues
+_CLUSTERED_PER_S = 1e7  # pairs of new frames, times residues
 _READ_PER_S = 2e8  # bytes of raw files, for their checksums
 _LIBRARIES_MB = {"train": 450, "rollout": 400}
 _XTC_BYTES = 20  # of four backbone atoms
@@ -116,6 +117,7 @@ def _of_variant(variant: Variant, size: Size) -> dict[str, tuple[float, float]]:
     generated = rollout.replicas * rollout.frames
     coded = size.frames * residues
     compared = generated * min(size.frames, settings.novelty.training_frames)
+    clustered = min(generated, settings.novelty.cluster_frames) ** 2 / 2  # if all are new
     moving = min(size.frames, settings.dynamics.frames) + 3 * min(generated, settings.dynamics.frames)
     learned = {"train": _training(variant, size), "rollout": _rollout(variant, size)} if variant.continues else {}
     return {
@@ -125,7 +127,7 @@ def _of_variant(variant: Variant, size: Size) -> dict[str, tuple[float, float]]:
         "redraw": _redrawing(variant, size),
         "decode": (3 * generated * residues / _RESIDUES_PER_S["decode"], 210),
         "analyze": ((coded + 3 * generated * residues) / _RESIDUES_PER_S["analyze"], 360 + coded * 96 / 1e6),
-        "novelty": (3 * compared * residues / _NOVELTY_PER_S, 400 + coded * 96 / 1e6),
+        "novelty": ((3 * compared / _NOVELTY_PER_S + clustered / _CLUSTERED_PER_S) * residues, 400 + coded * 96 / 1e6),
         "dynamics": (moving * residues / _RESIDUES_PER_S["dynamics"], 230 + moving * residues * 300 / 1e6),
         "summarize": (0.0, 170),
     }
