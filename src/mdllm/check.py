@@ -58,10 +58,11 @@ def _of_system(system: System, project: Path, cores: int) -> list[str]:
     for name, variant in system.variants.items():
         if variant.verified:
             verified = variant.settings.verification
+            counts = {"new clusters": verified.proposals, "random frames": verified.random_frames}
+            tested = " and ".join(f"{count} {what}" for what, count in counts.items() if count)
             lines.append(
-                f"note: {name}: MD that tests {verified.proposals} new clusters and {verified.random_frames} random "
-                "frames of the model, and as many of each null, "
-                f" {verified.replicas} × {verified.length_ps:g} ps each, is not counted"
+                f"note: {name}: MD that tests {tested} of the model, and as many of each null, {verified.replicas} × "
+                f"{verified.length_ps:g} ps each, is not counted"
             )
     if memory > here:
         lines.append("note: the memory is not enough: lower training.batch_size and raise training.accumulation")
