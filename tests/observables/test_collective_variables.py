@@ -199,6 +199,20 @@ def test_a_residue_number_that_repeats_needs_its_chain(trp_cage):
         bind(twice, {"phi1": {"type": "phi", "residue": 1, "segment": "B"}})
 
 
+def test_labels_name_the_chain_where_there_are_several(trp_cage):
+    universe, _ = trp_cage
+    twice = mda.Merge(universe.atoms, universe.atoms)
+    twice.add_TopologyAttr("chainIDs", np.repeat(["A", "B"], len(universe.atoms)))
+    ends = {
+        name: f"resid {number} and name CA and chainID {chain}"
+        for name, number, chain in (("a", 2, "A"), ("b", 9, "B"))
+    }
+    variables = {"d": {"type": "distance", **ends}, "phi": {"type": "phi", "residue": 11, "segment": "B"}}
+    assert bind(twice, variables).labels == {"d_nm": "A:CA2–B:CA9 distance", "phi_rad": "B:φ11"}
+    alone = {"phi": {"type": "phi", "residue": 11}}
+    assert bind(universe, alone).labels == {"phi_rad": "φ11"}
+
+
 def test_a_gap_in_the_chain_has_no_torsion(trp_cage):
     universe, _ = trp_cage
     gapped = backbone_universe(universe.select_atoms("not resid 10").residues)

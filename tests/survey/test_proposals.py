@@ -111,8 +111,8 @@ def test_adenylate_kinase_goes_from_closed_to_open(project):
 
 def test_few_windows_are_not_shown_a_hundred_times(project):
     assert settings(project, "trp_cage").stages == {}
-    # 98 frames have 93 windows of 6: six times each is 70 steps of 8, rounded to those between validations
-    assert settings(project, "adk").stages == {"training": {"max_steps": 60}, "rollout": {"frames": 100}}
+    # 98 frames have 93 windows of 6: four times each is 46 steps of 8, rounded to those between validations
+    assert settings(project, "adk").stages == {"training": {"max_steps": 40}, "rollout": {"frames": 100}}
 
 
 def test_a_base_is_offered_where_there_is_little_to_learn_from(project):

@@ -87,11 +87,17 @@ class Binding:
         return np.array([self._row_of[found[0].ix]])
 
     def label(self, kind: str, groups: list[np.ndarray]) -> str | None:
-        """Label as "CA11–CA15 distance", where every group is one atom; else None."""
+        """Label as "CA11–CA15 distance", of chains "A:CA11–B:CA15 distance"; None where a group is several atoms."""
         if any(len(rows) > 1 for rows in groups):
             return None
         atoms = [self.atoms[rows[0]] for rows in groups]
-        return "–".join(f"{atom.name}{atom.resid}" for atom in atoms) + f" {kind}"
+        return "–".join(f"{self.chain_of(atom)}{atom.name}{atom.resid}" for atom in atoms) + f" {kind}"
+
+    def chain_of(self, atom: mda.core.groups.Atom) -> str:
+        """ "A:", the chain of an atom, where there are several; else nothing."""
+        if len(set(chain_ids(self.atoms.residues))) < 2:
+            return ""
+        return f"{chain_ids(self.atoms.universe.residues[[atom.residue.ix]])[0]}:"
 
     def reference(self, name: str) -> np.ndarray:
         """Coordinates (M, A, 3) of the models of a reference.

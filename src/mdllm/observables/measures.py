@@ -44,7 +44,9 @@ def dihedral(cv: DihedralCV, binding: Binding) -> Measure:
 
 
 def torsion(cv: TorsionCV, binding: Binding) -> Measure:
-    return f"{_SYMBOLS[cv.type]}{cv.residue}", _of_centres(calc_dihedrals, _torsion_atoms(cv, binding))
+    groups = _torsion_atoms(cv, binding)
+    chain = binding.chain_of(binding.atoms[groups[1][0]])  # N or CA of the residue itself
+    return f"{chain}{_SYMBOLS[cv.type]}{cv.residue}", _of_centres(calc_dihedrals, groups)
 
 
 def rmsd(cv: RmsdCV, binding: Binding) -> Measure:
