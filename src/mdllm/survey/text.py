@@ -69,7 +69,7 @@ def found(proposal: Proposal) -> list[str]:
             f"{states.count} states, clusters in the plane of {states.kind} of the backbone's torsions: {counts} "
             f"frames{outside}"
         )
-        lines.append(f"one state follows another {proposal.changes} times" + _one_way(proposal))
+        lines.append(f"one state follows another {_times(proposal.changes)}" + _one_way(proposal))
         if proposal.regions is None:
             lines.append("no few torsions or distances tell them apart: they are left to the run, as S1, S2 ...")
         else:
@@ -231,6 +231,10 @@ def _flow(value) -> str:
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
 
 
 def _lengths(box: np.ndarray) -> str:
