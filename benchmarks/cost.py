@@ -42,7 +42,7 @@ from mdllm.verification.judge import read_simulated
 SYSTEMS = ("trp_cage_from_a", "trp_cage_from_b")
 VARIANTS = ("main", "seed_1", "seed_2")
 REPEATS = 3
-PLAIN_PS, RESTARTS, CLUSTERS = 4000.0, 50, 40
+PLAIN_PS, RESTARTS, CLUSTERS = 4000.0, 20, 40
 WINDOW_PS = 2.5
 
 
@@ -108,7 +108,8 @@ def judge(results: str, folder: str) -> None:
             times, backbone = read_simulated(topology, trajectory)
             inside = case.inside(backbone[:, :, :3])
             for part, limit in zip(parts, limits, strict=True):
-                inside[inside] = distances(backbone[inside][:, :, :3], case.true, part).min(1) < limit
+                if inside.any():
+                    inside[inside] = distances(backbone[inside][:, :, :3], case.true, part).min(1) < limit
             width = round(WINDOW_PS / (times[1] - times[0]))
             most = np.convolve(inside, np.ones(width), "valid") > width / 2
             return (float(times[width - 1 :][most.argmax()]) if most.any() else None), float(times[-1])

@@ -4,16 +4,22 @@
     python benchmarks/kept.py results/trp_cage_verified                            # records/kept.json
     snakemake --profile profiles/local --config only=trp_cage_from_a,trp_cage_from_b    # on a GPU
     python benchmarks/kept.py results/trp_cage_from_a results/trp_cage_from_b      # records/kept_of_seeds.json
+    snakemake --profile profiles/local study_false_alarms                          # on a GPU
+    python benchmarks/kept.py results/study_false_alarms                           # records/false_alarms.json
 
 In these runs no state is named and no frame of the other state is looked at. Here the truth is looked up: a simulation
 has found it where most of its last quarter lies in the region of the other state and is as close to MD's frames of it
 as these are to each other (as in proposals.py). Prints, by variant, how many simulations of each kind and source have
-found it, and how many of those that end in each new state; and over all variants of a system, with Wilson's 95 %
-interval, and Fisher's exact test that the base's proposals find it no more often than those of a null.
+found it, and how many of those that end in each new state, or in a new state although they are as close to MD's other
+frames of the state that was trained on as these are to each other, which is a false alarm; and over all variants of a
+system, with Wilson's 95 % interval, and Fisher's exact test that the base's proposals find it no more often than those
+of a null.
 """
 
 import json
 import sys
+from functools import cache
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -26,27 +32,25 @@ from mdllm.core.records import read_json
 from mdllm.verification.judge import LAST_SHARE, read_simulated
 from mdllm.verification.verdict import NEW_STATE
 
-DETAILED = "trp_cage_verified"
+DETAILED, STUDY = "trp_cage_verified", "study_false_alarms"
 
 
-def looked_up(folder: Path, case: Case) -> pd.DataFrame:
-    """A row for each simulation of a variant: whether it has found the other state of the case, and how near it is."""
-    parts = differing_residues(case.starts, case.true), slice(None)
-    limits = [closeness(case, part) for part in parts]
+def looked_up(folder: Path, case: Case, reverse: Case) -> pd.DataFrame:
+    """A row for each simulation of a variant: whether it is in the other state, and how near, or in that trained on."""
     proposals = pd.read_csv(folder / "proposals.csv")[["proposal", "kind", "source", "outcome"]]
     rows = []
     for simulation in pd.read_csv(folder / "simulations.csv").merge(proposals, on="proposal").itertuples():
         files = folder / "trajectories" / f"{simulation.proposal}_{simulation.replica}"
         row = {"simulation": files.name, "kind": simulation.kind, "source": simulation.source}
-        row |= {"where": simulation.where, "found": False}
+        row |= {"where": simulation.where, "found": False, "in_own_state": False}
         if files.with_suffix(".xtc").is_file():
             _, backbone = read_simulated(files.with_suffix(".pdb"), files.with_suffix(".xtc"))
             last = backbone[-max(1, round(LAST_SHARE * len(backbone))) :, :, :3]
-            near = [distances(last, case.true, part).min(1) for part in parts]
-            inside = case.inside(last) & (near[0] < limits[0]) & (near[1] < limits[1])
-            first = distances(backbone[:1, :, :3], case.true, parts[0]).min()
+            inside, near = of_state(last, case)
+            first = distances(backbone[:1, :, :3], case.true, parts_and_limits(case)[0][0]).min()
             row |= {
                 "found": bool(inside.mean() > 0.5),
+                "in_own_state": bool(of_state(last, reverse)[0].mean() > 0.5),
                 "share_there": round(float(inside.mean()), 2),
                 "first_frame_nm": round(float(first), 3),
                 "end_nm": round(float(np.median(near[0])), 3),
@@ -56,14 +60,30 @@ def looked_up(folder: Path, case: Case) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+@cache
+def parts_and_limits(case: Case) -> tuple[tuple, list[float]]:
+    parts = differing_residues(case.starts, case.true), slice(None)
+    return parts, [closeness(case, part) for part in parts]
+
+
+def of_state(frames: np.ndarray, case: Case) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Which frames are in the state of the case's true frames, and how near these are by part of the chain."""
+    parts, limits = parts_and_limits(case)
+    near = [distances(frames, case.true, part).min(1) for part in parts]
+    return case.inside(frames) & (near[0] < limits[0]) & (near[1] < limits[1]), near
+
+
 def counted(table: pd.DataFrame) -> list[dict]:
     """How many simulations of each kind and source have found the other state."""
     rows = []
     for kind, own in table.groupby("kind", sort=False):
         counts = {source: (int(rows["found"].sum()), len(rows)) for source, rows in own.groupby("source", sort=False)}
+        new = own[own["where"].str.startswith(NEW_STATE)].groupby("source")
+        of_new, alarms = new.size(), new["in_own_state"].sum()
         for source, (found, of) in counts.items():
             interval = binomtest(found, of).proportion_ci(method="wilson")
             row = {"kind": kind, "source": source, "found": found, "of": of}
+            row |= {"in_new_states": int(of_new.get(source, 0)), "false_alarms": int(alarms.get(source, 0))}
             row |= {"low": round(float(interval.low), 4), "high": round(float(interval.high), 4)}
             if "model" in counts and source != "model":
                 both = [[count, all_of - count] for count, all_of in (counts["model"], (found, of))]
@@ -82,12 +102,12 @@ def in_new_states(table: pd.DataFrame) -> list[dict]:
 
 
 def main(*results: str) -> None:
-    record, by_name = {}, dict(zip(("a", "b"), cases(), strict=False))
+    record, (from_a, from_b) = {}, islice(cases(), 2)
     for system in map(Path, results):
-        case, tables = by_name["b" if system.name.endswith("from_b") else "a"], {}
+        both, tables = (from_b, from_a) if system.name.endswith("from_b") else (from_a, from_b), {}
         for verdict in sorted(system.glob("*/verification/verdict.json")):
             folder, variant = verdict.parent, verdict.parent.parent.name
-            tables[variant] = looked_up(folder, case)
+            tables[variant] = looked_up(folder, *both)
             record[f"{system.name}/{variant}"] = {
                 "sentences": read_json(verdict)["sentences"],
                 "simulated_ns": read_json(verdict)["simulated_ns"],
@@ -101,7 +121,7 @@ def main(*results: str) -> None:
                 )
         if len(tables) > 1:
             record[f"{system.name}, all"] = {"counts": counted(pd.concat(tables.values()))}
-    write_record("kept" if Path(results[0]).name == DETAILED else "kept_of_seeds", record)
+    write_record({DETAILED: "kept", STUDY: "false_alarms"}.get(Path(results[0]).name, "kept_of_seeds"), record)
 
 
 if __name__ == "__main__":

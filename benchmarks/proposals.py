@@ -34,7 +34,7 @@ LOOSE_NM = 0.08
 SEED = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Case:
     """Starts (F, L, 3, 3) in one state, true structures (T, L, 3, 3) of another, and their times (T,) in frames."""
 

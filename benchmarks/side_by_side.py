@@ -45,11 +45,16 @@ from mdllm.verification.verdict import CLUSTER, RANDOM, STATE, TRAINING
 from mdllm.verification.verify import VerificationInputs, verify
 
 
-def settings_of(variant: Path) -> VerificationSettings:
+def system_of(variant: Path) -> str:
+    """The system of a variant, or that which a study looks at."""
     name = variant.parent.name
-    studies = ROOT / "config" / "studies" / f"{name.removeprefix('study_')}.yaml"
-    system = read_yaml(studies)["system"] if studies.is_file() else name
-    return VerificationSettings(**read_yaml(ROOT / "config" / "systems" / f"{system}.yaml")["stages"]["verification"])
+    study = ROOT / "config" / "studies" / f"{name.removeprefix('study_')}.yaml"
+    return read_yaml(study)["system"] if study.is_file() else name
+
+
+def settings_of(variant: Path) -> VerificationSettings:
+    system = read_yaml(ROOT / "config" / "systems" / f"{system_of(variant)}.yaml")
+    return VerificationSettings(**system["stages"]["verification"])
 
 
 def jobs_of(variant: Path, folder: Path) -> list[Job]:
@@ -142,7 +147,7 @@ def quiet() -> None:
 
 def judge(folder: str, *variants: str) -> None:
     for variant in map(Path, variants):
-        frames, settings = variant.parent / "frames", settings_of(variant)
+        frames, settings = variant.parents[1] / system_of(variant) / "frames", settings_of(variant)
         table = pd.read_csv(variant / "proposals" / "proposals.csv")
         done = np.array([(job.folder / "result.json").is_file() for job in jobs_of(variant, Path(folder))])
         random, draw = table["kind"] == RANDOM, table["group"].astype(str).str.rpartition("_")[2].astype(int)
