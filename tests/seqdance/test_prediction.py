@@ -108,6 +108,8 @@ def test_a_system_stands_beside_its_md(model, trp_cage_prepared, tmp_path, capsy
     md = pd.read_parquet(out / "md.parquet").set_index("property")
     rmsf = md.loc["rmsf_nm", "value"].to_numpy()
     assert rmsf.argmin() not in (0, 19)
+    for band in ("low", "medium", "high"):  # as in what the model learns
+        assert md.loc[f"gnm_{band}", "value"].mean() == pytest.approx(1)
     predicted = pd.read_parquet(out / "residues.parquet").set_index("property").loc["rmsf_relative", "value"]
     assert table["model", "rmsf", "pearson"] == pytest.approx(np.corrcoef(predicted, rmsf)[0, 1], abs=1e-6)
     assert table["gnm", "rmsf", "pearson"] > 0.3  # ends move most, in both

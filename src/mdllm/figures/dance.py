@@ -36,7 +36,7 @@ def draw_predictions(folder: Path, names: Iterable[str]) -> int:
     measured, simulated = None, None
     if (folder / "md.parquet").is_file():  # the only protein is a system
         measured, simulated = pd.read_parquet(folder / "md.parquet"), folder / "md.npz"
-        conditions += "; green and above the diagonal: MD"
+        conditions += "; green, thin, and above the diagonal: MD"
     for name in tqdm(names, desc="draw", unit="protein", mininterval=1):
         own, stem = tables[tables["protein"] == name], folder / "figures" / name
         profile(own, measured, f"{name}; {conditions}", stem.with_name(f"{name}_profile"))
@@ -54,28 +54,34 @@ def profile(table: pd.DataFrame, md: pd.DataFrame | None, conditions: str, stem:
     """Draw along the residues of one protein what a model was trained on of surface, motion, structure and modes.
 
     Args:
-        md: the same of MD, of which fluctuation is drawn beside.
+        md: the same of MD, drawn beside: fluctuation, secondary structure, modes of its first frame.
     """
-    wide = table.pivot_table(index=["chain", "residue"], columns="property", values="value")
-    drawings = {
-        "sasa_mean_nm2": _surface,
-        "rmsf_relative": lambda ax, wide: _fluctuation(ax, wide, md),
-        "dssp_H": _structure,
-        "phi_0": lambda ax, wide: _torsion(ax, wide, "phi", "φ"),
-        "psi_0": lambda ax, wide: _torsion(ax, wide, "psi", "ψ"),
-        "gnm_low": _modes,
-    }
-    shown = [draw for name, draw in drawings.items() if name in wide]
+    wide = _wide(table)
+    measured = pd.DataFrame(index=wide.index) if md is None else _wide(md)
+    panels = (
+        (wide, "sasa_mean_nm2", lambda ax: _surface(ax, wide)),
+        (wide, "rmsf_relative", lambda ax: _fluctuation(ax, wide, measured)),
+        (wide, "dssp_H", lambda ax: _structure(ax, wide, "DSSP (share)")),
+        (measured, "dssp_H", lambda ax: _structure(ax, measured, "MD, DSSP")),
+        (wide, "phi_0", lambda ax: _torsion(ax, wide, "phi", "φ")),
+        (wide, "psi_0", lambda ax: _torsion(ax, wide, "psi", "ψ")),
+        (wide, "gnm_low", lambda ax: _modes(ax, wide, measured)),
+    )
+    shown = [draw for columns, name, draw in panels if name in columns]
     size = style.DOUBLE_COLUMN, len(shown) * _HEIGHT + 0.2
     with style.figure(conditions, *size, len(shown), 1, sharex=True) as (fig, axes):
         for ax, draw in zip(axes[:, 0], shown, strict=True):
-            draw(ax, wide)
+            draw(ax)
             for number in np.flatnonzero(np.diff(wide.index.get_level_values("chain"))):
                 ax.axvline(number + 1.5, color="black", lw=0.6)
         axes[-1, 0].set(xlabel="residue", xlim=(0.5, len(wide) + 0.5))
         axes[-1, 0].xaxis.set_major_locator(MaxNLocator(integer=True))
         style.letters(axes)
         style.save(fig, stem, table)
+
+
+def _wide(table: pd.DataFrame) -> pd.DataFrame:
+    return table.pivot_table(index=["chain", "residue"], columns="property", values="value")
 
 
 def _places(wide: pd.DataFrame) -> np.ndarray:
@@ -94,25 +100,26 @@ def _surface(ax: Axes, wide: pd.DataFrame) -> None:
     _beside(ax)
 
 
-def _fluctuation(ax: Axes, wide: pd.DataFrame, md: pd.DataFrame | None) -> None:
+def _fluctuation(ax: Axes, wide: pd.DataFrame, md: pd.DataFrame) -> None:
     ax.plot(_places(wide), wide["rmsf_relative"], color=style.LOOKS["model"].color, label="model")
-    if md is not None:
-        own = md.loc[md["property"] == "rmsf_relative", "value"]
-        ax.plot(_places(wide), own, color=style.LOOKS["md"].color, ls=style.LOOKS["md"].line, label="MD")
+    if "rmsf_relative" in md:
+        ax.plot(_places(md), md["rmsf_relative"], color=style.LOOKS["md"].color, ls=style.LOOKS["md"].line, label="MD")
     ax.set(ylabel="RMSF\n(of the largest)", ylim=(0, 1))
     _beside(ax)
 
 
-def _structure(ax: Axes, wide: pd.DataFrame) -> None:
+def _structure(ax: Axes, wide: pd.DataFrame, label: str) -> None:
     shares = [wide.get(f"dssp_{name}", pd.Series(0.0, wide.index)) for name in _DSSP]
     ax.stackplot(_places(wide), shares, colors=list(_DSSP.values()), labels=list(_DSSP), lw=0)
-    ax.set(ylabel="DSSP (share)", ylim=(0, 1))
+    ax.set(ylabel=label, ylim=(0, 1))
     _beside(ax)
 
 
-def _modes(ax: Axes, wide: pd.DataFrame) -> None:
+def _modes(ax: Axes, wide: pd.DataFrame, md: pd.DataFrame) -> None:
     for band, (color, line) in _BANDS.items():
         ax.plot(_places(wide), wide[f"gnm_{band}"], color=color, ls=line, label=f"{band} band")
+        if f"gnm_{band}" in md:
+            ax.plot(_places(md), md[f"gnm_{band}"], color=color, ls=line, lw=0.5)
     ax.set(ylabel="GNM fluctuation\n(of the mean)", ylim=(0, None))
     _beside(ax)
 

@@ -19,8 +19,7 @@ from mdllm.seqdance.released import released_network
 
 # What a model says of RMSF is a share of the largest.
 _RELATIVE, _UNIT = ("rmsf_nm", "rmsf_relative"), {"rmsf_nm": "1"}
-_RMSF = columns(RESIDUE_PROPERTIES, "rmsf")
-_IS_RMSF = np.arange(len(RESIDUE_PROPERTIES)) == _RMSF.start
+_RMSF, _GNM = (columns(RESIDUE_PROPERTIES, name) for name in ("rmsf", "gnm"))
 _CONTACTS = columns(PAIR_PROPERTIES, "contacts")
 RESIDUES, MAPS, SYSTEM = "residues.parquet", "maps", "system"
 
@@ -134,8 +133,10 @@ def write_beside(frames: Path, dance: Dance, output: Path, window: int = WINDOW,
             if key in archive.files:
                 pair[..., number] = archive[key]
     agreement(residue, pair, md).to_csv(output / "agreement.csv", index=False)
-    rmsf = md.residue[:, _RMSF]
-    made = residue_table(SYSTEM, md.sequence.split(":"), np.where(_IS_RMSF, md.residue / rmsf.max(), md.residue))
+    rmsf, relative = md.residue[:, _RMSF], md.residue.copy()
+    relative[:, _RMSF] /= rmsf.max()
+    relative[:, _GNM] /= relative[:, _GNM].mean(0)
+    made = residue_table(SYSTEM, md.sequence.split(":"), relative)
     absolute = made[made["property"] == "rmsf_relative"].assign(property="rmsf_nm", unit="nm", value=rmsf[:, 0])
     pd.concat([made, absolute]).dropna(subset="value").to_parquet(output / "md.parquet", index=False)
     known = {key: md.pair[..., i] for i, key in enumerate(PAIR) if np.isfinite(md.pair[..., i]).any()}
