@@ -37,7 +37,7 @@ from mdllm.config.settings.verification import VerificationSettings
 from mdllm.core.records import read_json, read_npz
 from mdllm.figures import style
 from mdllm.simulation.simulate import simulate
-from mdllm.verification.judge import read_simulated
+from mdllm.verification.judge import inverted, read_simulated
 
 SYSTEMS = ("trp_cage_from_a", "trp_cage_from_b")
 VARIANTS = ("main", "seed_1", "seed_2")
@@ -161,13 +161,12 @@ def draw(table: pd.DataFrame) -> None:
 def total(files: list[Path], first, settings: VerificationSettings, topology: str | None = None) -> dict:
     """Simulated ns until the other state is reached, over simulations one after another; censored where it never is."""
     spent, count = 0.0, 0
-    for file in files:
-        if file.with_suffix(".xtc").is_file():
+    for file in (file.with_suffix(".xtc") for file in files):
+        if file.is_file():
             count += 1
-            at, length = first(
-                file.with_name(topology) if topology else file.with_suffix(".pdb"), file.with_suffix(".xtc")
-            )
-            if at is not None:
+            atoms = file.with_name(topology) if topology else file.with_suffix(".pdb")
+            at, length = first(atoms, file)
+            if at is not None and not inverted(atoms, file):
                 return {"ns": round((spent + settings.nvt_ps + at) / 1000, 4), "censored": False, "simulations": count}
             spent += settings.nvt_ps + length
     return {"ns": round(spent / 1000, 4), "censored": True, "simulations": count}

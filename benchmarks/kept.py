@@ -30,7 +30,7 @@ from scipy.stats import binomtest, fisher_exact
 
 from mdllm.core.records import read_json
 from mdllm.verification.judge import LAST_SHARE, read_simulated
-from mdllm.verification.verdict import NEW_STATE
+from mdllm.verification.verdict import APART, NEW_STATE
 
 DETAILED, STUDY = "trp_cage_verified", "study_false_alarms"
 
@@ -43,7 +43,7 @@ def looked_up(folder: Path, case: Case, reverse: Case) -> pd.DataFrame:
         files = folder / "trajectories" / f"{simulation.proposal}_{simulation.replica}"
         row = {"simulation": files.name, "kind": simulation.kind, "source": simulation.source}
         row |= {"where": simulation.where, "found": False, "in_own_state": False}
-        if files.with_suffix(".xtc").is_file():
+        if files.with_suffix(".xtc").is_file() and simulation.where != APART:
             _, backbone = read_simulated(files.with_suffix(".pdb"), files.with_suffix(".xtc"))
             last = backbone[-max(1, round(LAST_SHARE * len(backbone))) :, :, :3]
             inside, near = of_state(last, case)
