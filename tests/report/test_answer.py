@@ -81,6 +81,12 @@ def test_a_base_starts_from_a_state_and_a_null_that_finds_nothing_is_named_once(
     )
 
 
+def test_a_null_that_the_verdict_names_is_not_named_again():
+    verdict = "no more often than the strongest null, code frequencies"
+    found = {"A": state(0.9, 0.99, 0.98, trained=True), "B": state(0.001, 0.0, 0.002, verdict=verdict)}
+    assert f"which it was not shown, in 0.10 %: {verdict} (0.20 %)" in sentence(summary(discovery=found))
+
+
 def test_one_line_for_each_variant_that_has_just_been_made(tmp_path):
     (tmp_path / "a" / "main").mkdir(parents=True)
     (tmp_path / "a" / "hot").mkdir()

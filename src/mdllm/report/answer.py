@@ -84,7 +84,8 @@ def _other_state(name: str, entry: dict) -> str:
     strongest = f"its strongest null, {NULLS[null]}: {percent(highest)}" if highest else "no null finds it"
     if not share:
         return f"it never finds state {name}, which it was not shown ({strongest})"
-    beside = f" ({strongest})" if highest else ""
+    named = NULLS[null] in entry["verdict"]
+    beside = f" ({percent(highest) if named else strongest})" if highest else ""
     return f"it finds state {name}, which it was not shown, in {percent(share)}: {entry['verdict']}{beside}"
 
 
