@@ -272,15 +272,19 @@ class Explorer {
   strip() {
     const moved = new Set(this.moved());
     const strip = this.root.querySelector(".sequence");
-    const parts = this.data.residues.map((residue, place) => {
+    const { residues } = this.data;
+    const chains = new Set(residues.map((residue) => residue.chain)).size > 1;
+    const name = ({ chain, resname, resid }) => (chains ? `${chain}:` : "") + resname + resid;
+    const parts = residues.map((residue, place) => {
       const letter = document.createElement("span");
       letter.textContent = residue.letter;
-      letter.title = `${residue.resname}${residue.resid}`;
+      letter.title = name(residue);
       if (moved.has(place)) letter.className = "moved";
+      if (place > 0 && residues[place - 1].chain !== residue.chain) letter.classList.add("first");
       return letter;
     });
     strip.replaceChildren(...parts);
-    const names = [...moved].map((place) => this.data.residues[place].resname + this.data.residues[place].resid);
+    const names = [...moved].map((place) => name(residues[place]));
     const words = names.length ? `Residues that moved: ${names.join(", ")}` : "Sequence; this frame is in no cluster of new frames";
     strip.setAttribute("aria-label", words);
   }
