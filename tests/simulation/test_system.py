@@ -50,7 +50,7 @@ def test_what_is_done_to_the_forces_of_one_start_is_not_done_to_the_next(alanine
 
 def test_another_mass_or_another_molecule_has_forces_of_its_own(alanine, structures):
     path = structures / "alanine_dipeptide.pdb"
-    light, heavy = (assign_forces(alanine.topology, source(path, hydrogen_mass_da=mass)) for mass in (1.5, 3.0))
+    heavy, light = (assign_forces(alanine.topology, source(path, hydrogen_mass_da=mass)) for mass in (3.0, 1.5))
     hydrogens = [atom.index for atom in alanine.topology.atoms() if atom.element.symbol == "H"]
     masses = [[system.getParticleMass(at).value_in_unit(unit.dalton) for at in hydrogens] for system in (light, heavy)]
     np.testing.assert_allclose(masses, [[1.5] * len(hydrogens), [3.0] * len(hydrogens)])
