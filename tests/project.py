@@ -28,6 +28,9 @@ SMALL = {
     "language": {"context_frames": 4},
     "training": {"max_steps": 30, "evaluate_every": 10},
     "rollout": {"frames": 16, "replicas": 4, "batch": 4, "checkpoint_every": 4},
+    "analysis": {"resamples": 100},
+    "novelty": {"training_frames": 300, "held_out_frames": 300},
+    "dynamics": {"frames": 300},
 }
 
 # Likewise of kinetics: stages of its system files.
@@ -77,7 +80,9 @@ class Project:
         return [*snakemake, "--profile", str(self.root / "profiles" / "local"), "--cores", "2", *arguments]
 
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "MDLLM_CACHE": str(self.cache), "OMP_NUM_THREADS": "1", "PYTHONPATH": ""}
+        chosen = {"MDLLM_CACHE": str(self.cache), "OMP_NUM_THREADS": "1", "PYTHONPATH": ""}
+        chosen["PYTHONDONTWRITEBYTECODE"] = ""  # every job would compile the library anew
+        return os.environ | chosen
 
     def start(self, *arguments: str) -> subprocess.Popen:
         """The running workflow, in a process group of its own, its output in `snakemake.out`."""

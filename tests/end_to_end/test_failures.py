@@ -7,7 +7,7 @@ from project import FRAMES, TOKENS, copy_of
 def test_a_fidelity_limit_stops_the_run_before_any_training(finished, tmp_path):
     project = copy_of(finished, tmp_path / "p", *TOKENS, fidelity={"training_rmsd_nm": 0.001})
     (project.folder / "results/trp_cage/main/tokens/fidelity.json").unlink()
-    out = project.run("results/trp_cage/main/summary.json", ok=False)
+    out = project.run("results/trp_cage/main/model", ok=False)
     assert "fidelity: fidelity.training_rmsd_nm is 0.001, the codes reach 0.0" in out
     assert "Raise tokenizer.codebook_size" in out
     assert "Traceback" not in out

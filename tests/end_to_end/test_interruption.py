@@ -6,14 +6,13 @@ from mdllm.core.records import sha256
 from mdllm.status import stages_of
 from project import FRAMES, Project, copy_of, kill_when
 
-TARGET = "results/trp_cage/main/ensemble/ensemble.xtc"
+TARGET = "results/trp_cage/main/rollout/codes.npz"
 FINAL = [
     "results/trp_cage/main/tokens/codes.npz",
     "results/trp_cage/main/tokens/tokenizer/tokenizer.safetensors",
     "results/trp_cage/main/model/model.safetensors",
     "results/trp_cage/main/training_log.csv",
-    "results/trp_cage/main/rollout/codes.npz",
-    "results/trp_cage/main/ensemble/ensemble.xtc",
+    TARGET,
 ]
 
 

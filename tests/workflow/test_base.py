@@ -5,7 +5,7 @@ import json
 import pytest
 
 from mdllm.bases.base import load_base
-from project import ROOT, SMALL, Project
+from project import SMALL, Project
 
 COLLECTION = {
     "description": "two proteins",
@@ -58,11 +58,3 @@ def test_mistakes_are_found_by_a_dry_run(project):
     ):
         project.write("config/bases/tiny.yaml", {**BASE, **change})
         assert message in project.run("--dry-run", "base_tiny", ok=False)
-
-
-def test_the_bases_of_this_repository_are_planned(tmp_path):
-    (tmp_path / "p").mkdir()
-    project = Project(tmp_path / "p", tmp_path / "cache", SMALL)
-    for folder in ("collections", "bases"):
-        (project.folder / "config" / folder).symlink_to(ROOT / "config" / folder)
-    assert "results/bases/medium/base.safetensors" in project.run("--dry-run", "base_medium")

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from mdllm.collections.reader import Collection
-from project import ROOT, SMALL, Project
+from project import SMALL, Project
 
 SOURCE = {"type": "files", "folder": "data", "members": "*.pdb", "protein": r"^(?P<protein>\w+)\.pdb$"}
 
@@ -66,12 +66,3 @@ def test_without_a_network_the_log_says_which_file_to_put_where(project):
     assert "set.zip could not be fetched" in out
     assert f"put it at {project.cache}/downloads/127.0.0.1_9/set.zip" in out
     assert "Traceback" not in out
-
-
-def test_the_collections_of_this_repository_are_planned(tmp_path):
-    (tmp_path / "p").mkdir()
-    project = Project(tmp_path / "p", tmp_path / "cache", SMALL)
-    (project.folder / "config" / "collections").symlink_to(ROOT / "config" / "collections")
-    out = project.run("--dry-run", "collect_small")
-    assert "results/collections/benchmarks/shards" in out
-    assert "results/collections/small/shards" in out

@@ -46,6 +46,16 @@ def test_a_variant_of_the_rollout_trains_no_model_of_its_own(tmp_path, demo):
     assert "results/x/hot/tokens" not in out
 
 
+def test_collections_bases_and_models_of_dynamics_of_this_repository_are_planned(tmp_path):
+    project = Project(tmp_path / "p", tmp_path / "cache", SMALL)
+    for folder in ("collections", "bases", "dances"):
+        (project.folder / "config" / folder).symlink_to(ROOT / "config" / folder)
+    out = project.run("--dry-run", "collect_small", "base_medium", "dance_cpu")
+    for made in ("collections/benchmarks/shards", "collections/small/shards", "bases/medium/base.safetensors"):
+        assert f"results/{made}" in out
+    assert "results/dances/cpu/dance.json" in out
+
+
 def test_figures_alone_asks_for_tables_and_runs_nothing_else(tmp_path):
     out = Project(tmp_path / "p", tmp_path, SMALL).run("--dry-run", *FIGURES_ALONE, ok=False)
     assert "Missing input files for rule draw_" in out

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from mdllm.seqdance.model import load
-from project import ROOT, SMALL, Project
+from project import SMALL, Project
 
 COLLECTION = {
     "description": "two proteins",
@@ -70,11 +70,3 @@ def test_mistakes_are_found_by_a_dry_run(project):
     ):
         project.write("config/dances/tiny.yaml", {**DANCE, **change})
         assert message in project.run("--dry-run", "dance_tiny", ok=False)
-
-
-def test_the_model_of_this_repository_is_planned(tmp_path):
-    (tmp_path / "p").mkdir()
-    project = Project(tmp_path / "p", tmp_path / "cache", SMALL)
-    for folder in ("collections", "dances"):
-        (project.folder / "config" / folder).symlink_to(ROOT / "config" / folder)
-    assert "results/dances/cpu/dance.json" in project.run("--dry-run", "dance_cpu")
