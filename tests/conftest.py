@@ -26,11 +26,19 @@ _SLOW = ("end_to_end", "workflow", "slurm")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest start first."""
+    """The longest files start first, so that all processes end together."""
     for item in items:
         if item.path.parent.name in _SLOW:
             item.add_marker(pytest.mark.slow)
-    items.sort(key=lambda item: (item.path.parent.name != "end_to_end", not _is_of_one_run(item.path)))
+    long = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(
+        key=lambda item: (
+            item.path.parent.name != "end_to_end",
+            not _is_of_one_run(item.path),
+            item.path.parent.name not in _SLOW,
+            item.path not in long,
+        )
+    )
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -28,8 +28,8 @@ SMALL = {
 
 
 def two_chains() -> mda.Universe:
-    """1A28 without chain identifiers."""
-    universe = mda.Merge(dimer().select_atoms("backbone"))
+    """60 residues of each chain of 1A28, without chain identifiers."""
+    universe = mda.Merge(dimer().select_atoms("backbone and resid 700-759"))
     universe.atoms.chainIDs = ""
     universe.residues.segments = universe.add_Segment(segid="")
     return universe
@@ -81,7 +81,7 @@ K, M = ("resid 730 and name CA and segid K", "resid 730 and name CA and segid M"
 @pytest.mark.parametrize(
     ("make", "moving", "variable", "chains"),
     [
-        (two_chains, "index 1004:1999", {A: "index 0:1003 and resid 700", B: "index 1004:1999 and resid 700"}, "AB"),
+        (two_chains, "index 240:479", {A: "index 0:239 and resid 700", B: "index 240:479 and resid 700"}, "AB"),
         (four_chains, "chainID M N", {K: K, M: M}, "KLMN"),
         (
             long_chain,

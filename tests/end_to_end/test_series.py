@@ -43,7 +43,6 @@ def series(tmp_path_factory, cache):
         },
         "variants": {
             "nanogpt": {"model": {"name": "nanogpt", "hidden_size": 16, "heads": 2}},
-            "lstm": {"model": {"name": "lstm"}},
             "markov": {"model": {"name": "markov"}},
         },
     }
@@ -57,7 +56,7 @@ def test_models_learn_from_pieces_and_are_judged_on_every_frame(series):
     codes = read_npz(results / "nanogpt" / "tokens" / "codes.npz")
     assert np.bincount(codes["training"] + 1).tolist() == [4000, 500, 500, 500, 500]
     assert codes["training"][3000:].max() == -1
-    for variant in ("nanogpt", "lstm", "markov"):
+    for variant in ("nanogpt", "markov"):
         summary = read_json(results / variant / "summary.json")
         assert summary["conditions"]["training_frames"] == 2000
         assert summary["kinetics"]["nanoseconds"]["md"] == pytest.approx(60)

@@ -63,7 +63,7 @@ def test_a_tokenizer_a_model_a_variable_and_a_figure_of_another_package(tmp_path
     project.write(
         "config/config.yaml", {"systems": ["trp_cage"], "overrides": {k: SMALL[k] for k in ("training", "rollout")}}
     )
-    project.run()
+    project.run(*(f"results/trp_cage/main/{made}" for made in ("summary.json", "figures/end_to_end_histogram.png")))
     results = project.folder / "results" / "trp_cage" / "main"
     conditions = read_json(results / "summary.json")["conditions"]
     assert (conditions["tokenizer"], conditions["model"], conditions["codebook_size"]) == ("coarse_torsions", "gru", 64)
