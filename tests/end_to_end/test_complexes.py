@@ -28,20 +28,20 @@ SMALL = {
 
 
 def two_chains() -> mda.Universe:
-    """60 residues of each chain of 1A28, without chain identifiers."""
-    universe = mda.Merge(dimer().select_atoms("backbone and resid 700-759"))
+    """36 residues of each chain of 1A28, without chain identifiers."""
+    universe = mda.Merge(dimer().select_atoms("backbone and resid 720-755"))
     universe.atoms.chainIDs = ""
     universe.residues.segments = universe.add_Segment(segid="")
     return universe
 
 
 def four_chains() -> mda.Universe:
-    """Two copies of 60 residues of each chain of 1A28 on top of each other, with segments K, L, M, N."""
-    part = dimer().select_atoms("(backbone or name CB) and resid 700-759")
+    """Two copies of 36 residues of each chain of 1A28 on top of each other, with segments K, L, M, N."""
+    part = dimer().select_atoms("(backbone or name CB) and resid 720-755")
     universe = mda.Merge(part, part)
     universe.atoms[len(part) :].translate([0, 0, np.ptp(part.positions[:, 2]) + 3])
     for number, letter in enumerate("KLMN"):
-        quarter = universe.residues[60 * number : 60 * number + 60]
+        quarter = universe.residues[36 * number : 36 * number + 36]
         quarter.segments = universe.add_Segment(segid=letter)
         quarter.atoms.chainIDs = letter
     return universe
@@ -73,7 +73,7 @@ def swinging(universe: mda.Universe, moving: str) -> np.ndarray:
     return frames + rng.normal(scale=0.02, size=frames.shape)
 
 
-A, B = ("resid 700 and name CA and chainID A", "resid 700 and name CA and chainID B")
+A, B = ("resid 730 and name CA and chainID A", "resid 730 and name CA and chainID B")
 SIDE_CHAIN = {"type": "distance", "a": "resid 730 and name CB and segid K", "b": "resid 750 and name CA and segid K"}
 K, M = ("resid 730 and name CA and segid K", "resid 730 and name CA and segid M")
 
@@ -81,7 +81,7 @@ K, M = ("resid 730 and name CA and segid K", "resid 730 and name CA and segid M"
 @pytest.mark.parametrize(
     ("make", "moving", "variable", "chains"),
     [
-        (two_chains, "index 240:479", {A: "index 0:239 and resid 700", B: "index 240:479 and resid 700"}, "AB"),
+        (two_chains, "index 144:287", {A: "index 0:143 and resid 730", B: "index 144:287 and resid 730"}, "AB"),
         (four_chains, "chainID M N", {K: K, M: M}, "KLMN"),
         (
             long_chain,
