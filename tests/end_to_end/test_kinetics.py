@@ -129,12 +129,13 @@ def alanine(tmp_path_factory, cache):
     systems["alanine_psi"]["states"] = {"low": {"psi": [-3.2, 1.2]}, "high": {"psi": [1.2, 3.2]}}
     project = Project(folder, cache, {}, systems)
     shutil.copytree(ROOT / "config" / "structures", folder / "config" / "structures")
-    project.run()
+    project.run("results/alanine_psi/figures/mfpt.png", *(f"results/{name}/markov/summary.json" for name in systems))
     return project
 
 
 def test_alanine_dipeptide_from_a_structure_to_figures(alanine):
     results = alanine.folder / "results"
+    assert "mfpt.png" in figures(results / "alanine_psi" / "figures")
     assert sorted(path.name for path in (results / "alanine_psi" / "raw").glob("replica_*")) == [
         "replica_0",
         "replica_1",
@@ -143,7 +144,6 @@ def test_alanine_dipeptide_from_a_structure_to_figures(alanine):
     for system in ("alanine_psi", "alanine_rmsd"):
         summary = json.loads((results / system / "markov" / "summary.json").read_text())
         assert summary["kinetics"]["reference"] == "md"
-        assert "mfpt.png" in figures(results / system / "figures")
         with open(results / system / "markov" / "tokens" / "tokenizer" / "codebook.csv") as table:
             counts = [int(row["count"]) for row in csv.DictReader(table)]
         assert sum(counts) == 800
@@ -170,13 +170,12 @@ def test_the_users_trajectories_of_a_protein_as_fip35(tmp_path, cache, trp_cage_
     system["stages"]["tokenizer"]["centers"] = 10
     only_markov(system)
     project = Project(tmp_path, cache, {}, {"fip35": system})
-    project.run()
+    project.run("results/fip35/markov/summary.json")
     results = project.folder / "results" / "fip35"
     summary = read_json(results / "markov" / "summary.json")["kinetics"]
     assert summary["interval_ps"] == 200.0
     assert summary["nanoseconds"]["md"] == pytest.approx(0.2 * universe.trajectory.n_frames)
     assert len(summary["comparisons"]["model"]["mfpt_ps"]) == 2
-    assert "mfpt.png" in figures(results / "figures")
 
 
 @pytest.mark.parametrize(
