@@ -34,7 +34,7 @@ def checkout(commit: str, folder: Path) -> Path:
 def planned(project: Project) -> tuple[float, int]:
     """Processor time of one dry run in seconds, and the jobs that it lists."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    out = project.run("--dry-run", "--quiet", "rules")
+    out = project.process("--dry-run", "--quiet", "rules").stdout
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     jobs = int(re.search(r"^total\s+(\d+)", out, re.MULTILINE)[1])
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, jobs

@@ -21,7 +21,7 @@ SYSTEMS = 1000
 
 def timed(project: Project, *arguments: str) -> tuple[float, str]:
     started = time.monotonic()
-    out = project.run(*arguments)
+    out = project.process(*arguments).stdout
     return time.monotonic() - started, out
 
 

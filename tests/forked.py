@@ -9,15 +9,17 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from functools import cache
 from pathlib import Path
 
 
-def snakemake(arguments: list[str], folder: Path, environment: dict[str, str], output: Path) -> int:
-    """The exit status of a call; `output` gets what it prints."""
+def snakemake(arguments: list[str], folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess:
+    """A call, and what it has printed."""
     server = _server()
-    print(json.dumps([arguments, str(folder), environment, str(output)]), file=server.stdin, flush=True)
-    return int(server.stdout.readline())
+    with tempfile.NamedTemporaryFile("r") as printed:
+        print(json.dumps([arguments, str(folder), environment, printed.name]), file=server.stdin, flush=True)
+        return subprocess.CompletedProcess(arguments, int(server.stdout.readline()), printed.read())
 
 
 @cache
@@ -48,7 +50,7 @@ def _serve() -> None:
 
 
 def _redirect(output: str) -> None:
-    for stream, file, mode in ((0, os.devnull, os.O_RDONLY), (1, output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)):
+    for stream, file, mode in ((0, os.devnull, os.O_RDONLY), (1, output, os.O_WRONLY)):
         opened = os.open(file, mode)
         os.dup2(opened, stream)
         os.close(opened)

@@ -100,17 +100,19 @@ class Project:
 
     def run(self, *arguments: str, ok: bool = True) -> str:
         """What the workflow printed; fails the test if it does not end as expected."""
-        command, output = self.command(*arguments), self.folder / "snakemake.out"
         if {"--dry-run", "--unlock"} & set(arguments):
-            status = forked.snakemake(command[3:], self.folder, self.environment(), output)
+            result = forked.snakemake(self.command(*arguments)[3:], self.folder, self.environment())
         else:
-            with open(output, "w") as out:
-                status = subprocess.call(
-                    command, cwd=self.folder, env=self.environment(), stdout=out, stderr=subprocess.STDOUT
-                )
-        printed = output.read_text()
-        assert (status == 0) == ok, printed[-6000:]
-        return printed
+            result = self.process(*arguments)
+        assert (result.returncode == 0) == ok, result.stdout[-6000:]
+        return result.stdout
+
+    def process(self, *arguments: str) -> subprocess.CompletedProcess:
+        """A call in a process of its own, and what it has printed."""
+        places = {"cwd": self.folder, "env": self.environment()}
+        return subprocess.run(
+            self.command(*arguments), **places, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
 
     def would_run(self, *arguments: str) -> set[str]:
         """Names of the rules that a dry run lists, without targets."""

@@ -109,9 +109,8 @@ def test_ensembles_have_the_chains_and_numbers_of_the_raw_files(tmp_path, make, 
         "plane": ["d", "g"],
     }
     project = Project(tmp_path / "project", tmp_path / "cache", SMALL, {"large": system})
-    project.run(
-        *([] if make is four_chains else ["results/large/main/analysis/cvs.parquet"])
-    )  # one goes to the figures
+    # One goes to the figures.
+    project.run(*([] if make is four_chains else ["results/large/main/analysis/cvs.parquet"]))
     results = project.folder / "results" / "large"
     for topology, trajectory in (
         (results / "frames" / "topology.pdb", results / "frames" / "trajectory.xtc"),
