@@ -91,6 +91,7 @@ def test_axes_say_what_and_in_which_unit(pictures, name, label):
     assert label in pictures.words(name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_says_what_it_was_made_with(pictures, table_paths, tmp_path, name):
     hot = json.loads(table_paths["summary"].read_text())

@@ -119,7 +119,7 @@ def test_a_file_on_which_the_reader_ends_its_process(tmp_path, positions):
     np.testing.assert_allclose(table["d_nm"], expected, atol=0.002)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("frame", [0, 1, 7])
 def test_frames_that_are_read_before_a_run_cannot_end_it_without_a_message(tmp_path, positions, frame, seed):
     """Noise in the first two frames or the last: each is read in a process of its own, and named."""
@@ -151,7 +151,7 @@ def test_a_frame_that_cannot_be_read_is_left_out_where_that_is_asked_for(tmp_pat
     assert counts["frames_damaged"] == 1
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 6))])
 def test_noise_in_a_file_is_a_message_whatever_it_does(tmp_path, positions, seed):
     path = write_xtc(tmp_path / "t.xtc", positions)
     content, rng = bytearray(path.read_bytes()), random.Random(seed)
