@@ -16,6 +16,7 @@ RENEWED_BY_A_RUN = (
     "novelty",
     "dynamics",
     "properties",
+    "predict",
     "discretize_rollout",
     "kinetics",
     "causal_trace",
