@@ -118,7 +118,7 @@ def write_run(folder: Path) -> SampleInputs:
     medoid.to_csv(folder / "clusters.csv", index=False)
     rollout = {"replicas": REPLICAS, "frames": GENERATED // REPLICAS}
     summary = {"about": "residues 1-164 of AdK", "conditions": {"training_states": ["A"]}, "rollout": rollout}
-    summary |= {"training": {"validation_loss": 2.0, "beats_baselines": True}}
+    summary |= {"training": {"validation_loss": 2.0, "beats_baselines": True}, "base": None}
     write_json(folder / "summary.json", summary)
     places = {
         "topology": "topology.pdb",
