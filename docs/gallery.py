@@ -59,8 +59,8 @@ ENTRIES = (
         "verified",
         "What MD says of it",
         "Frames of one state of Trp-cage, about which nothing is said, proposals of a base, and short MD of them and "
-        "of proposals of the nulls. Clusters 3, 8 and 10 end in the state that the run has not seen, as was looked up "
-        "afterwards.",
+        "of proposals of the nulls. Where simulations meet, the run calls it a new state: the first one is the state "
+        "that it has not seen, as was looked up afterwards.",
         "trp_cage_verified",
         "main",
         "#main-verification",

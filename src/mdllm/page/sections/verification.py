@@ -6,7 +6,7 @@ import pandas as pd
 from mdllm.figures.tables import Tables
 from mdllm.page.blocks import Block, Chart, Table, Text
 from mdllm.page.charts import SHORT, finished
-from mdllm.verification.verdict import states_shown
+from mdllm.verification.verdict import TRAINING, states_shown
 
 _USUAL = {
     "returned": ("near training frames", "#B7CDE3"),
@@ -48,7 +48,8 @@ def _reached(rows: list[dict]) -> list[Table]:
     table = pd.DataFrame(rows)
     of = table["proposals"].astype(str) + " of " + table["of"].astype(str)
     between = (100 * table[["low", "high"]]).map("{:.1f}".format).agg("–".join, axis=1)
-    table["whose"] = table["source"].map(SHORT).str.replace("null: ", "null, ") + ", " + table["kind"]
+    kind = (", " + table["kind"]).where(table["kind"] != TRAINING, "")
+    table["whose"] = table["source"].map(SHORT).str.replace("null: ", "null, ") + kind
     shown = table.assign(of=of, share=(100 * table["share"]).map("{:.1f} %".format) + " (" + between + ")")
     shown["p_model_more"] = shown["p_model_more"].astype(float).round(4)
     named = {
