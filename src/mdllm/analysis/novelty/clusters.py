@@ -37,8 +37,9 @@ def separations_within(backbone: np.ndarray, spans: np.ndarray, threshold: Thres
     torsions = torsion_vectors(backbone)
     for first in range(0, len(backbone), _ROWS_AT_ONCE):
         rows, later = slice(first, first + _ROWS_AT_ONCE), slice(first, None)
-        part = _largest((backbone[rows], backbone[later]), (torsions[rows], torsions[later]), spans, threshold)
-        found[rows, later], found[later, rows] = part, part.T
+        found[rows, later] = _largest(
+            (backbone[rows], backbone[later]), (torsions[rows], torsions[later]), spans, threshold
+        )
     np.fill_diagonal(found, 0)
     return np.maximum(found, found.T)
 
