@@ -21,8 +21,9 @@ PROFILE = ROOT / "profiles" / "slurm" / "config.yaml"
 class SlurmProject(Project):
     """A project whose jobs go to `cluster`.
 
-    What a user sets in the profile is set here: the account, and sizes that fit the nodes (2 cores, 4 GB). Everything
-    else is the profile as it stands. `profile` holds its content; `save_profile` writes changes of it.
+    What a user sets in the profile is set here: the account, and sizes that fit the nodes (2 cores, 4 GB). SLURM is
+    asked more often, since jobs are short. Everything else is the profile as it stands. `profile` holds its content;
+    `save_profile` writes changes of it.
     """
 
     def __init__(self, folder: Path, cache: Path, overrides: dict, cluster: Cluster, systems: dict | None = None):
@@ -37,6 +38,7 @@ class SlurmProject(Project):
         self.profile["jobs"] = 100
         self.profile["cores"] = 2
         self.profile["latency-wait"] = 10
+        self.profile["slurm-init-seconds-before-status-checks"] = 1
         self.save_profile()
 
     def save_profile(self) -> None:

@@ -12,6 +12,7 @@ import time
 import pytest
 
 from mdllm.core.records import read_json, sha256
+from project import Project
 from slurm.conftest import LONG
 from slurm.slurm_project import SlurmProject
 
@@ -26,16 +27,16 @@ PATIENCE_S = 400
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tokenized, tmp_path_factory, cache, cluster) -> dict[str, str]:
-    """Checksums of the final files of a run that nothing disturbed."""
+def undisturbed(tokenized, tmp_path_factory, cache) -> dict[str, str]:
+    """Checksums of the final files of a run on this host, without SLURM, that nothing disturbed."""
     folder = tmp_path_factory.mktemp("undisturbed") / "p"
     shutil.copytree(tokenized, folder)
-    project = SlurmProject(folder, cache, LONG, cluster)
+    project = Project(folder, cache, LONG)
     project.run(TARGET)
     return checksums(project)
 
 
-def checksums(project: SlurmProject) -> dict[str, str]:
+def checksums(project: Project) -> dict[str, str]:
     return {path: sha256(project.folder / path) for path in FINAL}
 
 
