@@ -12,9 +12,9 @@ from project import ROOT, SMALL, Project
 from slurm.cluster import Cluster
 
 GPU_STAGES = ("rule_train", "rule_rollout")
-# Before the GPU; redrawing of three variants; training of two, rollouts of two; after the GPU, three; figure of the
-# variants, page, index.
-JOBS_OF_THE_DEMO = 1 + 3 + 2 + 2 + 3 + 3
+# Before the GPU; redrawing of two variants; training and rollout of one; after the GPU, two; figure of the variants,
+# page, index.
+JOBS_OF_THE_DEMO = 1 + 2 + 1 + 1 + 2 + 3
 PROFILE = ROOT / "profiles" / "slurm" / "config.yaml"
 
 
@@ -88,8 +88,11 @@ class SlurmProject(Project):
 
 
 def run_demo(folder, cache, cluster) -> SlurmProject:
-    """The demo with both variants through SLURM; GPUs are given to the GPU stages and to no others."""
+    """The demo through SLURM, a model and a base; GPUs are given to the GPU stages and to no others."""
     project = SlurmProject(folder, cache, SMALL, cluster)
+    system = project.read("config/systems/trp_cage.yaml")
+    del system["variants"]["from_b"]
+    project.write("config/systems/trp_cage.yaml", system)
     project.run()
     assert len(project.jobs()) == JOBS_OF_THE_DEMO
     for job in project.jobs():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from slurm.slurm_project import run_demo
+from slurm.slurm_project import JOBS_OF_THE_DEMO, run_demo
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
@@ -10,4 +10,4 @@ pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 def test_the_demo_is_booked_on_the_account(accounting_cluster, tmp_path, cache, trp_cage_files):
     run_demo(tmp_path / "p", cache, accounting_cluster)
     states = accounting_cluster.run("sacct", "-X", "--noheader", "--format=State,Account").split()
-    assert states == ["COMPLETED", "lab"] * 7
+    assert states == ["COMPLETED", "lab"] * JOBS_OF_THE_DEMO
