@@ -119,6 +119,7 @@ def test_each_pair_is_measured_once_and_as_every_pair_is(backbones, monkeypatch)
     assert not np.diag(within).any()
 
 
+@pytest.mark.slow
 def test_the_largest_clusters_are_looked_at_and_all_are_counted(analyzed, trp_cage_prepared, tmp_path):
     inputs = write_run(tmp_path, trp_cage_prepared)
     (tmp_path / "output").mkdir()

@@ -49,6 +49,7 @@ def test_identity_is_of_the_shorter_sequence(compared_by, tmp_path):
     assert set(found) <= {("t4l", "half"), ("t4l", "tail"), ("tail", "half")}
 
 
+@pytest.mark.slow
 def test_only_pairs_at_or_above_the_limit(compared_by, tmp_path):
     others = {"mutant": mutated(T4L, 0.4, 0)}
     (pair,) = similar_pairs({"t4l": T4L}, others, 0.5, tmp_path)
@@ -110,6 +111,7 @@ def test_what_is_alike_to_systems_and_evaluation_sets_is_left_out(collector, t4l
     assert pd.read_csv(only.folder / "left_out.csv")["nearest"].to_list() == ["held: lysozyme"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("mmseqs") is None, reason="mmseqs2 is not installed")
 def test_many_sequences_are_compared_faster_and_what_is_clearly_alike_is_found(tmp_path, monkeypatch):
     monkeypatch.setattr("mdllm.collections.similarity._THOROUGH", 3)

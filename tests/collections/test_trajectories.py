@@ -64,6 +64,7 @@ def test_own_trajectories(collector, own, models):
     assert found.segment("trp/1").interval_ps == 50.0
 
 
+@pytest.mark.slow
 def test_an_interval_that_the_config_says(collector, own):
     assert set(collector.run({**own, "interval_ps": 7.0}).segments["interval_ps"]) == {7.0}
 
@@ -74,6 +75,7 @@ def test_a_structure_without_a_trajectory(collector, own):
         collector.run(own)
 
 
+@pytest.mark.slow
 def test_a_damaged_frame_of_a_trajectory(collector, own, models):
     frames = models[1].copy()
     frames[20] = 0

@@ -34,6 +34,7 @@ def test_maps_have_md_above_and_the_model_below(pictures, tables, panel, name):
     assert np.abs(shown[above] - shown.T[above]).max() > 0.01
 
 
+@pytest.mark.slow
 def test_properties_are_drawn_also_where_the_surface_was_not_measured(table_paths, tmp_path):
     rng, size = np.random.default_rng(0), 12
     values = {entry.name: rng.uniform(size=size) for entry in RESIDUE_PROPERTIES}

@@ -97,6 +97,7 @@ def test_embeddings_alone_are_the_products_with_the_output_matrix(network):
     np.testing.assert_allclose(of.of_embeddings(network, IDS), expected / expected.sum(1, keepdims=True), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_trained_model_has_the_distances_of_its_chain(tmp_path):
     """Four wells as in the model potential: two pairs that exchange fast, and slowly between the pairs."""
     p = np.array([[0.9, 0.08, 0.02, 0], [0.08, 0.9, 0, 0.02], [0.02, 0, 0.9, 0.08], [0, 0.02, 0.08, 0.9]])

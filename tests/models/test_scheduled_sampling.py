@@ -79,6 +79,7 @@ def training(tmp_path):
     return losses
 
 
+@pytest.mark.slow
 def test_two_passes_are_one_where_nothing_is_replaced(training):
     """k = 0 replaces from the second update on; epsilon next to 1 then draws, but replaces nothing."""
     once, twice = training(epsilon=1.0, k=0.0), training(epsilon=1 - 1e-15, k=0.0)

@@ -82,6 +82,7 @@ def test_a_damaged_frame_in_the_middle(tmp_path, positions, change, message):
     assert counts["frames_damaged"] == 1
 
 
+@pytest.mark.slow
 def test_a_damaged_first_frame(tmp_path, positions):
     frames = positions.copy()
     frames[0] = 0
@@ -133,6 +134,7 @@ def test_frames_that_are_read_before_a_run_cannot_end_it_without_a_message(tmp_p
         prepared(tmp_path / "out", PSF, path, observables=CV)
 
 
+@pytest.mark.slow
 def test_a_frame_that_cannot_be_read_is_left_out_where_that_is_asked_for(tmp_path, positions):
     """Model 4 of a PDB file, frame 3, has one atom fewer."""
     universe, path = mda.Universe(PDB_small), tmp_path / "t.pdb"

@@ -47,6 +47,7 @@ def run(sources, folder, atoms="not name H*", variables=VARIABLES):
     return prepare(sources, **kept, observables=observables, output=folder)
 
 
+@pytest.mark.slow
 def test_variables_and_atoms_of_every_frame(raw, tmp_path):
     counts = run(raw(), tmp_path / "out")
     assert counts == {"frames": 6, "segments": 2, "frames_per_state": {"all": 6, "none": 0}, "atoms": 10}
@@ -61,6 +62,7 @@ def test_variables_and_atoms_of_every_frame(raw, tmp_path):
     assert distance == pytest.approx(table["d_nm"].to_numpy(), abs=2e-3)
 
 
+@pytest.mark.slow
 def test_a_selection_keeps_what_it_names(raw, tmp_path):
     assert (
         run(raw(), tmp_path / "out", "resid 2", {"d": DistanceCV(type="distance", a="name N", b="name C")})["atoms"]

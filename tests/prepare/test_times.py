@@ -126,6 +126,7 @@ def test_unknown_says_it_without_a_warning(tmp_path, caplog):
     assert "placeholder" not in caplog.text
 
 
+@pytest.mark.slow
 def test_files_of_two_intervals_are_refused_unless_one_is_given(tmp_path, topology, positions):
     one = write_xtc(tmp_path / "a.xtc", positions, times=10.0 * np.arange(12))
     two = write_xtc(tmp_path / "b.xtc", np.roll(positions, 3, 0), times=100.0 * np.arange(12))
@@ -150,6 +151,7 @@ def test_real_times_and_placeholders_together_are_refused(tmp_path, topology, po
         prepared(tmp_path / "out", topology, one, two, observables=CV)
 
 
+@pytest.mark.slow
 def test_runs_that_overlap_are_cut_with_a_count(tmp_path, topology, positions, caplog):
     """Parts that repeat the last frame of the part before, as restarts write them, or the last three."""
     times = 10.0 * np.arange(12)

@@ -226,6 +226,7 @@ def test_a_scan_from_the_command_line(model, tmp_path, capsys):
     assert sorted(path.name for path in (out / "figures").iterdir()) == ["scan.csv", "scan.pdf", "scan.png"]
 
 
+@pytest.mark.slow
 def test_a_benchmark_from_the_command_line(model, tmp_path, capsys):
     measured, proteins = tmp_path / "own.csv", tmp_path / "proteins.csv"
     rows = [

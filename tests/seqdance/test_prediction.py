@@ -120,6 +120,7 @@ def test_a_system_stands_beside_its_md(model, trp_cage_prepared, tmp_path, capsy
     assert "".join(md.loc["rmsf_nm", "letter"]) == "NLYIQWLKDGGPSSGRPPPS"
 
 
+@pytest.mark.slow
 def test_what_a_model_was_not_trained_on_is_left_out(network, tmp_path):
     names = ["sasa_mean_nm2", "sasa_std_nm2", "rmsf_nm", "vdw", "correlation"]
     dance = Dance(network, {"untrained": names, "seed": 0})
