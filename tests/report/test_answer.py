@@ -48,7 +48,7 @@ def test_the_answer_says_what_was_not_looked_at_and_counts_states():
 def test_the_answer_counts_what_md_keeps_of_the_model_and_of_its_null():
     rows = [proposal("model", outcome) for outcome in ("stayed", "returned", "B", "fell apart", "undecided")]
     rows += [proposal("frequencies", "elsewhere"), proposal("training", "returned")]
-    words = sentence(summary(novelty=novelty(1, 1), verification={"proposals": rows}))
+    words = sentence(summary(novelty=novelty(1, 1), verification={"proposals": rows, "states": []}))
     assert "in 1 cluster, 1 of them more often than every null" in words
     assert "of 5 proposals of the model, MD takes 1 to state B and keeps 1 where they are; " in words
     assert "; MD keeps none of 1 proposal of its nulls" in words
@@ -58,10 +58,27 @@ def test_the_answer_counts_random_frames_by_themselves_and_names_new_states():
     rows = [proposal("model", outcome) for outcome in ("new state 1", "B")]
     rows += [proposal("model", outcome, "random") for outcome in ("new state 1", "new state 1", "returned")]
     rows += [proposal("residue_types", "returned", "random")]
-    words = sentence(summary(novelty=novelty(1, 1), verification={"proposals": rows}))
+    words = sentence(summary(novelty=novelty(1, 1), verification={"proposals": rows, "states": []}))
     assert "; of 2 proposals of the model, MD takes 1 to state B and 1 to new state 1; " in words
     assert "; of 3 random frames of the model, MD takes 2 to new state 1; " in words
     assert "; MD keeps none of 1 random frame of its nulls" in words
+
+
+def test_the_answer_says_which_state_stands_above_every_null():
+    def reached(state, source, p, more):
+        return {"state": state, "kind": "cluster", "source": source, "p_model_more": p, "more_often": more}
+
+    states = [
+        reached("new state 1", "model", None, True),
+        reached("new state 1", "frequencies", 0.0163, None),
+        reached("new state 1", "residue_types", 0.0002, None),
+        reached("new state 2", "model", None, False),
+        reached("new state 2", "residue_types", 0.5, None),
+    ]
+    rows = [proposal("model", outcome) for outcome in ("new state 1", "new state 1", "new state 2")]
+    words = sentence(summary(novelty=novelty(1, 1), verification={"proposals": rows, "states": states}))
+    assert "; the model's proposals reach new state 1 more often than those of every null (p at most 0.016)" in words
+    assert words.count("more often than those of every null") == 1
 
 
 def test_the_answer_of_kinetics_and_of_nothing():

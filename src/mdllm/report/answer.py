@@ -114,7 +114,18 @@ def _verified(summary: dict) -> list[str]:
             outcomes = [row["outcome"] for row in rows if row["source"] in sources]
             if outcomes:
                 clauses.append(_outcomes(outcomes, noun, words))
+    clauses += [_more_often(row, verified["states"]) for row in verified["states"] if row["more_often"]]
     return ["; ".join(clauses)] if clauses else []
+
+
+def _more_often(reached: dict, states: list[dict]) -> str:
+    """A state that the model's proposals of one kind reach more often than those of every null."""
+    same = [row["p_model_more"] for row in states if (row["state"], row["kind"]) == (reached["state"], reached["kind"])]
+    p = max(value for value in same if value is not None)
+    what = "random frames" if reached["kind"] == RANDOM else "proposals"
+    return (
+        f"the model's {what} reach {in_words(reached['state'])} more often than those of every null (p at most {p:.2g})"
+    )
 
 
 def _outcomes(outcomes: list[str], noun: str, whose: str) -> str:
