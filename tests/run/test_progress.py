@@ -61,5 +61,6 @@ def test_a_killed_process_leaves_it_and_is_not_alive(path):
     wait_for(path.exists)
     assert Progress.read(path).alive
     process.kill()
+    wait_for(lambda: not Progress.read(path).alive)  # before anybody has taken note of its end
     process.wait()
     assert not Progress.read(path).alive

@@ -19,6 +19,7 @@ from mdllm.core.records import read_json, write_json
 
 ENDING = ".running.json"
 _EVERY_S = 3.0
+_ENDED = ("Z", "X")  # killed, and not yet taken note of by the process that started it
 _LOST = timedelta(minutes=5)  # on another computer, whose clock may differ
 
 
@@ -65,9 +66,13 @@ class Progress:
     @property
     def alive(self) -> bool:
         """Whether the stage still runs, as far as can be seen from here."""
-        if self.host == platform.node():
-            return Path(f"/proc/{self.process}").exists() if Path("/proc/self").exists() else self.age < _LOST
-        return self.age < _LOST
+        if self.host != platform.node() or not Path("/proc/self").exists():
+            return self.age < _LOST
+        try:
+            state = Path(f"/proc/{self.process}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        return state not in _ENDED
 
     @property
     def share(self) -> float | None:
