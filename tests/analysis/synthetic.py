@@ -50,7 +50,10 @@ def write_run(folder: Path, prepared) -> AnalysisInputs:
                     "replica": np.repeat(np.arange(len(rows)), rows.shape[1]),
                     "frame": np.tile(frame, len(rows)),
                     "sample": 0,
-                    "log_likelihood_nats": -50.0 if source == "model" else np.nan,
+                    **{
+                        f"log_likelihood{of}_nats": value if source == "model" else np.nan
+                        for of, value in (("", -50.0), ("_base", -60.0), ("_tuned", -40.0))
+                    },
                     "entropy_nats": 60.0 if source == "model" else np.nan,
                 }
             )

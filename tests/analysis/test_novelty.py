@@ -162,6 +162,8 @@ def test_the_other_state_is_found_without_being_named(analyzed):
     assert largest["replica"].max() < REPLICAS // 2
     assert clusters.loc[0, "more_often_than_nulls"]
     assert clusters.loc[0, "verdict"].startswith("more often than its nulls")
+    for of, nats in (("", -2.5), ("_base", -3.0), ("_tuned", -2.0)):  # of frames of 20 codes
+        assert np.allclose(clusters[f"log_likelihood{of}_per_code_nats"], nats)
     shares = pd.read_csv(folder / "shares.csv").set_index(["cluster", "source"])
     assert shares.loc[(1, "model"), "share"] == pytest.approx(len(largest) / (REPLICAS * FRAMES))
     assert shares.loc[(1, "frequencies"), "never_reached"]

@@ -10,9 +10,9 @@ from safetensors.numpy import load_file
 
 from mdllm.bases.base import Base, find_base, load_base
 from mdllm.bases.baselines import TypeStatistics, _smoothed
-from mdllm.bases.examples import Windows, joined
+from mdllm.bases.examples import Mixed, Windows, joined
 from mdllm.bases.poses import Poses, compose, of_vectors
-from mdllm.bases.proteins import Protein, Proteins, residue_types_of, write_proteins
+from mdllm.bases.proteins import CodedWhenAsked, Protein, Proteins, residue_types_of, write_proteins
 from mdllm.bases.rows import ViewsOfRows
 from mdllm.bases.train import train_base
 from mdllm.collections.reader import Collection
@@ -46,6 +46,24 @@ def test_proteins_are_kept_as_codes_and_poses(proteins, collection):
     np.testing.assert_allclose(protein.poses.origin, backbone[:, :, 1], atol=1e-6)
     assert "".join("ACDEFGHIKLMNPQRSTVWYX"[t] for t in protein.residue_types) == segment.sequence
     assert residue_types_of("AXB").tolist() == [0, 20, 20]
+
+
+def test_a_protein_that_is_coded_when_asked_is_that_which_was_kept(proteins, collection):
+    (asked,) = CodedWhenAsked(collection, shipped_steps(64), 4)
+    for name in ("residue_types", "starts", "codes"):
+        np.testing.assert_array_equal(getattr(asked, name), getattr(proteins[0], name))
+    np.testing.assert_array_equal(asked.poses.rotation, proteins[0].poses.rotation)
+    np.testing.assert_array_equal(asked.poses.origin, proteins[0].poses.origin)
+    assert asked.poses.origin.dtype == proteins[0].poses.origin.dtype
+
+
+def test_windows_of_two_sets_alternate_by_the_share_of_the_second():
+    first, second = ([f"{name}{number}" for number in range(100)] for name in "ab")
+    mixed = list(Mixed(first, second, 0.25))
+    assert len(mixed) == 100
+    assert [window for window in mixed if window in second] == second[:25]
+    assert [window for window in mixed if window in first] == first[:75]
+    assert all(sum(window in second for window in mixed[start : start + 8]) == 2 for start in range(92))
 
 
 def test_a_window_is_the_same_whenever_it_is_asked_for(proteins):

@@ -1,5 +1,6 @@
 """A base that goes on to learn from the frames of a system, and the product of both."""
 
+from dataclasses import replace
 from functools import partial
 
 import MDAnalysis as mda
@@ -7,12 +8,17 @@ import numpy as np
 import pytest
 import torch
 
+from mdllm.bases.examples import Windows, joined
+from mdllm.bases.objective import Judged
 from mdllm.bases.poses import of_backbone
 from mdllm.bases.propose import Proposer
+from mdllm.bases.proteins import CodedWhenAsked
 from mdllm.bases.settings import ProposalSettings, TuningSettings
 from mdllm.bases.tune import joined_with, tuned
 from mdllm.bases.views import views
 from mdllm.core.trajectories import ANGSTROM_PER_NM
+
+from .conftest import settings as a_base
 
 SEQUENCE = "NLYIQWLKDGGPSSGRPPPS"
 ROW = 10
@@ -52,6 +58,19 @@ def test_the_frames_become_more_probable_and_the_base_stays_as_it_was(both, cage
     assert not torch.equal(*(next(x.network.parameters()) for x in (base, own)))
 
 
+def test_a_copy_that_sees_other_proteins_as_well_forgets_less_of_them(both, cage, collection):
+    base = both[0]
+    molecule = Proposer(base, cage, SEQUENCE, ProposalSettings()).molecule
+    settings = TuningSettings(steps=24, learning_rate=5e-3, mixed={"collection": "two", "share": 0.5})
+    mixed = tuned(base, cage, molecule, settings, 0, collection)
+    alone = tuned(base, cage, molecule, settings.model_copy(update={"mixed": None}), 0)
+    of_others = Windows(CodedWhenAsked(collection, base.steps, 4), a_base().training, base.hidden, 8, 5, True)
+    batch = joined(list(of_others), base.hidden)
+    with torch.no_grad():
+        losses = [float(Judged(each.network, base.steps)(**batch)["logits"][:, 0].mean()) for each in (alone, mixed)]
+    assert losses[0] > losses[1] + 0.3
+
+
 @pytest.mark.parametrize("weight", [0.0, 0.3, 1.0])
 def test_the_product_by_hand(both, cage, weight):
     base, own = both
@@ -76,3 +95,29 @@ def test_on_a_code_that_no_frame_shows_the_base_is_alone(both, cage):
     alone, mine = base.tell(view()).log_probabilities, own.tell(view()).log_probabilities
     assert torch.allclose(told.log_probabilities[0], alone[0])
     assert torch.allclose(told.log_probabilities[1:], mine[1:])
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.4, 1.0])
+def test_every_draw_keeps_its_likelihood_under_the_base_and_under_its_copy(both, cage, weight):
+    base, own = both
+    product = joined_with(base, own, cage, TuningSettings(weight=weight, gated=False))
+    expected = {"base": np.zeros(12), "tuned": np.zeros(12)}
+
+    def watched(view, residue):
+        told, now = product(view, residue), view()
+
+        def offsets(codes):
+            for name, asked in (("base", base), ("tuned", own)):
+                expected[name] += asked.tell(now).log_probabilities[torch.arange(12), codes].numpy()
+            return told.offsets(codes)
+
+        return replace(told, offsets=offsets)
+
+    settings = ProposalSettings(drawings=1, group=12, longest_span=6)  # none to choose from
+    made = Proposer(base, cage, SEQUENCE, settings).group(0, 0, watched)
+    assert 0 < made.changed.sum() < 12
+    for name, values in expected.items():
+        np.testing.assert_allclose(made.of_parts[name], values * made.changed)
+    if weight in (0.0, 1.0):
+        np.testing.assert_allclose(made.log_likelihood, made.of_parts["tuned" if weight else "base"])
+    assert Proposer(base, cage, SEQUENCE, settings).group(0, 0).of_parts == {}

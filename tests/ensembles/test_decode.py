@@ -39,7 +39,10 @@ def tokens(trp_cage_prepared, tmp_path_factory):
         model=model,
         frequencies=frequencies,
         residue_types=residue_types,
-        log_likelihood=-np.arange(GROUPS * GROUP, dtype=float).reshape(GROUPS, GROUP),
+        **{
+            f"log_likelihood{of}": by - np.arange(GROUPS * GROUP, dtype=float).reshape(GROUPS, GROUP)
+            for of, by in (("", 0), ("_base", -100), ("_tuned", -200))
+        },
         entropy=np.ones((GROUPS, GROUP)),
     )
     return folder
@@ -76,6 +79,7 @@ def test_each_ensemble_is_its_codes_decoded(trp_cage_prepared, tokens, tmp_path)
     assert model["log_likelihood_nats"].tolist() == [-float(n) for n in range(REPLICAS * FRAMES)]
     assert table[table["source"] == "roundtrip"]["frame"].tolist() == list(range(442, 601))
     assert table[table["source"] != "model"]["log_likelihood_nats"].isna().all()
+    assert table[["log_likelihood_base_nats", "log_likelihood_tuned_nats"]].isna().all(axis=None)
 
 
 def test_residues_have_their_names_and_numbers(trp_cage_prepared, tokens, tmp_path, trp_cage_files):
@@ -108,4 +112,6 @@ def test_what_a_base_has_redrawn_is_taken_as_it_is(trp_cage_prepared, tokens, tm
     model = table[table["source"] == "model"]
     assert model["replica"].tolist() == [0] * GROUP + [1] * GROUP
     assert model["log_likelihood_nats"].tolist() == [-float(n) for n in range(size)]
+    assert model["log_likelihood_base_nats"].tolist() == [-100.0 - n for n in range(size)]
+    assert model["log_likelihood_tuned_nats"].tolist() == [-200.0 - n for n in range(size)]
     assert (table["source"] == "roundtrip").sum() == 159

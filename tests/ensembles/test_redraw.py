@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mdllm.bases.settings import BaseModelSettings, SpanSettings
+from mdllm.bases.settings import BaseModelSettings, SpanSettings, TuningSettings
 from mdllm.config.settings.stages import RolloutSettings
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import rmsd
@@ -52,6 +52,18 @@ def test_a_base_and_its_nulls_redraw_the_same_spans_of_training_frames(trp_cage_
     assert record["base"] == "medium"
     assert record["validation_loss"] < record["baseline_pairs_of_types"] < record["baseline_residue_types"]
     assert record["not_redrawn"]["model"] == (~moved.any(-1)).sum()
+
+
+def test_a_product_keeps_the_likelihood_under_each_of_its_parts(trp_cage_prepared, training, tmp_path):
+    """One step of tuning and a weight of zero: what is drawn is what the base says."""
+    tuning = TuningSettings(steps=1, weight=0.0)
+    model = BaseModelSettings(name="base", spans=SPANS, tuning=tuning)
+    made, _ = run(trp_cage_prepared, training[0], tmp_path, model)
+    np.testing.assert_allclose(made["log_likelihood_base"], made["log_likelihood"])
+    drawn = made["log_likelihood"] < 0
+    assert drawn.any()
+    assert (made["log_likelihood_tuned"][drawn] != made["log_likelihood"][drawn]).all()
+    assert (made["log_likelihood_tuned"][~drawn] == 0).all()
 
 
 def test_a_model_that_continues_frames_has_the_null_alone(trp_cage_prepared, training, tmp_path, monkeypatch):

@@ -58,3 +58,20 @@ def test_mistakes_are_found_by_a_dry_run(project):
     ):
         project.write("config/bases/tiny.yaml", {**BASE, **change})
         assert message in project.run("--dry-run", "base_tiny", ok=False)
+
+
+def test_a_collection_whose_proteins_a_system_shares_its_updates_with_has_to_be_made(project):
+    """The tables of one that is made are inputs of the rule that redraws."""
+    system = project.read("config/systems/trp_cage.yaml")
+    system["variants"]["base"]["model"] = {"name": "base", "tuning": {"mixed": {"collection": "two"}}}
+    project.write("config/systems/trp_cage.yaml", system)
+    out = project.run("--dry-run", ok=False)
+    assert "results/collections/two/proteins.parquet is not there" in out
+    assert "snakemake collect_two" in out
+    project.run("collect_two")
+    out = project.run("--dry-run", "results/trp_cage/base/redrawn/structures.npz")
+    (redraw,) = (part for part in out.split("\n\n") if "rule redraw:" in part)
+    assert "results/collections/two/segments.parquet" in redraw
+    system["variants"]["base"]["model"]["tuning"]["mixed"]["collection"] = "three"
+    project.write("config/systems/trp_cage.yaml", system)
+    assert "there is no collection three in config/collections, but two" in project.run("--dry-run", ok=False)

@@ -202,6 +202,13 @@ def of_collection(wildcards):
     return in_words(read_collection, Path("config"), wildcards.collection)
 
 
+def collection_read(wildcards):
+    """Input function: the tables of the collection that the model of a variant reads, which must be made."""
+    variant = of_system(wildcards).trained[wildcards.variant]
+    name = None if variant.continues else variant.settings.model.reads_collection
+    return [] if name is None else in_words(made_collection, Path("config"), name)
+
+
 def of_base(wildcards):
     """The settings of a base."""
     return in_words(read_base, Path("config"), wildcards.base)

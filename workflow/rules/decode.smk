@@ -1,4 +1,4 @@
-# Needs: the tokenizer, and rollout/codes.npz, or what a base has redrawn.
+# Needs: the tokenizer, and rollout/codes.npz, or what a base has redrawn; a collection where model.tuning.mixed names it.
 # Makes: redrawn/, training frames with spans redrawn by a base, and by nulls; ensemble/, structures of the generated
 # frames and of all nulls, decoded alike.
 
@@ -7,6 +7,7 @@ rule redraw:
     input:
         unpack(prepared),
         codes=made_by("tokenize", "tokens/codes.npz"),
+        collection=collection_read,
     output:
         structures="results/{system}/{variant}/redrawn/structures.npz",
         record="results/{system}/{variant}/redrawn/redrawn.json",

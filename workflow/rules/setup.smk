@@ -31,6 +31,7 @@ if SOURCE.is_dir():
 from mdllm.bases.config import base_names, read_base
 from mdllm.config.collections import (
     collection_names,
+    made_collection,
     raw_files as raw_files_of_collection,
     read_collection,
     system_sequences,

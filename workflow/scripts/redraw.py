@@ -10,6 +10,8 @@ from mdllm.run.stage import stage
 
 settings = snakemake.params.settings
 inputs = {key: Path(snakemake.input[key]) for key in ("topology", "trajectory", "frames", "codes")}
+collection = [Path(table) for table in snakemake.input.collection]
+inputs |= {f"collection_{table.stem}": table for table in collection}
 with stage(
     "redraw", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs=inputs
 ) as running:
@@ -22,6 +24,7 @@ with stage(
         model=getattr(chosen, "model", None),
         rollout=getattr(chosen, "rollout", RolloutSettings()),
         seed=chosen.seed,
+        collection=collection[0].parent if collection else None,
         output=Path(snakemake.output.structures).parent,
     )
     running.note(**counts)

@@ -4,8 +4,8 @@ Axes: B rows, K codes.
 """
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -32,10 +32,12 @@ class Told:
     Attributes:
         log_probabilities: (B, K) in nats, float64, or (1, K) where all are alike.
         offsets: codes (B,) to where the steps lie as seen from them (B, 6), nm and radian, float64.
+        parts: where this joins what several know, by name what each of them alone says (B, K), as `log_probabilities`.
     """
 
     log_probabilities: torch.Tensor
     offsets: Callable[[torch.Tensor], torch.Tensor]
+    parts: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

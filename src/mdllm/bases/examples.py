@@ -4,6 +4,7 @@ A window is a stretch of one protein in two of its frames, drawn independently: 
 Item i of a set is the same whenever it is asked for. Axes: W windows, B rows, L residues of a window.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 
 from mdllm.bases.poses import Poses
-from mdllm.bases.proteins import Protein, Proteins
+from mdllm.bases.proteins import Protein
 from mdllm.bases.settings import BaseTrainingSettings
 from mdllm.bases.views import NO_RESIDUE
 
@@ -42,7 +43,13 @@ class Windows(Sequence):
     """
 
     def __init__(
-        self, proteins: Proteins, settings: BaseTrainingSettings, hidden: int, count: int, seed: int, judged: bool
+        self,
+        proteins: Sequence[Protein],
+        settings: BaseTrainingSettings,
+        hidden: int,
+        count: int,
+        seed: int,
+        judged: bool,
     ):
         self.proteins, self.settings, self.hidden = proteins, settings, hidden
         self.count, self.seed, self.judged = count, seed, judged
@@ -89,6 +96,22 @@ class Windows(Sequence):
             rows,
             not self.judged and rng.random() < settings.augmentation,
         )
+
+
+class Mixed(Sequence):
+    """Windows of two sets, `share` of them of the second, evenly spread."""
+
+    def __init__(self, first: Windows, second: Windows, share: float):
+        self.first, self.second, self.share = first, second, share
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def __getitem__(self, index: int) -> Window:
+        if not 0 <= index < len(self):
+            raise IndexError(f"window {index} of {len(self)}")
+        before, now = (math.floor(self.share * count) for count in (index, index + 1))
+        return self.first[index - before] if now == before else self.second[before]
 
 
 def joined(windows: list[Window], hidden: int) -> dict[str, torch.Tensor]:

@@ -7,7 +7,9 @@ seed, so that groups can be made in any order and by several processes. Nothing 
 Axes: P proposals, L residues, G proposals of a group, M drawings.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -32,6 +34,7 @@ class Proposals:
         first, last: (moves,) residues of the spans, last included.
         changed: (G,) number of spans that were redrawn; the others could not be closed without a clash.
         log_likelihood: (G,) of all codes drawn, nats, at temperature 1.
+        of_parts: (G,) the same under each of the parts that were joined, by name; see `mdllm.bases.base.Told`.
         entropy: (G,) of what they were drawn from, summed, nats.
     """
 
@@ -41,6 +44,7 @@ class Proposals:
     last: np.ndarray
     changed: np.ndarray
     log_likelihood: np.ndarray
+    of_parts: dict[str, np.ndarray]
     entropy: np.ndarray
 
 
@@ -101,6 +105,7 @@ class Proposer:
         poses = of_backbone(self.starts[start])
         changed = np.zeros(settings.group, int)
         log_likelihood, entropy = np.zeros((2, settings.group))
+        of_parts: dict[str, np.ndarray] = defaultdict(partial(np.zeros, settings.group))
         for span in spans:
             codes = self.base.steps.nearest(poses.to_atoms(self.molecule.local).numpy())
             uniforms = torch.from_numpy(rng.random((settings.group, settings.drawings, len(span) + 2)))
@@ -117,6 +122,8 @@ class Proposer:
             poses = made.poses
             changed += made.changed.numpy()
             log_likelihood += made.log_likelihood.numpy()
+            for name, alone in made.of_parts.items():
+                of_parts[name] += alone.numpy()
             entropy += made.entropy.numpy()
         return Proposals(
             poses.to_atoms(self.molecule.local).numpy(),
@@ -125,5 +132,6 @@ class Proposer:
             np.array([span.stop - 1 for span in spans]),
             changed,
             log_likelihood,
+            dict(of_parts),
             entropy,
         )

@@ -4,6 +4,7 @@ Axes: F frames, L residues.
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +15,10 @@ from tqdm import tqdm
 
 from mdllm.bases.poses import Poses, of_backbone
 from mdllm.bases.views import RESIDUE_TYPES
-from mdllm.collections.reader import Collection
+from mdllm.collections.reader import Collection, Split
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import peptide_bonds
-from mdllm.tokenizers.chain.codebook import shipped_steps
+from mdllm.tokenizers.chain.codebook import Codebook, shipped_steps
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +42,16 @@ class Protein:
     codes: np.ndarray
     poses: Poses
 
+    @classmethod
+    def of_frames(
+        cls, backbone: np.ndarray, residue_types: np.ndarray, starts: np.ndarray, steps: Codebook
+    ) -> "Protein":
+        """A protein from N, CA, C (F, L, 3, 3) in nm."""
+        poses = of_backbone(backbone)
+        return cls(residue_types, starts, steps.nearest(backbone), Poses(poses.rotation.float(), poses.origin.float()))
 
-class Proteins:
+
+class Proteins(Sequence):
     """The proteins of one split, in a folder that `write_proteins` has filled."""
 
     def __init__(self, folder: Path, split: str):
@@ -64,6 +73,30 @@ class Proteins:
         return Protein(residue_types_of(row["sequence"]), np.asarray(row["starts"]), codes.astype(int), _of_flat(poses))
 
 
+class CodedWhenAsked(Sequence):
+    """The training proteins of a collection, read and coded whenever one is asked for: for a few thousand windows.
+
+    Args:
+        most_frames: of a protein.
+
+    Raises:
+        InputError: the collection has none.
+    """
+
+    def __init__(self, collection: Collection, steps: Codebook, most_frames: int):
+        self.collection, self.steps, self.most_frames = collection, steps, most_frames
+        self.names = _names(collection, "train")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, number: int) -> Protein:
+        name = self.names[number]
+        backbone = _spread_frames(self.collection, name, self.most_frames)
+        residue_types = residue_types_of(self.collection.proteins.loc[name, "sequence"])
+        return Protein.of_frames(backbone, residue_types, _starts(backbone), self.steps)
+
+
 def residue_types_of(sequence: str) -> np.ndarray:
     """Indices (L,) of RESIDUE_TYPES of a sequence in one-letter codes; others than the twenty are X."""
     unknown = RESIDUE_TYPES.index("X")
@@ -81,10 +114,7 @@ def write_proteins(collection: Collection, codebook_size: int, most_frames: int,
     if (folder / _INDEX).exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
-    names = {split: collection.names(split) for split in ("train", "validation")}
-    for split, found in names.items():
-        if not found:
-            raise InputError(f"{collection.folder} has no protein for {split}; see validation_share and left_out.csv")
+    names = {split: _names(collection, split) for split in ("train", "validation")}
     steps = shipped_steps(codebook_size)
     rows, parts, first = [], {name: [] for name in _ARRAYS}, 0
     for split, found in names.items():
@@ -93,13 +123,25 @@ def write_proteins(collection: Collection, codebook_size: int, most_frames: int,
             codes = steps.nearest(backbone)
             for key, value in (("codes", codes), ("poses", _flat(of_backbone(backbone)))):
                 parts[key].append(value.reshape(-1, *_ARRAYS[key][0]).astype(_ARRAYS[key][1]))
-            starts = np.concatenate([[0], np.flatnonzero(~peptide_bonds(backbone).all(axis=0)) + 1])
-            rows.append((name, split, collection.proteins.loc[name, "sequence"], len(codes), first, starts))
+            sequence = collection.proteins.loc[name, "sequence"]
+            rows.append((name, split, sequence, len(codes), first, _starts(backbone)))
             first += codes.size
     for key, found in parts.items():
         np.save(folder / f"{key}.npy", np.concatenate(found))
     columns = ["protein", "split", "sequence", "frames", "first", "starts"]
     pd.DataFrame(rows, columns=columns).to_parquet(folder / _INDEX)
+
+
+def _names(collection: Collection, split: Split) -> list[str]:
+    found = collection.names(split)
+    if not found:
+        raise InputError(f"{collection.folder} has no protein for {split}; see validation_share and left_out.csv")
+    return found
+
+
+def _starts(backbone: np.ndarray) -> np.ndarray:
+    """First residues of the stretches of frames (F, L, 3, 3) that have no gap in any of them."""
+    return np.concatenate([[0], np.flatnonzero(~peptide_bonds(backbone).all(axis=0)) + 1])
 
 
 def _spread_frames(collection: Collection, name: str, most: int) -> np.ndarray:

@@ -90,11 +90,19 @@ class ProposalSettings(SpanSettings):
     group: PositiveInt = Field(8, description="proposals that redraw the same spans of different starts")
 
 
+class MixedSettings(Section):
+    """Proteins of a collection, from which the copy goes on to learn as well."""
+
+    collection: Name = Field(description="one that is made, results/collections/NAME; its training proteins are seen")
+    share: Annotated[float, Field(gt=0, lt=1)] = Field(0.5, description="of the windows of an update")
+
+
 class TuningSettings(Section):
     """A copy of the base that goes on to learn from the training frames, and how both are joined."""
 
-    steps: PositiveInt = Field(200, description="optimizer updates of 32 windows of the training frames")
+    steps: PositiveInt = Field(200, description="optimizer updates of 32 windows")
     learning_rate: PositiveFloat = 3e-4
+    mixed: MixedSettings | None = Field(None, description="null: windows of the training frames alone")
     weight: Share = Field(0.3, description="w of the product p_tuned^w p_base^(1 - w); 0: the base alone")
     gated: bool = Field(
         True, description="whether the base is alone where a drawing stands on codes that no training frame shows there"
@@ -115,4 +123,13 @@ class BaseModelSettings(ModelSettings):
 
     def requirements(self, cache: Path) -> Requirements:
         find_base = pkgutil.resolve_name("mdllm.bases.base:find_base")
-        return {(f"base {self.base}", ""): lambda: find_base(self.base)}
+        needs: Requirements = {(f"base {self.base}", ""): lambda: find_base(self.base)}
+        if self.reads_collection is not None:
+            made_collection = pkgutil.resolve_name("mdllm.config.collections:made_collection")
+            name = self.reads_collection
+            needs[f"collection {name}", ""] = lambda: made_collection(Path("config"), name)
+        return needs
+
+    @property
+    def reads_collection(self) -> str | None:
+        return self.tuning and self.tuning.mixed and self.tuning.mixed.collection

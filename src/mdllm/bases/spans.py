@@ -9,6 +9,7 @@ span stays as it was.
 Axes: B structures, M drawings of each, L residues, K codes.
 """
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -91,12 +92,14 @@ class Redrawn:
         poses: (B, L).
         changed: (B,) whether any drawing was left.
         log_likelihood: (B,) of the codes that were drawn, nats.
+        of_parts: (B,) the same under each of the parts that were joined, by name; see `Told.parts`.
         entropy: (B,) of what they were drawn from, summed, nats.
     """
 
     poses: Poses
     changed: torch.Tensor
     log_likelihood: torch.Tensor
+    of_parts: dict[str, torch.Tensor]
     entropy: torch.Tensor
 
 
@@ -130,6 +133,7 @@ def redraw(
     known = torch.where(seen & ~molecule.starts, old, hidden)
     new_codes, built = torch.where(molecule.starts, hidden, old), flat.clone()
     log_likelihood, entropy = torch.zeros(2, len(old), dtype=torch.float64)
+    of_parts: dict[str, torch.Tensor] = defaultdict(partial(torch.zeros, len(old), dtype=torch.float64))
     types = molecule.residue_types.expand_as(old)
     steps = Poses(torch.from_numpy(base.steps.rotation), torch.from_numpy(base.steps.origin))
     for number, residue in enumerate(range(span.start, span.stop + held_end)):
@@ -142,6 +146,8 @@ def redraw(
         target = draws[:, number, None] * cumulative[:, -1:]
         code = torch.searchsorted(cumulative, target, right=True).clamp(max=base.hidden - 1)
         log_likelihood += log_p.gather(1, code)[:, 0]
+        for name, alone in told.parts.items():
+            of_parts[name] += alone.gather(1, code)[:, 0]
         entropy += torch.special.entr(log_p.exp()).sum(1)
         code = code[:, 0]
         new_codes[:, residue] = code
@@ -172,6 +178,7 @@ def redraw(
         ),
         changed,
         log_likelihood[row] * changed,
+        {name: alone[row] * changed for name, alone in of_parts.items()},
         entropy[row] * changed,
     )
 

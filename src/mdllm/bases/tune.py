@@ -18,37 +18,53 @@ import numpy as np
 import torch
 
 from mdllm.bases.base import Base, Told
-from mdllm.bases.examples import Windows, joined
+from mdllm.bases.examples import Mixed, Windows, joined
 from mdllm.bases.objective import Judged
-from mdllm.bases.poses import Poses, of_backbone
-from mdllm.bases.proteins import Protein
-from mdllm.bases.settings import BaseTrainingSettings, TuningSettings
+from mdllm.bases.proteins import CodedWhenAsked, Protein
+from mdllm.bases.settings import BaseSettings, BaseTrainingSettings, TuningSettings
 from mdllm.bases.spans import Knowledge, Molecule
 from mdllm.bases.views import Views
+from mdllm.collections.reader import Collection
 
 logger = logging.getLogger(__name__)
 
+BASE, TUNED = "base", "tuned"  # the parts that are joined
 # Codes to the left of a residue that the drawing stands on.
 _STANDS_ON = 2
 
 
-def tuned(base: Base, frames: np.ndarray, molecule: Molecule, settings: TuningSettings, seed: int) -> Base:
-    """The base after `settings.steps` updates on training frames (F, L, 3, 3) of N, CA, C in nm."""
+def tuned(
+    base: Base,
+    frames: np.ndarray,
+    molecule: Molecule,
+    settings: TuningSettings,
+    seed: int,
+    collection: Collection | None = None,
+) -> Base:
+    """The base after `settings.steps` updates on training frames (F, L, 3, 3) of N, CA, C in nm.
+
+    Args:
+        collection: where `settings.mixed` asks for it, whose training proteins share the updates.
+
+    Raises:
+        InputError: it has none.
+    """
     # Every job that draws from a base reads this module, and few tune one; the Trainer takes seconds to import.
     from transformers import PrinterCallback, Trainer, TrainingArguments, set_seed
 
     from mdllm.models.training.callbacks import ProgressBar
 
-    poses = of_backbone(frames)
-    protein = Protein(
-        molecule.residue_types.numpy(),
-        np.flatnonzero(molecule.starts.numpy()),
-        base.steps.nearest(frames),
-        Poses(poses.rotation.float(), poses.origin.float()),
-    )
-    residues = frames.shape[1]
-    windows = BaseTrainingSettings(window=max(residues, BaseTrainingSettings().longest_span + 1))
-    count = settings.steps * windows.batch_size
+    starts = np.flatnonzero(molecule.starts.numpy())
+    protein = Protein.of_frames(frames, molecule.residue_types.numpy(), starts, base.steps)
+    whole = max(frames.shape[1], BaseTrainingSettings().longest_span + 1)
+    training = BaseTrainingSettings(window=whole)
+    count = settings.steps * training.batch_size
+    windows = Windows([protein], training, base.hidden, count, seed, False)
+    if settings.mixed is not None:
+        learned = BaseSettings.model_validate(base.record["settings"])
+        others = CodedWhenAsked(collection, base.steps, learned.frames)
+        of_others = Windows(others, learned.training, base.hidden, count, seed, False)
+        windows = Mixed(windows, of_others, settings.mixed.share)
     set_seed(seed)
     network = copy.deepcopy(base.network)
     with tempfile.TemporaryDirectory() as folder:
@@ -57,9 +73,9 @@ def tuned(base: Base, frames: np.ndarray, molecule: Molecule, settings: TuningSe
             args=TrainingArguments(
                 output_dir=folder,
                 max_steps=settings.steps,
-                per_device_train_batch_size=windows.batch_size,
+                per_device_train_batch_size=training.batch_size,
                 learning_rate=settings.learning_rate,
-                weight_decay=windows.weight_decay,
+                weight_decay=training.weight_decay,
                 lr_scheduler_type="cosine",
                 adam_beta2=0.98,
                 max_grad_norm=1.0,
@@ -71,7 +87,7 @@ def tuned(base: Base, frames: np.ndarray, molecule: Molecule, settings: TuningSe
                 disable_tqdm=True,
                 remove_unused_columns=False,
             ),
-            train_dataset=Windows([protein], windows, base.hidden, count, seed, False),
+            train_dataset=windows,
             data_collator=partial(joined, hidden=base.hidden),
             callbacks=[ProgressBar()],
         )
@@ -99,7 +115,9 @@ def joined_with(base: Base, tuned: Base, frames: np.ndarray, settings: TuningSet
                 weight = weight * shown[residue - left][seen.codes_left[:, -left]][:, None]
         log_p = weight * own.log_probabilities + (1 - weight) * prior.log_probabilities
         return Told(
-            log_p.log_softmax(-1), lambda codes: weight * own.offsets(codes) + (1 - weight) * prior.offsets(codes)
+            log_p.log_softmax(-1),
+            lambda codes: weight * own.offsets(codes) + (1 - weight) * prior.offsets(codes),
+            {BASE: prior.log_probabilities, TUNED: own.log_probabilities},
         )
 
     return knowledge

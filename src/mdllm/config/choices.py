@@ -83,6 +83,11 @@ class ModelSettings(Choice):
         """MD frames by which a generated frame advances."""
         return 1
 
+    @property
+    def reads_collection(self) -> str | None:
+        """The collection that it reads, of a model that redraws; None: none."""
+        return None
+
 
 class SourceSettings(Choice):
     """Where raw frames come from; its implementation is a function (settings, cache) to (topology, trajectories).

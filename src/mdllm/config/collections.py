@@ -36,6 +36,20 @@ def read_collection(config: Path, name: str) -> CollectionSettings:
     return settings
 
 
+def made_collection(config: Path, name: str) -> list[str]:
+    """The tables of the collection `name`, in results/collections, of which no other stage is to ask that it be made.
+
+    Raises:
+        InputError: there is none of this name, or it is not made yet.
+    """
+    if name not in (known := collection_names(config)):
+        raise InputError(f"there is no collection {name} in {config}/collections, but {', '.join(known) or 'none'}")
+    tables = [Path("results") / "collections" / name / f"{table}.parquet" for table in ("proteins", "segments")]
+    if missing := [str(table) for table in tables if not table.exists()]:
+        raise InputError(f"{missing[0]} is not there; make the collection first, by: snakemake collect_{name}")
+    return [str(table) for table in tables]
+
+
 def raw_files(config: Path, name: str) -> list[str]:
     """The user's own files of a collection. Raises InputError where they are not there, as `read_collection`."""
     found = []

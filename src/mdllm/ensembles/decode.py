@@ -22,7 +22,15 @@ from tqdm import tqdm
 from mdllm.core.geometry import with_oxygen
 from mdllm.core.records import read_npz
 from mdllm.core.trajectories import TrajectoryWriter, open_backbone, write_topology
-from mdllm.ensembles.sources import FILES, FREQUENCIES, MODEL, RESIDUE_TYPES, ROUNDTRIP
+from mdllm.ensembles.sources import (
+    EXTRA_COLUMNS,
+    FILES,
+    FREQUENCIES,
+    LIKELIHOODS,
+    MODEL,
+    RESIDUE_TYPES,
+    ROUNDTRIP,
+)
 from mdllm.language.frequencies import ResidueFrequencies
 from mdllm.language.series import CodeSeries
 from mdllm.tokenizers.base import Tokenizer, load_tokenizer
@@ -61,8 +69,10 @@ def decode_ensembles(
         samples: structures per frame; above 1 they are drawn from the tokenizer's uncertainty, as the stochastic
             decoder of MD-LLM-1 does (arXiv 2508.03709, Methods 2.1), else the centre of each code is taken.
 
-    The table has the rows of each XTC in order: source, replica, frame, sample, log_likelihood_nats, entropy_nats
-    (empty for the nulls). `frame` is the number of the generated frame, or the raw number of a training frame.
+    The table has the rows of each XTC in order: source, replica, frame, sample, log_likelihood_nats and entropy_nats
+    (empty for the nulls), and of a product of a base and its tuned copy log_likelihood_base_nats and
+    log_likelihood_tuned_nats, of the same codes under each of them alone (else empty). `frame` is the number of the
+    generated frame, or the raw number of a training frame.
 
     Returns:
         structures written per ensemble.
@@ -98,7 +108,7 @@ def _ensembles(
     def numbered(content: np.ndarray, columns: dict[str, np.ndarray] | None = None) -> _Ensemble:
         return _Ensemble(content, np.arange(content.shape[1]), interval_ps, columns or {})
 
-    values = {f"{key}_nats": generated[key].ravel() for key in ("log_likelihood", "entropy")}
+    values = {f"{key}_nats": generated[key].ravel() for key in (*LIKELIHOODS, "entropy") if key in generated}
     kept = _Ensemble(training.codes[None], training.frame, interval_ps)
     if rollout is None:
         return {
@@ -137,8 +147,7 @@ def _table(source: str, part: _Ensemble, samples: int) -> pd.DataFrame:
             "source": source,
             "replica": np.repeat(np.arange(replicas), frames),
             "frame": np.tile(part.frame, replicas),
-            "log_likelihood_nats": part.columns.get("log_likelihood_nats", np.full(replicas * frames, np.nan)),
-            "entropy_nats": part.columns.get("entropy_nats", np.full(replicas * frames, np.nan)),
+            **{name: part.columns.get(name, np.full(replicas * frames, np.nan)) for name in EXTRA_COLUMNS},
         }
     )
     table = table.loc[table.index.repeat(samples)].reset_index(drop=True)

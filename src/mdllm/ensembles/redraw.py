@@ -19,6 +19,7 @@ from mdllm.bases.propose import Proposals, Proposer
 from mdllm.bases.settings import COMES_WITH_MDLLM, BaseModelSettings, ProposalSettings
 from mdllm.bases.spans import of_base, of_frequencies, of_residue_types
 from mdllm.bases.tune import joined_with, tuned
+from mdllm.collections.reader import Collection
 from mdllm.config.choices import ModelSettings
 from mdllm.config.settings.stages import RolloutSettings
 from mdllm.core.errors import InputError
@@ -47,13 +48,15 @@ def redraw(
     rollout: RolloutSettings,
     seed: int,
     output: Path,
+    collection: Path | None = None,
 ) -> dict:
     """Write `structures.npz` and `redrawn.json` into `output`.
 
     The former holds, for each of the sources, N, CA, C (R, T, L, 3, 3) in nm, float32, and, where there is a model,
     `log_likelihood` and `entropy` (R, T) in nats of the codes that were drawn for it, and `codes` (R, T, L) of its
-    structures. The latter says what the base is, and in `not_redrawn` how many of each source could not be closed
-    and are as they were.
+    structures; of a product also `log_likelihood_base` and `log_likelihood_tuned` (R, T), of the same codes under the
+    base and under its tuned copy alone. The latter says what the base is, and in `not_redrawn` how many of each source
+    could not be closed and are as they were.
 
     Args:
         topology, trajectory, frame_numbers: prepared backbones, and their raw numbers.
@@ -61,9 +64,11 @@ def redraw(
         model: the config section `model` where it is a base, which then makes the structures of the model; otherwise
             the base that comes with mdllm makes the null.
         rollout: how many, where `model` is a base: `replicas` groups of `frames` structures.
+        collection: folder of the one that `model.tuning.mixed` names, if it does.
 
     Raises:
-        InputError: there is no such base, or it speaks of other codes than the tokenizer of the variant.
+        InputError: there is no such base, it speaks of other codes than the tokenizer of the variant, or the collection
+            has no training protein.
     """
     series = CodeSeries.load(codes)
     universe = open_backbone(topology, trajectory)
@@ -86,7 +91,8 @@ def redraw(
     if is_base:
         knowledge = of_base(base)
         if model.tuning is not None:
-            own = tuned(base, backbone, proposer.molecule, model.tuning, seed)
+            others = collection and Collection(collection)
+            own = tuned(base, backbone, proposer.molecule, model.tuning, seed, others)
             knowledge = joined_with(base, own, backbone, model.tuning)
         sources = {MODEL: knowledge, FREQUENCIES: of_frequencies(base, backbone), **sources}
     made: dict[str, list[Proposals]] = {
@@ -104,6 +110,10 @@ def redraw(
         arrays["codes"] = proposer.chain.encode(flat).reshape(arrays[MODEL].shape[:3])
         arrays |= {
             key: np.stack([getattr(group, key) for group in made[MODEL]]) for key in ("log_likelihood", "entropy")
+        }
+        arrays |= {
+            f"log_likelihood_{name}": np.stack([group.of_parts[name] for group in made[MODEL]])
+            for name in made[MODEL][0].of_parts
         }
     write_npz(output / STRUCTURES, **arrays)
     kept = {source: int(sum((group.changed == 0).sum() for group in found)) for source, found in made.items()}

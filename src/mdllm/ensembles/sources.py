@@ -29,7 +29,9 @@ NULLS = {ROUNDTRIP: "encode→decode", FREQUENCIES: "code frequencies", RESIDUE_
 EXACT = "exact"  # what the equation of motion says, where it can be solved
 TRAINING, HALVES = "md_training", "md_halves"  # parts of MD, as what MD is worth beside itself
 INDEX_COLUMNS = ["source", "replica", "frame", "sample", "time_ps", "segment", "training", "state"]
-EXTRA_COLUMNS = ["log_likelihood_nats", "entropy_nats"]
+# Of the model's frames: their log-likelihood, that under the parts of a product (`mdllm.bases.tune`), and the entropy.
+LIKELIHOODS = ["log_likelihood", "log_likelihood_base", "log_likelihood_tuned"]
+EXTRA_COLUMNS = [f"{name}_nats" for name in (*LIKELIHOODS, "entropy")]
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from mdllm.core.geometry import superpose, with_oxygen
 from mdllm.core.records import read_json, read_npz, write_json
 from mdllm.core.trajectories import iterate_backbone, write_topology
 from mdllm.ensembles.sources import (
+    LIKELIHOODS,
     MD,
     MODEL,
     Ensemble,
@@ -185,7 +186,7 @@ def _columns(
     at_nm, at_rad = of_nm.argmax(1), of_rad.argmax(1)
     frame = np.arange(len(table))
     novelty = ratios.max(1)
-    return table[[*_KEYS, "segment", "log_likelihood_nats"]].assign(
+    return table[[*_KEYS, "segment", *(f"{name}_nats" for name in LIKELIHOODS)]].assign(
         rmsd_nm=distances.whole_nm,
         nearest_training_frame=nearest,
         span_rmsd_nm=distances.span_nm[frame, at_nm],

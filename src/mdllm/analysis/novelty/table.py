@@ -14,7 +14,7 @@ from mdllm.analysis.novelty.residues import in_words
 from mdllm.analysis.quality.geometry import METRICS
 from mdllm.config.settings.stages import AnalysisSettings
 from mdllm.core.bootstrap import Interval, blocks_of_series, interval_of_mean, interval_of_ratio
-from mdllm.ensembles.sources import GENERATED, MODEL, NULLS
+from mdllm.ensembles.sources import GENERATED, LIKELIHOODS, MODEL, NULLS
 
 HELD_OUT, HELD_OUT_CODED = "held_out", "held_out_coded"
 MEASURES = ("novelty", "rmsd_nm", "span_rmsd_nm", "span_torsion_rad")
@@ -87,9 +87,10 @@ def cluster_table(
     """One row per cluster of the model's new frames, the most frequent first.
 
     Columns: cluster; medoid_replica, medoid_frame, medoid_sample; nearest_training_frame, of the medoid, and
-    rmsd_nm to it; novelty_median; log_likelihood_per_code_nats under the model; the mean of every judged metric of
-    quality, and structures_no_worse, whether none exceeds that of the reconstruction floor by more than is tolerated;
-    residues_moved in words; more_often_than_nulls (None: not judged) and verdict in words.
+    rmsd_nm to it; novelty_median; log_likelihood_per_code_nats under the model and, of a product of a base and its
+    tuned copy, log_likelihood_base_per_code_nats and log_likelihood_tuned_per_code_nats (else empty); the mean of every
+    judged metric of quality, and structures_no_worse, whether none exceeds that of the reconstruction floor by more
+    than is tolerated; residues_moved in words; more_often_than_nulls (None: not judged) and verdict in words.
 
     Args:
         frames: `novelty/frames.parquet` with the metrics of quality.
@@ -117,7 +118,7 @@ def cluster_table(
                 "nearest_training_frame": int(medoid["nearest_training_frame"]),
                 "rmsd_nm": medoid["rmsd_nm"],
                 "novelty_median": own["novelty"].median(),
-                "log_likelihood_per_code_nats": own["log_likelihood_nats"].mean() / length,
+                **{f"{name}_per_code_nats": own[f"{name}_nats"].mean() / length for name in LIKELIHOODS},
                 **means.to_dict(),
                 "structures_no_worse": no_worse,
                 "residues_moved": in_words(residues[residues["cluster"] == cluster]),
@@ -126,7 +127,8 @@ def cluster_table(
             }
         )
     columns = ["cluster", "medoid_replica", "medoid_frame", "medoid_sample", "nearest_training_frame", "rmsd_nm"]
-    columns += ["novelty_median", "log_likelihood_per_code_nats", *_JUDGED, "structures_no_worse", "residues_moved"]
+    columns += ["novelty_median", *(f"{name}_per_code_nats" for name in LIKELIHOODS), *_JUDGED]
+    columns += ["structures_no_worse", "residues_moved"]
     return pd.DataFrame(rows, columns=[*columns, "more_often_than_nulls", "verdict"])
 
 
