@@ -30,7 +30,8 @@ from tokenizer import read_adk, settings
 from mdllm.core.geometry import with_oxygen
 from mdllm.core.records import read_npz, write_json
 from mdllm.core.trajectories import TrajectoryWriter, backbone_universe, write_topology
-from mdllm.ensembles.sources import FILES, MODEL, NULLS
+from mdllm.ensembles.names import FILES, MODEL, NULLS
+from mdllm.ensembles.sources import ensemble_files
 from mdllm.figures.registry import TABLES
 from mdllm.page.build import build
 from mdllm.page.registry import SECTIONS
@@ -126,9 +127,8 @@ def write_run(folder: Path) -> SampleInputs:
         "index": "index.parquet",
         "cvs": "cvs.parquet",
     }
-    places |= {"description": "description.json", "new_frames": "new_frames.parquet", "ensemble": FILES[MODEL]}
-    places |= {null: FILES[null] for null in NULLS}
-    return SampleInputs(**{name: folder / place for name, place in places.items()})
+    places |= {"description": "description.json", "new_frames": "new_frames.parquet"}
+    return SampleInputs(**{name: folder / place for name, place in places.items()}, ensembles=ensemble_files(folder))
 
 
 def made(folder: Path) -> dict:

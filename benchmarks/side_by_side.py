@@ -36,7 +36,7 @@ from mdllm.config.settings.system import Observables
 from mdllm.config.settings.verification import VerificationSettings
 from mdllm.core.errors import InputError
 from mdllm.core.trajectories import TrajectoryWriter, open_backbone, read_backbone
-from mdllm.ensembles.sources import MODEL
+from mdllm.ensembles.names import MODEL
 from mdllm.simulation.platform import derive_seed, open_device
 from mdllm.simulation.solute import build_solute
 from mdllm.simulation.system import assign_forces

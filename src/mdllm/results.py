@@ -25,7 +25,7 @@ from mdllm.config.systems import System
 from mdllm.core.errors import InputError
 from mdllm.core.records import read_json, read_npz
 from mdllm.core.trajectories import open_backbone
-from mdllm.ensembles.sources import FILES, MODEL, NULLS
+from mdllm.ensembles.names import FILES, MODEL, NULLS
 from mdllm.figures.registry import TABLES
 from mdllm.figures.tables import read_table
 

@@ -7,6 +7,7 @@ import pytest
 
 from browser import Opened, chromium
 from mdllm.core.records import write_json
+from mdllm.ensembles.sources import ensemble_files
 from mdllm.figures.registry import TABLES
 from mdllm.page.build import build, build_index
 from mdllm.page.registry import SECTIONS
@@ -38,7 +39,7 @@ def inputs_of(folder: Path, prepared) -> SampleInputs:
         description=folder / "output" / "analysis" / "description.json",
         new_frames=folder / "output" / "novelty" / "frames.parquet",
         index=folder / "index.parquet",
-        **{name: folder / f"{name}.xtc" for name in ("ensemble", "roundtrip", "frequencies", "residue_types")},
+        ensembles=ensemble_files(folder),
     )
 
 

@@ -11,10 +11,7 @@ rule analyze:
         fidelity=made_by("fidelity", "tokens/fidelity.json"),
         codes=made_by("tokenize", "tokens/codes.npz"),
         losses=losses,
-        ensemble=made_by("decode", "ensemble/ensemble.xtc"),
-        roundtrip=made_by("decode", "ensemble/roundtrip.xtc"),
-        frequencies=made_by("decode", "ensemble/frequencies.xtc"),
-        residue_types=made_by("decode", "ensemble/residue_types.xtc"),
+        ensembles=ensembles,
         index=made_by("decode", "ensemble/frames.parquet"),
         references=reference_files,
     output:
@@ -48,10 +45,7 @@ rule novelty:
         codes=made_by("tokenize", "tokens/codes.npz"),
         tokenizer=made_by("tokenize", "tokens/tokenizer"),
         losses=losses,
-        ensemble=made_by("decode", "ensemble/ensemble.xtc"),
-        roundtrip=made_by("decode", "ensemble/roundtrip.xtc"),
-        frequencies=made_by("decode", "ensemble/frequencies.xtc"),
-        residue_types=made_by("decode", "ensemble/residue_types.xtc"),
+        ensembles=ensembles,
         index=made_by("decode", "ensemble/frames.parquet"),
         quality=made_by("analyze", "analysis/quality.csv"),
         quality_frames=made_by("analyze", "analysis/quality_frames.parquet"),
@@ -81,10 +75,7 @@ rule dynamics:
     input:
         unpack(prepared),
         codes=made_by("tokenize", "tokens/codes.npz"),
-        ensemble=made_by("decode", "ensemble/ensemble.xtc"),
-        roundtrip=made_by("decode", "ensemble/roundtrip.xtc"),
-        frequencies=made_by("decode", "ensemble/frequencies.xtc"),
-        residue_types=made_by("decode", "ensemble/residue_types.xtc"),
+        ensembles=ensembles,
         index=made_by("decode", "ensemble/frames.parquet"),
     output:
         tables=expand(

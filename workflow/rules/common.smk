@@ -1,5 +1,6 @@
 # Helpers of all rules: where a stage's result lies, and the part of the config that it reads.
 
+from mdllm.ensembles.names import FILES
 from mdllm.figures.registry import TABLES
 from mdllm.page.registry import SECTIONS
 
@@ -52,6 +53,12 @@ def where_it_runs(stage, path):
         if of_system(wildcards).runs(wildcards.variant, stage)
         else []
     )
+
+
+def ensembles(wildcards):
+    """Input function: structures of the model and of its nulls."""
+    place = (wildcards.system, wildcards.variant, "decode")
+    return [provided(*place, f"ensemble/{file}") for file in FILES.values()]
 
 
 def made_by_trainings(stage, path):

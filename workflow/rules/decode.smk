@@ -33,10 +33,9 @@ rule decode:
         topology=lambda wildcards: f"{of_system(wildcards).frames}/topology.pdb",
     output:
         topology="results/{system}/{variant}/ensemble/topology.pdb",
-        ensemble="results/{system}/{variant}/ensemble/ensemble.xtc",
-        roundtrip="results/{system}/{variant}/ensemble/roundtrip.xtc",
-        frequencies="results/{system}/{variant}/ensemble/frequencies.xtc",
-        residue_types="results/{system}/{variant}/ensemble/residue_types.xtc",
+        ensembles=expand(
+            "results/{{system}}/{{variant}}/ensemble/{file}", file=FILES.values()
+        ),
         frames="results/{system}/{variant}/ensemble/frames.parquet",
         provenance="results/{system}/{variant}/ensemble/provenance.json",
     log:

@@ -8,10 +8,7 @@ BYTES_OF_FRAMES = 12_000_000
 rule sample_frames:
     input:
         unpack(prepared),
-        ensemble=made_by("decode", "ensemble/ensemble.xtc"),
-        roundtrip=made_by("decode", "ensemble/roundtrip.xtc"),
-        frequencies=made_by("decode", "ensemble/frequencies.xtc"),
-        residue_types=made_by("decode", "ensemble/residue_types.xtc"),
+        ensembles=ensembles,
         index=made_by("decode", "ensemble/frames.parquet"),
         cvs=made_by("analyze", "analysis/cvs.parquet"),
         description=made_by("analyze", "analysis/description.json"),

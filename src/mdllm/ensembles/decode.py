@@ -22,15 +22,8 @@ from tqdm import tqdm
 from mdllm.core.geometry import with_oxygen
 from mdllm.core.records import read_npz
 from mdllm.core.trajectories import TrajectoryWriter, open_backbone, write_topology
-from mdllm.ensembles.sources import (
-    EXTRA_COLUMNS,
-    FILES,
-    FREQUENCIES,
-    LIKELIHOODS,
-    MODEL,
-    RESIDUE_TYPES,
-    ROUNDTRIP,
-)
+from mdllm.ensembles.names import FILES, FREQUENCIES, LIKELIHOODS, MODEL, RESIDUE_TYPES, ROUNDTRIP
+from mdllm.ensembles.sources import EXTRA_COLUMNS
 from mdllm.language.frequencies import ResidueFrequencies
 from mdllm.language.series import CodeSeries
 from mdllm.tokenizers.base import Tokenizer, load_tokenizer

@@ -26,7 +26,7 @@ from mdllm.core.errors import InputError
 from mdllm.core.records import write_json, write_npz
 from mdllm.core.sequences import sequence
 from mdllm.core.trajectories import open_backbone, read_backbone
-from mdllm.ensembles.sources import FREQUENCIES, MODEL, RESIDUE_TYPES
+from mdllm.ensembles.names import FREQUENCIES, MODEL, RESIDUE_TYPES
 from mdllm.language.series import CodeSeries
 
 logger = logging.getLogger(__name__)

@@ -1,9 +1,6 @@
-"""The ensembles that are compared, as streams: MD, the model, and the nulls.
+"""The ensembles that are compared, as streams: MD, the model, and the nulls (`mdllm.ensembles.names`).
 
-Axes: F frames, L residues. `roundtrip` (null i) is encode->decode of the training frames: what the tokenizer alone
-does. `frequencies` (null ii) are codes drawn residue by residue from the training frequencies and decoded alike: what
-chance does. `residue_types` (null iii) are training frames in which spans of residues were drawn one by one from the
-statistics of their type in other proteins: what everybody knows.
+Axes: F frames, L residues.
 """
 
 from collections.abc import Iterator
@@ -16,21 +13,9 @@ import pandas as pd
 
 from mdllm.core.errors import InputError
 from mdllm.core.trajectories import iterate_backbone, open_backbone, read_backbone
+from mdllm.ensembles.names import FILES, GENERATED, LIKELIHOODS, MD
 
-MD, MODEL, ROUNDTRIP, FREQUENCIES, RESIDUE_TYPES = "md", "model", "roundtrip", "frequencies", "residue_types"
-FILES = {
-    MODEL: "ensemble.xtc",
-    ROUNDTRIP: "roundtrip.xtc",
-    FREQUENCIES: "frequencies.xtc",
-    RESIDUE_TYPES: "residue_types.xtc",
-}
-GENERATED = (MODEL, FREQUENCIES, RESIDUE_TYPES)
-NULLS = {ROUNDTRIP: "encode→decode", FREQUENCIES: "code frequencies", RESIDUE_TYPES: "residue types"}
-EXACT = "exact"  # what the equation of motion says, where it can be solved
-TRAINING, HALVES = "md_training", "md_halves"  # parts of MD, as what MD is worth beside itself
 INDEX_COLUMNS = ["source", "replica", "frame", "sample", "time_ps", "segment", "training", "state"]
-# Of the model's frames: their log-likelihood, that under the parts of a product (`mdllm.bases.tune`), and the entropy.
-LIKELIHOODS = ["log_likelihood", "log_likelihood_base", "log_likelihood_tuned"]
 EXTRA_COLUMNS = [f"{name}_nats" for name in (*LIKELIHOODS, "entropy")]
 
 

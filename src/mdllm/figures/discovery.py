@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from mdllm.ensembles.sources import NULLS
+from mdllm.ensembles.names import NULLS
 from mdllm.figures import style
 from mdllm.figures.tables import Tables
 

@@ -8,23 +8,23 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from mdllm.ensembles.names import NULLS
 from mdllm.figures import style
 from mdllm.figures.maps import draw_map, residue_ticks
 from mdllm.figures.style import Look
 from mdllm.figures.tables import Tables
 
 _MD = Look("MD, all frames", "#12436D", "o", "-")
-_NULLS = {"roundtrip": "encode→decode", "frequencies": "code frequencies", "residue_types": "residue types"}
 _LOOKS = {
     "md": _MD,
     "md_halves": Look("halves of MD", "#12436D", "o", ""),
     "md_training": Look("MD, training", "#28A197", "s", "-."),
     "model": style.LOOKS["model"],
-    **{name: replace(style.LOOKS[name], label=label) for name, label in _NULLS.items()},
+    **{name: replace(style.LOOKS[name], label=label) for name, label in NULLS.items()},
     "gnm": Look("GNM", "#801650", "h", ""),
     "anm": Look("ANM", "#B8860B", "X", ""),
 }
-_LINES = ("md", "md_training", "roundtrip", "frequencies", "residue_types", "model")
+_LINES = ("md", "md_training", *NULLS, "model")
 _LEGEND = {"columnspacing": 0.8, "handletextpad": 0.4}
 _QUANTITIES = {
     "rmsf": "RMSF",

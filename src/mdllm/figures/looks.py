@@ -6,6 +6,8 @@ are told apart with the common colour vision deficiencies and differ in lightnes
 
 from dataclasses import dataclass
 
+from mdllm.ensembles.names import FREQUENCIES, MD, MODEL, NULLS, RESIDUE_TYPES, ROUNDTRIP
+
 
 @dataclass(frozen=True)
 class Look:
@@ -17,11 +19,11 @@ class Look:
 
 LOOKS = {
     "training": Look("MD, training", "#12436D", "o", "-"),
-    "md": Look("MD, not shown to the model", "#28A197", "s", "-."),
-    "model": Look("model", "#E8590C", "^", "-"),
-    "roundtrip": Look("null (floor): encode→decode", "#8FC1EA", "D", "--"),
-    "frequencies": Look("null: code frequencies", "#6E6E6E", "v", ":"),
-    "residue_types": Look("null: residue types", "#A285D1", "P", (0, (3, 1, 1, 1))),
+    MD: Look("MD, not shown to the model", "#28A197", "s", "-."),
+    MODEL: Look("model", "#E8590C", "^", "-"),
+    ROUNDTRIP: Look(f"null (floor): {NULLS[ROUNDTRIP]}", "#8FC1EA", "D", "--"),
+    FREQUENCIES: Look(f"null: {NULLS[FREQUENCIES]}", "#6E6E6E", "v", ":"),
+    RESIDUE_TYPES: Look(f"null: {NULLS[RESIDUE_TYPES]}", "#A285D1", "P", (0, (3, 1, 1, 1))),
 }
 # Shades, light to dark, and hatches tell states apart; order: training state, other states, outside all states.
 STATE_SHADES = ("#B7CDE3", "#F3B98B", "#A8D5BA", "#D9B8DC", "#F0E19B")

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from mdllm.ensembles.names import MODEL, NULLS
 from mdllm.figures import style
 from mdllm.figures.axis import VariableAxis
 from mdllm.figures.tables import Tables
@@ -17,9 +18,8 @@ _MOST_POINTS = 3000
 _ROW_INCHES, _FRAME_INCHES = 0.13, 1.35
 _CLUSTER_COLORS = ("#E8590C", "#801650", "#28A197", "#B8860B", "#5B3A9E", "#A11D33")
 _KEYS = ["source", "replica", "frame", "sample"]
-_SOURCES = {"held_out_coded": ("held-out MD,\nencode→decode", "md"), "roundtrip": ("encode→decode", "roundtrip")}
-_SOURCES |= {"frequencies": ("code frequencies", "frequencies"), "residue_types": ("residue types", "residue_types")}
-_SOURCES |= {"model": ("model", "model")}
+_SOURCES = {"held_out_coded": ("held-out MD,\nencode→decode", "md")}
+_SOURCES |= {source: (words, source) for source, words in {**NULLS, MODEL: "model"}.items()}
 
 
 def draw(tables: Tables, stem: Path) -> None:

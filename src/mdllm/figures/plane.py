@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from scipy.ndimage import gaussian_filter
 
-from mdllm.ensembles.sources import NULLS
+from mdllm.ensembles.names import NULLS
 from mdllm.figures import style
 from mdllm.figures.axis import VariableAxis
 from mdllm.figures.tables import Tables

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from mdllm.ensembles.sources import NULLS
+from mdllm.ensembles.names import NULLS
 from mdllm.figures import style
 from mdllm.figures.tables import SystemTables
 

@@ -15,7 +15,6 @@ from mdllm.verification.verdict import states_shown
 _USUAL = {"returned": "#B7CDE3", "stayed": "#E8590C", "elsewhere": "#BBBBBB", "fell apart": "#444444"}
 _STATES = ("#28A197", "#5B3A9E", "#B8860B", "#A11D33")
 _WORDS = {"returned": "near training frames", "stayed": "near the proposal"}
-_LOOKS = {name: name for name in ("training", "model", "frequencies", "residue_types")}
 _ROW_INCHES, _FRAME_INCHES = 0.22, 1.5
 
 
@@ -77,7 +76,7 @@ def _energy(ax: Axes, simulations: pd.DataFrame, names: list[str]) -> None:
     baseline = simulations.loc[simulations["kind"] == "training", "minimized_energy_kj_mol"].median()
     for place, name in enumerate(names):
         rows = simulations[simulations["of"] == name]
-        look = style.LOOKS[_LOOKS[rows["source"].iloc[0]]]
+        look = style.LOOKS[rows["source"].iloc[0]]
         energy = rows["minimized_energy_kj_mol"] - baseline
         options = {"marker": look.marker, "ls": "", "ms": 4, "mec": "white", "mew": 0.4}
         ax.plot(energy, np.full(len(rows), place), color=look.color, **options)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import altair as alt
 import pandas as pd
 
+from mdllm.ensembles.names import NULLS
 from mdllm.figures.looks import LOOKS
 
 alt.data_transformers.disable_max_rows()
@@ -44,14 +45,13 @@ SHAPES = {
     "<": "triangle-left",
     "_": "M-0.15,-1L0.15,-1L0.15,1L-0.15,1Z",
 }
+DASHES = {"-": [1, 0], "--": [4, 2], ":": [1, 2], "-.": [6, 2]}
 SEQUENCE = "residue, from the first"
 SHORT = {
     "training": "MD, training",
     "md": "MD, not shown to the model",
     "model": "model",
-    "roundtrip": "null: encode→decode",
-    "frequencies": "null: code frequencies",
-    "residue_types": "null: residue types",
+    **{null: f"null: {words}" for null, words in NULLS.items()},
 }
 
 
@@ -67,6 +67,12 @@ def shape(names: Iterable[str], legend: alt.Legend | None = None) -> alt.Shape:
     names = list(names)
     scale = alt.Scale(domain=[SHORT[name] for name in names], range=[SHAPES[LOOKS[name].marker] for name in names])
     return alt.Shape("source:N", scale=scale, title=None, legend=legend)
+
+
+def dashes(name: str) -> list[int]:
+    """The dashes of a source's line."""
+    line = LOOKS[name].line
+    return DASHES[line] if isinstance(line, str) else list(line[1])
 
 
 def finished(chart: alt.TopLevelMixin, height: int | None = None) -> dict:

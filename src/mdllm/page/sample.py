@@ -13,7 +13,7 @@ import pandas as pd
 from mdllm.core.geometry import C, kabsch, superpose
 from mdllm.core.records import read_json, write_json, write_npz
 from mdllm.core.trajectories import open_backbone, read_backbone
-from mdllm.ensembles.sources import MD, MODEL, NULLS
+from mdllm.ensembles.names import MD, MODEL, NULLS
 from mdllm.page.structures import Packed
 
 STEP_NM = 0.005  # to which a page rounds coordinates; files of `ensemble/` have 0.001
@@ -33,17 +33,14 @@ class SampleInputs:
 
     Attributes:
         topology, trajectory: prepared frames of MD.
-        ensemble, roundtrip, frequencies, residue_types: structures of the model and of the nulls; rows of `index`.
+        ensembles: structures of the model and of the nulls, by source; rows of `index`.
         cvs, description: variables of every frame, and what the columns are.
         new_frames: how far each is from the training frames.
     """
 
     topology: Path
     trajectory: Path
-    ensemble: Path
-    roundtrip: Path
-    frequencies: Path
-    residue_types: Path
+    ensembles: dict[str, Path]
     index: Path
     cvs: Path
     description: Path
@@ -161,8 +158,7 @@ def _laid_out(inputs: SampleInputs, chosen: pd.DataFrame) -> np.ndarray:
 
 def _structures(inputs: SampleInputs, chosen: pd.DataFrame) -> np.ndarray:
     """Backbones (F, L, 4, 3) in nm of the chosen frames."""
-    places = {MODEL: inputs.ensemble, TRAINING: inputs.trajectory, MD: inputs.trajectory}
-    places |= {name: getattr(inputs, name) for name in NULLS}
+    places = {**inputs.ensembles, TRAINING: inputs.trajectory, MD: inputs.trajectory}
     backbone: np.ndarray | None = None
     for source, rows in chosen.groupby("source").groups.items():
         universe = open_backbone(inputs.topology, places[source])

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mdllm.core.records import read_json
-from mdllm.ensembles.sources import MODEL, NULLS
+from mdllm.ensembles.names import MODEL, NULLS
 from mdllm.report.novelty import clusters_in_words
 from mdllm.verification.verdict import LOST, RANDOM, STAYED, in_words
 

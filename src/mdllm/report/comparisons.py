@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from mdllm.ensembles.sources import EXACT, MD
+from mdllm.ensembles.names import EXACT, MD
 
 # A distance of this many combined standard errors counts as agreement.
 WITHIN = 2

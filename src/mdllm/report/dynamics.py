@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from mdllm.core.records import read_json
-from mdllm.ensembles.sources import FREQUENCIES, HALVES, MD, MODEL, TRAINING
+from mdllm.ensembles.names import FREQUENCIES, HALVES, MD, MODEL, TRAINING
 
 _WORDS = {
     "rmsf": "RMSF",

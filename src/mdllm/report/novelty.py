@@ -6,7 +6,7 @@ import pandas as pd
 
 from mdllm.analysis.novelty.table import HELD_OUT_CODED
 from mdllm.core.records import read_json
-from mdllm.ensembles.sources import MODEL
+from mdllm.ensembles.names import MODEL
 from mdllm.report.schema.new_frames import VerifiedProposal
 
 _LARGEST = 20

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mdllm.core.records import read_json, read_npz
-from mdllm.ensembles.sources import EXACT, MD, MODEL, NULLS
+from mdllm.ensembles.names import EXACT, MD, MODEL, NULLS
 from mdllm.report.comparisons import TABLES, comparisons
 from mdllm.report.dynamics import dynamics
 from mdllm.report.novelty import novelty, verification

@@ -6,7 +6,7 @@ from pathlib import Path
 from mdllm.core.errors import InputError
 from mdllm.core.records import read_json
 from mdllm.core.text_tables import aligned
-from mdllm.ensembles.sources import MODEL, NULLS
+from mdllm.ensembles.names import MODEL, NULLS
 from mdllm.report import nearest
 from mdllm.report.answer import interval, percent
 

@@ -18,7 +18,7 @@ from sklearn.cluster import AgglomerativeClustering
 
 from mdllm.analysis.novelty.clusters import separations
 from mdllm.core.geometry import pairwise_rmsd
-from mdllm.ensembles.sources import MODEL
+from mdllm.ensembles.names import MODEL
 from mdllm.verification.judge import LAST_SHARE, Judge
 from mdllm.verification.verdict import LOST, NEW_STATE, STAYED
 

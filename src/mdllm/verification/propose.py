@@ -22,7 +22,8 @@ from mdllm.config.settings.verification import VerificationSettings
 from mdllm.core.geometry import pairwise_rmsd
 from mdllm.core.records import read_json, read_npz
 from mdllm.core.trajectories import TrajectoryWriter
-from mdllm.ensembles.sources import GENERATED, MD, Ensemble, open_ensembles, spread
+from mdllm.ensembles.names import GENERATED, MD
+from mdllm.ensembles.sources import Ensemble, open_ensembles, spread
 from mdllm.prepare.frames import open_listed, raw_frames
 from mdllm.verification.atoms import RawAtoms
 from mdllm.verification.force_field import check_residues

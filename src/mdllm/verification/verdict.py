@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from mdllm.ensembles.sources import NULLS
+from mdllm.ensembles.names import NULLS
 
 RETURNED, STAYED, ELSEWHERE, APART = "returned", "stayed", "elsewhere", "fell apart"
 _NAMES = {RETURNED: "returned", STAYED: "stayed", ELSEWHERE: "elsewhere", APART: "fell apart"}

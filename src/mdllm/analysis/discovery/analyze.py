@@ -12,7 +12,8 @@ from mdllm.analysis.quality.table import quality_table
 from mdllm.config.settings.stages import AnalysisSettings
 from mdllm.config.settings.system import Observables
 from mdllm.core.records import read_json, read_npz, write_json
-from mdllm.ensembles.sources import FREQUENCIES, MD, ROUNDTRIP, open_ensembles
+from mdllm.ensembles.names import FREQUENCIES, MD, ROUNDTRIP
+from mdllm.ensembles.sources import open_ensembles
 from mdllm.observables.bound import bind
 from mdllm.observables.slow import SlowCoordinates
 

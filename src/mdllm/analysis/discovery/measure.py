@@ -17,7 +17,8 @@ import pandas as pd
 
 from mdllm.analysis.quality.geometry import METRICS, bonded_neighbours, geometry_of_frames
 from mdllm.core.geometry import backbone_torsions, pairwise_rmsd, rmsd
-from mdllm.ensembles.sources import GENERATED, MD, Ensemble, spread
+from mdllm.ensembles.names import GENERATED, MD
+from mdllm.ensembles.sources import Ensemble, spread
 from mdllm.observables.bound import BoundObservables
 
 logger = logging.getLogger(__name__)

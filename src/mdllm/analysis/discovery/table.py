@@ -21,7 +21,7 @@ import pandas as pd
 from mdllm.analysis.discovery.measure import found, to_reference, to_true
 from mdllm.config.settings.stages import AnalysisSettings
 from mdllm.core.bootstrap import Interval, blocks_of_series, interval_of_mean, interval_of_median
-from mdllm.ensembles.sources import GENERATED, MODEL, NULLS
+from mdllm.ensembles.names import GENERATED, MODEL, NULLS
 
 _DISTANCES = {"rmsd_to_true_nm": to_true, "rmsd_to_reference_nm": to_reference}
 

@@ -19,7 +19,8 @@ from mdllm.core.bootstrap import blocks_of_series
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import CA
 from mdllm.core.records import read_npz, write_json, write_npz
-from mdllm.ensembles.sources import GENERATED, HALVES, MD, MODEL, NULLS, TRAINING, Ensemble, open_ensembles, spread
+from mdllm.ensembles.names import GENERATED, HALVES, MD, MODEL, NULLS, TRAINING
+from mdllm.ensembles.sources import Ensemble, open_ensembles, spread
 
 logger = logging.getLogger(__name__)
 NETWORKS = ("gnm", "anm")

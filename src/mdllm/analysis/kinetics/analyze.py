@@ -19,7 +19,7 @@ from mdllm.analysis.kinetics.lag_models import fit_lags
 from mdllm.config.settings.kinetics import KineticsSettings
 from mdllm.core.errors import InputError
 from mdllm.core.records import read_json, read_npz, write_json
-from mdllm.ensembles.sources import EXACT, MD, MODEL
+from mdllm.ensembles.names import EXACT, MD, MODEL
 
 logger = logging.getLogger(__name__)
 _EXACT_TABLES = ("populations", "timescales", "mfpt")

@@ -26,7 +26,7 @@ from mdllm.analysis.kinetics import tables
 from mdllm.analysis.kinetics.markov_models import MarkovModel
 from mdllm.config.settings.kinetics import KineticsSettings
 from mdllm.config.settings.system import Observables
-from mdllm.ensembles.sources import EXACT
+from mdllm.ensembles.names import EXACT
 from mdllm.observables.collective_variables import column
 from mdllm.observables.states import States
 from mdllm.simulation.potentials.potentials import POTENTIALS

@@ -10,7 +10,7 @@ import pandas as pd
 
 from mdllm.config.settings.system import Observables
 from mdllm.core.records import write_npz
-from mdllm.ensembles.sources import MODEL
+from mdllm.ensembles.names import MODEL
 from mdllm.tokenizers.base import load_tokenizer
 from mdllm.tokenizers.discretizers.base import Frames
 

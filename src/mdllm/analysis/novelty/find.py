@@ -20,14 +20,8 @@ from mdllm.config.settings.stages import AnalysisSettings, NoveltySettings
 from mdllm.core.geometry import superpose, with_oxygen
 from mdllm.core.records import read_json, read_npz, write_json
 from mdllm.core.trajectories import iterate_backbone, write_topology
-from mdllm.ensembles.sources import (
-    LIKELIHOODS,
-    MD,
-    MODEL,
-    Ensemble,
-    open_ensembles,
-    spread,
-)
+from mdllm.ensembles.names import LIKELIHOODS, MD, MODEL
+from mdllm.ensembles.sources import Ensemble, open_ensembles, spread
 from mdllm.tokenizers.base import load_tokenizer
 
 logger = logging.getLogger(__name__)

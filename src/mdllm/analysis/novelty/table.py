@@ -14,7 +14,7 @@ from mdllm.analysis.novelty.residues import in_words
 from mdllm.analysis.quality.geometry import METRICS
 from mdllm.config.settings.stages import AnalysisSettings
 from mdllm.core.bootstrap import Interval, blocks_of_series, interval_of_mean, interval_of_ratio
-from mdllm.ensembles.sources import GENERATED, LIKELIHOODS, MODEL, NULLS
+from mdllm.ensembles.names import GENERATED, LIKELIHOODS, MODEL, NULLS
 
 HELD_OUT, HELD_OUT_CODED = "held_out", "held_out_coded"
 MEASURES = ("novelty", "rmsd_nm", "span_rmsd_nm", "span_torsion_rad")

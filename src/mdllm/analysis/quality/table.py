@@ -3,7 +3,7 @@
 import pandas as pd
 
 from mdllm.analysis.quality.geometry import METRICS
-from mdllm.ensembles.sources import MD, MODEL, ROUNDTRIP
+from mdllm.ensembles.names import MD, MODEL, ROUNDTRIP
 
 COLUMNS = [
     *("source", "metric", "unit", "frames", "mean", "median", "p05", "p95", "max"),

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from mdllm.ensembles.sources import NULLS
+from mdllm.ensembles.names import NULLS
 from mdllm.figures.tables import Tables
 from mdllm.page.blocks import Block, Chart, Table, Text
 from mdllm.page.charts import SHORT, finished, intervals

@@ -3,10 +3,11 @@
 import altair as alt
 import pandas as pd
 
+from mdllm.ensembles.names import NULLS
 from mdllm.figures.looks import LOOKS
 from mdllm.figures.tables import Tables
 from mdllm.page.blocks import Block, Chart, Table, Text
-from mdllm.page.charts import SHAPES, along_sequence, finished
+from mdllm.page.charts import SHAPES, SHORT, along_sequence, dashes, finished
 
 # Names, colours, markers and dashes of what moves; all frames of MD are what the others are measured by.
 _LOOKS = {
@@ -14,14 +15,7 @@ _LOOKS = {
     "md_halves": ("halves of MD", "#444444", SHAPES["_"], [1, 0]),
     "md_training": ("MD, training", LOOKS["training"].color, "circle", [6, 2]),
     "model": ("model", LOOKS["model"].color, SHAPES[LOOKS["model"].marker], [1, 0]),
-    "roundtrip": ("null: encode→decode", LOOKS["roundtrip"].color, SHAPES[LOOKS["roundtrip"].marker], [4, 2]),
-    "frequencies": ("null: code frequencies", LOOKS["frequencies"].color, SHAPES[LOOKS["frequencies"].marker], [1, 2]),
-    "residue_types": (
-        "null: residue types",
-        LOOKS["residue_types"].color,
-        SHAPES[LOOKS["residue_types"].marker],
-        [3, 1, 1, 1],
-    ),
+    **{null: (SHORT[null], LOOKS[null].color, SHAPES[LOOKS[null].marker], dashes(null)) for null in NULLS},
     "gnm": ("elastic network: GNM", "#801650", "square", [1, 0]),
     "anm": ("elastic network: ANM", "#A8559F", "square", [1, 0]),
 }

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mdllm.core.sequences import letter
-from mdllm.ensembles.sources import NULLS
+from mdllm.ensembles.names import NULLS
 from mdllm.figures.axis import VariableAxis
 from mdllm.figures.looks import STATE_SHADES
 from mdllm.figures.tables import Tables

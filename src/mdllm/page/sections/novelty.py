@@ -3,7 +3,7 @@
 import altair as alt
 import pandas as pd
 
-from mdllm.ensembles.sources import NULLS
+from mdllm.ensembles.names import NULLS
 from mdllm.figures.tables import Tables
 from mdllm.page.blocks import Block, Chart, Table, Text
 from mdllm.page.charts import finished

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from mdllm.ensembles.names import NULLS
 from mdllm.figures.tables import Tables
 from mdllm.page.blocks import Block, Table, Text
 
@@ -26,9 +27,7 @@ def build(tables: Tables) -> list[Block]:
         {
             "mean of": _NAMES.get(metric, metric),
             "MD, training": row["training"],
-            "encode→decode": row["roundtrip"],
-            "code frequencies": row["frequencies"],
-            "residue types": row["residue_types"],
+            **{words: row[null] for null, words in NULLS.items()},
             "model": row["model"],
             "model, beside encode→decode": _VERDICTS[row["no_worse"]],
             "largest of the model": row["model_max"],

@@ -13,7 +13,7 @@ import pandas as pd
 
 from mdllm.analysis.quality.geometry import METRICS
 from mdllm.core.records import read_json
-from mdllm.ensembles.sources import MD, MODEL
+from mdllm.ensembles.names import MD, MODEL
 from mdllm.verification.verdict import CLUSTER, LOST, NEW_STATE, TRAINING
 
 Values = dict[str, float]
