@@ -90,6 +90,16 @@ def imported(script: str, foldtoken4: bool = False) -> set[str]:
     return found
 
 
+@cache
+def required_by(distribution: str) -> set[str]:
+    """What a distribution needs, in this environment's version; nothing of one that is not here."""
+    try:
+        listed = map(Requirement, requires(distribution) or [])
+    except PackageNotFoundError:
+        return set()
+    return {normal(r.name) for r in listed if r.marker is None or r.marker.evaluate({"extra": ""})}
+
+
 def with_dependencies(distributions: set[str]) -> set[str]:
     """The distributions and all that they require, in this environment's versions."""
     found, new = set(), {normal(name) for name in distributions}
@@ -97,11 +107,7 @@ def with_dependencies(distributions: set[str]) -> set[str]:
         found |= new
         below = set()
         for name in new:
-            try:
-                listed = map(Requirement, requires(name) or [])
-            except PackageNotFoundError:
-                continue
-            below |= {normal(r.name) for r in listed if r.marker is None or r.marker.evaluate({"extra": ""})}
+            below |= required_by(name)
         new = below - found
     return found
 
@@ -119,9 +125,14 @@ def rules() -> list:
     return found
 
 
+@pytest.fixture(scope="module")
+def provided_by() -> dict[str, list[str]]:
+    """Distributions of this environment by the names of their packages."""
+    return packages_distributions()
+
+
 @pytest.mark.parametrize(("script", "env"), rules())
-def test_an_environment_holds_what_its_scripts_import(script, env):
-    provided_by = packages_distributions()
+def test_an_environment_holds_what_its_scripts_import(provided_by, script, env):
     modules = imported(script, env == "foldtoken4") - {"mdllm"}
     needed = {normal(name) for module in modules for name in provided_by.get(module, [])}
     assert needed <= with_dependencies(set(pins(env)))
