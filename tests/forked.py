@@ -1,61 +1,149 @@
-"""Snakemake without the second that every process takes to import it: for calls that run no job.
+"""A Python without the seconds that every process takes to import others' libraries.
 
-A process that has imported Snakemake, and nothing of mdllm, forks for each call. The child is what
-``python -m snakemake ARGUMENTS`` is: it has that working directory, that environment, that output, and it ends.
+A process that has imported what the library imports of others, and Snakemake, and nothing of mdllm, forks for each
+call. The child is what ``python -m MODULE ...`` or ``python SCRIPT ...`` is: it has that working directory, that
+environment, those streams; it imports mdllm from its own path, and it ends. `python` is the program to call in place of
+`sys.executable`; a Snakemake that it runs starts its scripts with it as well.
+
+Signals do not reach the child: what is interrupted is run with `sys.executable`. And all children have one seed of
+hashes: where the bytes of two runs are compared, one of them is run with that as well.
 """
 
+import ast
 import atexit
+import contextlib
+import gc
 import json
 import os
+import runpy
+import select
+import socket
 import subprocess
 import sys
 import tempfile
 from functools import cache
 from pathlib import Path
 
-
-def snakemake(arguments: list[str], folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess:
-    """A call, and what it has printed."""
-    server = _server()
-    with tempfile.NamedTemporaryFile("r") as printed:
-        print(json.dumps([arguments, str(folder), environment, printed.name]), file=server.stdin, flush=True)
-        return subprocess.CompletedProcess(arguments, int(server.stdout.readline()), printed.read())
+LIBRARY = Path(__file__).resolve().parents[1] / "src"
+CALL = """#!{python} -IS
+import json, os, socket, sys
+with socket.socket(socket.AF_UNIX) as server:
+    server.connect({address!r})
+    socket.send_fds(server, [b"."], [0, 1, 2])
+    server.sendall(json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]).encode())
+    server.shutdown(socket.SHUT_WR)
+    sys.exit(int(server.recv(8)))
+"""
 
 
 @cache
-def _server() -> subprocess.Popen:
-    command = [sys.executable, "-P", __file__]  # -P: this folder is not on the path
-    environment = {**os.environ, "PYTHONPATH": ""}
-    server = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def python() -> str:
+    """The program; what it calls runs as long as this process does."""
+    folder = tempfile.TemporaryDirectory()
+    program, address = Path(folder.name) / "python", str(Path(folder.name) / "socket")
+    program.write_text(CALL.format(python=sys.executable, address=address))
+    program.chmod(0o755)
+    environment = {**os.environ, "PYTHONPATH": "", "PYTHONDONTWRITEBYTECODE": "", "OMP_NUM_THREADS": "1"}
+    # -P: this folder is not on the path.
+    server = subprocess.Popen(
+        [sys.executable, "-P", __file__, program, address],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert server.stdout.readline(), "no process to fork from"
+    atexit.register(folder.cleanup)
     atexit.register(server.communicate)  # at the end of its input it ends
-    return server
+    return str(program)
 
 
-def _serve() -> None:
-    from snakemake import cli
+def _serve(program: str, address: str) -> None:
+    _import_of_others()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen()
+        print("ready", flush=True)
+        gc.freeze()  # or every child would copy what it looks through
+        while True:
+            asked, _, _ = select.select([listener, sys.stdin], [], [])
+            with contextlib.suppress(ChildProcessError):
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+            if listener not in asked:
+                return
+            connection, _ = listener.accept()
+            if not os.fork():
+                listener.close()
+                _answer(connection, program)
+            connection.close()
+
+
+def _import_of_others() -> None:
+    """All that the modules of the library import when they are imported."""
+    for file in LIBRARY.rglob("*.py"):
+        for node in ast.parse(file.read_text()).body:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) else []
+            if names and not any(name.startswith("mdllm") for name in names):
+                exec(compile(ast.Module([node], []), str(file), "exec"), {})
+    from snakemake import cli, script  # noqa: F401
 
     cli.get_argument_parser()  # finds the plugins
-    for line in sys.stdin:
-        child = os.fork()
-        if not child:
-            arguments, folder, environment, output = json.loads(line)
-            _redirect(output)
-            os.chdir(folder)
-            os.environ.clear()
-            os.environ.update(environment)
-            sys.path[:0] = [folder, *filter(None, environment["PYTHONPATH"].split(os.pathsep))]
-            sys.argv = ["snakemake", *arguments]
-            sys.exit(cli.main(arguments))
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
-def _redirect(output: str) -> None:
-    for stream, file, mode in ((0, os.devnull, os.O_RDONLY), (1, output, os.O_WRONLY)):
-        opened = os.open(file, mode)
-        os.dup2(opened, stream)
-        os.close(opened)
-    os.dup2(1, 2)
+def _answer(connection: socket.socket, program: str) -> None:
+    """Run the call in a child, and tell its status."""
+    _, streams, _, _ = socket.recv_fds(connection, 1, 3)
+    called = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    child = os.fork()
+    if not child:
+        connection.close()
+        for number, stream in enumerate(streams):
+            os.dup2(stream, number)
+            os.close(stream)
+        status = _status_of(*json.loads(called), program)
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)  # without the half second that Python takes to clear thousands of modules away
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    connection.sendall(str(status if status >= 0 else 128 - status).encode())
+    os._exit(0)
+
+
+def _status_of(*call) -> int:
+    """What Python makes of the end of a program."""
+    try:
+        _run(*call)
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        return 1
+    return 0
+
+
+def _run(arguments: list[str], folder: str, environment: dict[str, str], program: str) -> None:
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    path = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
+    match arguments:
+        case ["-m", module, *rest]:
+            if module == "snakemake":
+                sys.executable = program
+            sys.path[:0] = [folder, *path]
+            sys.argv = [module, *rest]
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+        case [script, *rest] if not script.startswith("-"):
+            sys.path[:0] = [str(Path(script).resolve().parent), *path]
+            sys.argv = [script, *rest]
+            runpy.run_path(script, run_name="__main__")
+        case _:
+            raise ValueError(f"{arguments} is no call of a module or a script")
 
 
 if __name__ == "__main__":
-    _serve()
+    _serve(*sys.argv[1:])

@@ -54,7 +54,13 @@ class Project:
         overrides: stage sections of config.yaml.
         systems: system files by name; None: the demo system of this repository, with fewer proposals of a base, from A.
         root: checkout whose Snakefile, library and profiles are used.
+
+    Attributes:
+        forks: whether `run` starts Snakemake and all jobs by `forked.python`; what is compared with an undisturbed run,
+            byte by byte, and what is measured, does not.
     """
+
+    forks = True
 
     def __init__(
         self, folder: Path, cache: Path, overrides: dict, systems: dict[str, dict] | None = None, root: Path = ROOT
@@ -100,19 +106,16 @@ class Project:
 
     def run(self, *arguments: str, ok: bool = True) -> str:
         """What the workflow printed; fails the test if it does not end as expected."""
-        if {"--dry-run", "--unlock"} & set(arguments):
-            result = forked.snakemake(self.command(*arguments)[3:], self.folder, self.environment())
-        else:
-            result = self.process(*arguments)
+        quick = self.forks or {"--dry-run", "--unlock"} & set(arguments)
+        result = self.process(*arguments, python=forked.python() if quick else sys.executable)
         assert (result.returncode == 0) == ok, result.stdout[-6000:]
         return result.stdout
 
-    def process(self, *arguments: str) -> subprocess.CompletedProcess:
-        """A call in a process of its own, and what it has printed."""
+    def process(self, *arguments: str, python: str = sys.executable) -> subprocess.CompletedProcess:
+        """A call, by itself in processes that share nothing with others, and what it has printed."""
+        command = [python if word == sys.executable else word for word in self.command(*arguments)]
         places = {"cwd": self.folder, "env": self.environment()}
-        return subprocess.run(
-            self.command(*arguments), **places, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        return subprocess.run(command, **places, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def would_run(self, *arguments: str) -> set[str]:
         """Names of the rules that a dry run lists, without targets."""
@@ -149,6 +152,7 @@ def copy_of(finished: Project, folder: Path, *parts: str, **overrides) -> Projec
 
 def kill_when(project: Project, target: str, reached: Callable[[], bool]) -> None:
     """Start the workflow and SIGKILL it, head process and jobs, as soon as `reached()`; then free the lock."""
+    project.forks = False
     process = project.start(target)
     deadline = time.monotonic() + PATIENCE_S
     while not reached():

@@ -4,10 +4,10 @@ import copy
 import os
 import shutil
 import subprocess
-import sys
 
 import pytest
 
+import forked
 from project import AFTER_ROLLOUT, SUMMED_UP, copy_of_checkout, kill_when
 
 MAIN = "results/trp_cage/main"
@@ -30,7 +30,7 @@ def edit(project, module: str) -> None:
 def stale(project) -> list[str]:
     """The targets that `mdllm stale` of the project's checkout lists."""
     environment = os.environ | {"PYTHONPATH": str(project.root / "src")}
-    command = [sys.executable, "-m", "mdllm", "stale"]
+    command = [forked.python(), "-m", "mdllm", "stale"]
     out = subprocess.run(
         command, cwd=project.folder, env=environment, check=True, capture_output=True, text=True
     ).stdout

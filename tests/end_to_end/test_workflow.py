@@ -175,6 +175,7 @@ def test_figures_are_redrawn_from_the_tables_alone(finished, tmp_path):
     project.write("config/config.yaml", finished.read("config/config.yaml"))
     assert project.would_run(*FIGURES_ALONE) == DRAW
     drawn = copy / "results" / "trp_cage"
+    project.forks = False
     project.run(*FIGURES_ALONE, "results/trp_cage/base/figures/plane.png", "results/trp_cage/main/figures/loss.png")
     after = {(v, f.name): sha256(f) for v in variants for f in (drawn / v / "figures").glob("*.[pc][dns]*")}
     assert after == {key: before[key] for key in after}

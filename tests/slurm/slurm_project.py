@@ -26,6 +26,8 @@ class SlurmProject(Project):
     `save_profile` writes changes of it.
     """
 
+    forks = False
+
     def __init__(self, folder: Path, cache: Path, overrides: dict, cluster: Cluster, systems: dict | None = None):
         super().__init__(folder, cache, overrides, systems)
         self.cluster = cluster

@@ -3,11 +3,11 @@
 import os
 import re
 import subprocess
-import sys
 
 import pytest
 import yaml
 
+import forked
 from mdllm.run.node import advice, inspect_node
 from mdllm.run.resources import jobs_of_dry_run
 from project import ROOT, SMALL, Project
@@ -26,7 +26,7 @@ HEALTHY = {
 
 def estimate(text: str) -> subprocess.CompletedProcess:
     """`mdllm estimate` at the end of a pipe."""
-    command = [sys.executable, "-m", "mdllm", "estimate"]
+    command = [forked.python(), "-m", "mdllm", "estimate"]
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
     return subprocess.run(command, input=text, env=environment, capture_output=True, text=True)
 

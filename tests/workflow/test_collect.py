@@ -28,6 +28,7 @@ def project(tmp_path, structures) -> Project:
 
 
 def test_collections_are_made_one_after_the_other(project):
+    project.forks = False  # its memory is looked at
     project.run("collect_training")
     found = Collection(project.folder / "results" / "collections" / "training")
     assert set(found.names("left_out")) == {"1l2y", "3dmv"}

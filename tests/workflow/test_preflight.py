@@ -67,6 +67,8 @@ def test_a_simulation_asks_for_what_simulates(tmp_path, monkeypatch):
 class Offline(Project):
     """A project whose jobs have no network, as on many compute nodes."""
 
+    forks = False
+
     def command(self, *arguments: str) -> list[str]:
         return ["unshare", "--net", *super().command(*arguments)]
 
