@@ -85,7 +85,8 @@ def _import_of_others() -> None:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) else []
             if names and not any(name.startswith("mdllm") for name in names):
-                exec(compile(ast.Module([node], []), str(file), "exec"), {})
+                with contextlib.suppress(ImportError):  # of an extra that is not installed
+                    exec(compile(ast.Module([node], []), str(file), "exec"), {})
     from snakemake import cli, script  # noqa: F401
 
     cli.get_argument_parser()  # finds the plugins
