@@ -27,7 +27,8 @@ from mdllm.bases.spans import of_base, of_residue_types
 from mdllm.bases.tune import joined_with, tuned
 from mdllm.collections.reader import Collection
 
-GROUPS = 10
+GROUPS = 6
+UPDATES = 100
 DIRECTIONS = 2  # of the cases of proposals.py
 JOINED = {
     "copy alone, gated": {"weight": 1.0, "gated": True},
@@ -47,8 +48,9 @@ def measured(case: Case, base: Base, collection: Collection, seed: int) -> dict[
     starts = case.starts.astype(float)
     proposer = Proposer(base, starts, case.sequence, ProposalSettings())
     known = {"residue types, no base": of_residue_types(base, case.sequence), "base": of_base(base)}
-    mixed = TuningSettings(mixed=MixedSettings(collection=collection.folder.name))
-    for settings, names, after in ((TuningSettings(), JOINED, ""), (mixed, JOINED_MIXED, ", mixed")):
+    alone = TuningSettings(steps=UPDATES)
+    mixed = TuningSettings(steps=UPDATES, mixed=MixedSettings(collection=collection.folder.name))
+    for settings, names, after in ((alone, JOINED, ""), (mixed, JOINED_MIXED, ", mixed")):
         own = tuned(base, starts, proposer.molecule, settings, seed, collection)
         known |= {
             name + after: joined_with(base, own, starts, settings.model_copy(update=JOINED[name])) for name in names
@@ -71,7 +73,8 @@ def main(
 ) -> None:
     base, others, kept = load_base(find_base(name)), Collection(Path(collection)), Path(folder)
     kept.mkdir(parents=True, exist_ok=True)
-    todo = [(case, seed) for seed in range(int(seeds)) for case in list(cases())[:DIRECTIONS]]
+    directions = list(cases())[:DIRECTIONS]
+    todo = [(case, seed) for seed in range(int(seeds)) for case in directions[:: 1 - 2 * (seed % 2)]]
     files = {kept / f"{case.name.replace(' ', '_')}_{seed}.json": (case, seed) for case, seed in todo}
     for path in list(files)[int(part) :: int(parts)]:
         if not path.exists():
@@ -85,14 +88,14 @@ def main(
         found.setdefault(case.name, []).append(json.loads(path.read_text()))
     results = {
         case: {source: summary([one["rows"][source] for one in every]) for source in every[0]["rows"]}
-        for case, every in found.items()
+        for case, every in sorted(found.items())
     }
     for case, rows in results.items():
         for source, row in rows.items():
             print(case, f"{source:28s}", row, flush=True)
     about = {"base": name, "seeds": int(seeds), "proposals_of_a_seed": GROUPS * ProposalSettings().group}
     about |= {"collection": others.folder.name, "share_mixed": MixedSettings(collection="x").share}
-    about |= {"tuning": TuningSettings().model_dump(include={"steps", "learning_rate"})}
+    about |= {"tuning": TuningSettings(steps=UPDATES).model_dump(include={"steps", "learning_rate"})}
     about |= {"processor_s": round(sum(one["processor_s"] for every in found.values() for one in every))}
     write_record("ablation", {**about, "cases": results})
 

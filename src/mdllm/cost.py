@@ -118,16 +118,16 @@ def _of_variant(variant: Variant, size: Size) -> dict[str, tuple[float, float]]:
     coded = size.frames * residues
     compared = generated * min(size.frames, settings.novelty.training_frames)
     clustered = min(generated, settings.novelty.cluster_frames) ** 2 / 2  # if all are new
-    moving = min(size.frames, settings.dynamics.frames) + 3 * min(generated, settings.dynamics.frames)
+    moving = min(size.frames, settings.dynamics.frames) + 4 * min(generated, settings.dynamics.frames)
     learned = {"train": _training(variant, size), "rollout": _rollout(variant, size)} if variant.continues else {}
     return {
         "tokenize": (min(size.frames, 5000) * residues / _RESIDUES_PER_S["tokenize"], 220 + coded * 96 / 1e6),
         "fidelity": (coded / _RESIDUES_PER_S["fidelity"], 210 + coded * 96 / 1e6),
         **learned,
         "redraw": _redrawing(variant, size),
-        "decode": (3 * generated * residues / _RESIDUES_PER_S["decode"], 210),
-        "analyze": ((coded + 3 * generated * residues) / _RESIDUES_PER_S["analyze"], 360 + coded * 96 / 1e6),
-        "novelty": ((3 * compared / _NOVELTY_PER_S + clustered / _CLUSTERED_PER_S) * residues, 400 + coded * 96 / 1e6),
+        "decode": (4 * generated * residues / _RESIDUES_PER_S["decode"], 210),
+        "analyze": ((coded + 4 * generated * residues) / _RESIDUES_PER_S["analyze"], 360 + coded * 96 / 1e6),
+        "novelty": ((4 * compared / _NOVELTY_PER_S + clustered / _CLUSTERED_PER_S) * residues, 400 + coded * 96 / 1e6),
         "dynamics": (moving * residues / _RESIDUES_PER_S["dynamics"], 230 + moving * residues * 300 / 1e6),
         "summarize": (0.0, 170),
     }

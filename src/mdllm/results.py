@@ -80,8 +80,9 @@ class Results:
         return frames[frames["source"] == MODEL].reset_index(drop=True)
 
     def null(self, name: str) -> mda.Universe:
-        """Structures of a null: `roundtrip` (encode, decode), `frequencies` (codes drawn residue by residue) or
-        `residue_types` (spans redrawn from the statistics of residue types).
+        """Structures of a null: `roundtrip` (encode, decode), `frequencies` (codes drawn residue by residue),
+        `residue_types` (spans redrawn from the statistics of residue types) or `synonyms` (codes exchanged for
+        synonyms).
 
         Raises:
             InputError: there is no such null.

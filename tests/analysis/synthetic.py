@@ -35,7 +35,7 @@ def write_run(folder: Path, prepared) -> AnalysisInputs:
     model = rng.choice(index, (REPLICAS, FRAMES))
     model[: REPLICAS // 2, FRAMES // 2 :] = rng.choice(other, (REPLICAS // 2, FRAMES // 2))
     chosen = {"model": model, "roundtrip": index[None]}
-    chosen |= {null: rng.choice(index, (REPLICAS, FRAMES)) for null in ("frequencies", "residue_types")}
+    chosen |= {null: rng.choice(index, (REPLICAS, FRAMES)) for null in ("frequencies", "residue_types", "synonyms")}
     tables = []
     for source, rows in chosen.items():
         backbone = read_backbone(universe, rows.ravel())

@@ -11,6 +11,7 @@ from analysis.synthetic import CONDITIONS, FRAMES, REPLICAS, find_states, write_
 from mdllm.analysis.quality.geometry import METRICS
 from mdllm.core.errors import InputError
 from mdllm.core.records import read_json, read_npz
+from mdllm.ensembles.names import GENERATED
 from mdllm.ensembles.sources import open_ensembles
 from mdllm.report.schema.ensembles import QualityMetric
 from mdllm.report.summarize import _quality
@@ -24,7 +25,7 @@ def cvs(analyzed):
 
 def test_every_frame_of_every_source_is_there(cvs):
     counts = cvs["source"].value_counts().to_dict()
-    generated = dict.fromkeys(("model", "frequencies", "residue_types"), REPLICAS * FRAMES)
+    generated = dict.fromkeys(GENERATED, REPLICAS * FRAMES)
     assert counts == {"md": 4999, "roundtrip": 491, **generated}
     assert cvs.loc[cvs["training"], "source"].unique().tolist() == ["md"]
     assert cvs["training"].sum() == 491

@@ -7,6 +7,7 @@ import pytest
 from mdllm.analysis.discovery.table import discovery_table, doubts_about
 from mdllm.config.settings.stages import AnalysisSettings
 from mdllm.core.bootstrap import blocks_of_series, interval_of_mean, interval_of_median
+from mdllm.ensembles.names import NULLS
 
 SETTINGS = AnalysisSettings(resamples=400)
 REPLICAS, FRAMES = 10, 20
@@ -41,7 +42,7 @@ def frames(
 
 
 def verdict(state="B", doubts=(), as_close=None, **shares):
-    shares = {"residue_types": [0.0] * 10, **shares}
+    shares = {**dict.fromkeys(("residue_types", "synonyms"), [0.0] * 10), **shares}
     table = discovery_table(frames(shares, as_close=as_close), ["A", "B"], ["A"], list(doubts), SETTINGS, seed=0)
     return table.set_index(["state", "source"]).loc[(state, "model")]
 
@@ -132,7 +133,7 @@ def test_one_replica_cannot_be_judged():
 
 
 def test_distances_are_judged_the_other_way_round():
-    shares = dict.fromkeys(("model", "roundtrip", "frequencies", "residue_types"), [0.0] * 10)
+    shares = dict.fromkeys(("model", *NULLS), [0.0] * 10)
     for own, closer in ((0.05, True), (0.15, False)):
         table = discovery_table(frames(shares, {"model": own}), ["A", "B"], ["A"], [], SETTINGS, seed=0)
         model = table[(table["state"] == "B") & (table["source"] == "model")].iloc[0]

@@ -26,7 +26,7 @@ def test_structures_and_tables_are_those_of_the_run(results):
     assert len(results.null("frequencies").trajectory) == 4 * 16
     assert len(results.null("residue_types").trajectory) == 800
     cvs = results.tables["cvs"]
-    assert set(cvs["source"]) == {"md", "model", "roundtrip", "frequencies", "residue_types"}
+    assert set(cvs["source"]) == {"md", "model", "roundtrip", "frequencies", "residue_types", "synonyms"}
     assert results.tables["summary"] == results.summary
     assert "kinetics" not in results.tables
     assert all(path.suffix == ".pdb" for path in results.new_structures)
@@ -68,7 +68,7 @@ def test_a_wrong_name_is_told_what_there_is(finished, results):
         mdllm.load(finished.folder / "results" / "trp_cage" / "mian")
     with pytest.raises(KeyError, match="there is no table 'cv'; there are cvs"):
         results.tables["cv"]
-    with pytest.raises(InputError, match="choose roundtrip, frequencies, residue_types"):
+    with pytest.raises(InputError, match="choose roundtrip, frequencies, residue_types, synonyms"):
         results.null("none")
 
 

@@ -58,7 +58,7 @@ def test_a_base_stands_where_a_model_would(finished):
     made = read_npz(folder / "redrawn" / "structures.npz")["model"]
     assert made.shape == (4, 4, 20, 3, 3)
     cvs = pd.read_parquet(folder / "analysis" / "cvs.parquet")
-    assert cvs["source"].value_counts()[["model", "frequencies", "residue_types"]].tolist() == [16] * 3
+    assert cvs["source"].value_counts()[["model", "frequencies", "residue_types", "synonyms"]].tolist() == [16] * 4
 
 
 def test_every_stage_has_a_provenance_record(finished):

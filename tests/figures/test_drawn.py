@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from figures.artists import alike, draw_into, lines, scattered
+from mdllm.ensembles.names import NULLS
 from mdllm.figures import plane, style
 from mdllm.figures.quality import _NAMES
 from mdllm.figures.tables import Tables
@@ -99,7 +100,7 @@ def test_losses_lie_over_their_step(pictures, tables):
 def test_quality_shows_mean_and_percentiles_of_every_source(pictures, tables, metric):
     (ax,) = [ax for ax in pictures.figures["quality"].axes if ax.get_title() == _NAMES[metric]]
     table = tables.quality[tables.quality["metric"] == metric].set_index("source")
-    for place, source in enumerate(("training", "roundtrip", "frequencies", "residue_types", "model")):
+    for place, source in enumerate(("training", *NULLS, "model")):
         row = table.loc["md training" if source == "training" else source]
         span, mean = lines(ax, color(source))
         np.testing.assert_allclose(span, [[place, row["p05"]], [place, row["p95"]]])
@@ -114,7 +115,7 @@ def test_quality_shows_mean_and_percentiles_of_every_source(pictures, tables, me
 def test_discovery_shows_value_and_interval_beside_its_source(pictures, tables, panel, value):
     axes = pictures.figures["discovery"].axes
     names = {tick: text.get_text() for tick, text in zip(axes[0].get_yticks(), axes[0].get_yticklabels(), strict=True)}
-    for source in ("model", "roundtrip", "frequencies", "residue_types"):
+    for source in ("model", *NULLS):
         spans, points = (lines(axes[panel], color(source), marked=marked) for marked in (False, True))
         of_state = [tables.discovery.set_index(["state", "source"]).loc[(state, source)] for state in tables.states()]
         wider = [rows["share"] for rows in of_state if panel == 0 and rows["share"] > rows["share_found"]]
@@ -165,7 +166,7 @@ def test_variants_are_compared_by_the_states_that_they_were_never_shown(pictures
     ax, found = pictures.figures["variants"].axes[0], tables.discovery
     found = found[~found["training_state"]]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["main: B", "again: B"]
-    for source in ("model", "roundtrip", "frequencies", "residue_types"):
+    for source in ("model", *NULLS):
         (row,) = found[found["source"] == source].to_dict("records")
         (marks,) = lines(ax, color(source))
         assert marks[:, 0] == pytest.approx([100 * row["share_found"]] * 2)

@@ -5,7 +5,7 @@ from mdllm.report.answer import closing_lines, sentence
 
 
 def state(model, roundtrip, frequencies, trained=False, verdict="no better than its null"):
-    shares = {"model": model, "roundtrip": roundtrip, "frequencies": frequencies, "residue_types": 0.0}
+    shares = {"model": model, "roundtrip": roundtrip, "frequencies": frequencies, "residue_types": 0.0, "synonyms": 0.0}
     entries = {source: {"share": {"value": share}, "share_found": {"value": share}} for source, share in shares.items()}
     return {"training_state": trained, "beats_nulls": False, "verdict": verdict, **entries}
 
@@ -18,7 +18,8 @@ def summary(**sections) -> dict:
 
 
 def novelty(clusters: int, more: int, found: int | None = None) -> dict:
-    shares = {"model": 0.02, "roundtrip": 0.0, "frequencies": 0.001, "residue_types": 0.3, "held_out": 0.9}
+    shares = {"model": 0.02, "roundtrip": 0.0, "frequencies": 0.001, "residue_types": 0.3, "synonyms": 0.1}
+    shares["held_out"] = 0.9
     share_new = {source: {"value": share} for source, share in shares.items()}
     counts = {"clusters_found": clusters if found is None else found, "clusters": clusters}
     return {**counts, "clusters_more_often": more, "share_new": share_new}

@@ -33,6 +33,7 @@ def test_every_variant_has_its_losses_and_states(tmp_path):
         "roundtrip": share(0.0, None, None),
         "frequencies": share(0.5, 0.4, 0.6),
         "residue_types": share(0.0625, 0.06, 0.07),
+        "synonyms": share(0.125, 0.11, 0.13),
     }
     discovery = {"A": {**entry, "training_state": True}, "B": entry}
     for variant in ("main", "hot"):
@@ -42,7 +43,8 @@ def test_every_variant_has_its_losses_and_states(tmp_path):
     assert losses.split() == ["hot", "A", "2.500", "2.750", "2.625", "12"]
     assert sum("no better than its null" in line for line in lines) == 4
     (found,) = [line for line in lines if line.startswith("main     B  ")]
-    assert found.split()[2:12] == ["30.00", "%", "1.25", "%", "(1.13–2.18)", "0.00", "%", "50.00", "%", "6.25"]
+    shown = ["30.00", "%", "1.25", "%", "(1.13–2.18)", "0.00", "%", "50.00", "%", "6.25", "%", "12.50"]
+    assert found.split()[2:14] == shown
     assert "95 % interval" in "\n".join(lines)
     assert lines[-1] == f"Figures: {tmp_path / 'main' / 'figures'}, {tmp_path / 'hot' / 'figures'}"
 

@@ -3,10 +3,11 @@
 The ensembles differ only in where their codes come from, so that whatever the tokenizer does to a structure it does to
 all of them: `model` is the rollout, `roundtrip` the training frames encoded and decoded, `frequencies` codes drawn
 residue by residue from training frequencies, `residue_types` training frames in which spans were redrawn from the
-statistics of residue types (`mdllm.ensembles.redraw`), encoded and decoded.
+statistics of residue types (`mdllm.ensembles.redraw`), encoded and decoded, `synonyms` training frames whose codes were
+exchanged for synonyms (`mdllm.ensembles.synonyms`).
 
-Where the model is a base, it and the last two nulls are structures already, all made in the same way, and are taken as
-they are.
+Where the model is a base, it, `frequencies` and `residue_types` are structures already, all made in the same way, and
+are taken as they are.
 
 Axes: F frames, L residues, R replicas, T generated frames of a replica, S samples of a frame.
 """
@@ -22,13 +23,15 @@ from tqdm import tqdm
 from mdllm.core.geometry import with_oxygen
 from mdllm.core.records import read_npz
 from mdllm.core.trajectories import TrajectoryWriter, open_backbone, write_topology
-from mdllm.ensembles.names import FILES, FREQUENCIES, LIKELIHOODS, MODEL, RESIDUE_TYPES, ROUNDTRIP
+from mdllm.ensembles.names import FILES, FREQUENCIES, LIKELIHOODS, MODEL, RESIDUE_TYPES, ROUNDTRIP, SYNONYMS
 from mdllm.ensembles.sources import EXTRA_COLUMNS
+from mdllm.ensembles.synonyms import Synonyms
 from mdllm.language.frequencies import ResidueFrequencies
 from mdllm.language.series import CodeSeries
 from mdllm.tokenizers.base import Tokenizer, load_tokenizer
 
 _CHUNK = 1000
+_OF_FREQUENCIES, _OF_SYNONYMS = 3, 4  # streams of random numbers
 
 
 @dataclass(frozen=True)
@@ -103,16 +106,21 @@ def _ensembles(
 
     values = {f"{key}_nats": generated[key].ravel() for key in (*LIKELIHOODS, "entropy") if key in generated}
     kept = _Ensemble(training.codes[None], training.frame, interval_ps)
+    shape = generated["log_likelihood"].shape + training.codes.shape[1:]
+    rng = np.random.default_rng([seed, _OF_SYNONYMS])
+    known = Synonyms.fit(tokenizer, training.codes, rng)
+    of_frames = training.codes[rng.integers(len(training.codes), size=shape[0] * shape[1])]
+    synonyms = numbered(known.exchanged(of_frames, rng).reshape(shape))
     if rollout is None:
         return {
             MODEL: numbered(structures[MODEL], values),
             ROUNDTRIP: kept,
             FREQUENCIES: numbered(structures[FREQUENCIES]),
             RESIDUE_TYPES: numbered(structures[RESIDUE_TYPES]),
+            SYNONYMS: synonyms,
         }
-    shape = generated["codes"].shape
     drawn = ResidueFrequencies.fit(training.codes, training.codebook_size).sample(
-        np.random.default_rng([seed, len(FILES) - 1]), shape[0] * shape[1]
+        np.random.default_rng([seed, _OF_FREQUENCIES]), shape[0] * shape[1]
     )
     null = structures[RESIDUE_TYPES]
     coded = tokenizer.encode(null.reshape(-1, *null.shape[2:]).astype(float))
@@ -121,6 +129,7 @@ def _ensembles(
         ROUNDTRIP: kept,
         FREQUENCIES: numbered(drawn.reshape(shape)),
         RESIDUE_TYPES: numbered(coded.reshape(null.shape[:3])),
+        SYNONYMS: synonyms,
     }
 
 

@@ -6,7 +6,7 @@ are told apart with the common colour vision deficiencies and differ in lightnes
 
 from dataclasses import dataclass
 
-from mdllm.ensembles.names import FREQUENCIES, MD, MODEL, NULLS, RESIDUE_TYPES, ROUNDTRIP
+from mdllm.ensembles.names import FREQUENCIES, MD, MODEL, NULLS, RESIDUE_TYPES, ROUNDTRIP, SYNONYMS
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ LOOKS = {
     ROUNDTRIP: Look(f"null (floor): {NULLS[ROUNDTRIP]}", "#8FC1EA", "D", "--"),
     FREQUENCIES: Look(f"null: {NULLS[FREQUENCIES]}", "#6E6E6E", "v", ":"),
     RESIDUE_TYPES: Look(f"null: {NULLS[RESIDUE_TYPES]}", "#A285D1", "P", (0, (3, 1, 1, 1))),
+    SYNONYMS: Look(f"null: {NULLS[SYNONYMS]}", "#7A5C00", "<", (0, (5, 1))),
 }
 # Shades, light to dark, and hatches tell states apart; order: training state, other states, outside all states.
 STATE_SHADES = ("#B7CDE3", "#F3B98B", "#A8D5BA", "#D9B8DC", "#F0E19B")

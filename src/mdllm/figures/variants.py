@@ -15,7 +15,7 @@ from mdllm.figures.tables import SystemTables
 _SOURCES = (*NULLS, "model")
 _BASELINES = {"baseline_frequencies": ("residue-wise frequencies", "|"), "baseline_persistence": ("persistence", "x")}
 _TRAINED = " *"
-_ROW_INCHES, _FRAME_INCHES = 0.3, 0.95
+_ROW_INCHES, _FRAME_INCHES = 0.36, 0.95
 
 
 def draw(system: SystemTables, stem: Path) -> None:
@@ -83,7 +83,7 @@ def _excess(quality: pd.DataFrame) -> pd.DataFrame:
 
 
 def _shares(ax: Axes, rows: pd.DataFrame, place: Mapping[tuple[str, str], int]) -> None:
-    for offset, source in zip((0.3, 0.1, -0.1, -0.3), _SOURCES, strict=True):
+    for offset, source in zip(np.linspace(0.32, -0.32, len(_SOURCES)), _SOURCES, strict=True):
         own, look = rows[rows["source"] == source], style.LOOKS[source]
         at = np.array([place[key] for key in zip(own["variant"], own["name"], strict=True)]) + offset
         ax.hlines(at, 100 * own["low"], 100 * own["high"], color=look.color, lw=1.4)

@@ -53,9 +53,10 @@ def _paragraphs(summary: dict) -> list[str]:
             f" (backbone RMSD after encoding and decoding: median {tokenizer['training']['rmsd_nm_median']:.3f} nm)"
         )
     judged = (
-        "Three nulls go the same way: training frames encoded and decoded; codes drawn residue by residue from their "
+        "Four nulls go the same way: training frames encoded and decoded; codes drawn residue by residue from their "
         "training frequencies; training frames with spans redrawn from the statistics of residue types in other "
-        f"proteins. Intervals are {100 * summary['confidence']:g} % bootstrap intervals over replicas "
+        "proteins; training frames whose codes were exchanged for synonyms. "
+        f"Intervals are {100 * summary['confidence']:g} % bootstrap intervals over replicas "
         "(of MD, over blocks of the series)."
         if summary["discovery"] or summary["novelty"]
         else ""

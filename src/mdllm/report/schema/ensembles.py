@@ -12,6 +12,7 @@ class QualityMetric(Section):
     roundtrip: float | None = Field(description="mean over encode->decode of the training frames")
     frequencies: float | None = Field(description="mean over decoded codes drawn from training frequencies")
     residue_types: float | None = Field(description="mean over training frames redrawn from residue types")
+    synonyms: float | None = Field(description="mean over training frames whose codes were exchanged for synonyms")
     model: float | None = Field(description="mean over generated frames")
     model_max: float | None = Field(description="largest value of a generated frame")
     tolerance: float | None = Field(description="how much larger than the floor the model may be; null: not judged")
@@ -56,6 +57,7 @@ class StateDiscovery(Section):
     residue_types: SourceDiscovery = Field(
         description="null iii: training frames with spans redrawn from the statistics of residue types"
     )
+    synonyms: SourceDiscovery = Field(description="null iv: training frames whose codes were exchanged for synonyms")
 
 
 class MeasuredNumber(Section):
@@ -75,7 +77,7 @@ class Agreement(Section):
     meaning: str
     by_source: dict[str, MeasuredNumber] = Field(
         description="md_halves: the reference's first half beside its second; md_training, model, roundtrip, "
-        "frequencies, residue_types; gnm, anm: elastic networks of the first training frame"
+        "frequencies, residue_types, synonyms; gnm, anm: elastic networks of the first training frame"
     )
     nearer_than: list[str] = Field(
         description="sources that the model surpasses by more than two combined standard errors"
