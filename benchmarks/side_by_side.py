@@ -174,7 +174,13 @@ def judge(folder: str, *variants: str) -> None:
             work, output = Path(folder) / variant.parent.name / variant.name, variant / "verification"
             shutil.rmtree(output, ignore_errors=True)
             output.mkdir()
-            about = {"observables": Observables(), "novelty": NoveltySettings(), "settings": settings, "seed": 0}
+            about = {
+                "observables": Observables(),
+                "novelty": NoveltySettings(),
+                "settings": settings,
+                "seed": 0,
+                "number": 1,
+            }
             print(verify(inputs, **about, work_folder=work, output=output), flush=True)
 
 

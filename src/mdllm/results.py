@@ -60,13 +60,18 @@ class Results:
 
     @cached_property
     def md(self) -> mda.Universe:
-        """The prepared frames of MD: N, CA, C, O of every residue, whole."""
-        return self._universe(self.folder.parent / "frames", "trajectory.xtc")
+        """The prepared frames of MD: N, CA, C, O of every residue, whole; in a later round, with those that joined."""
+        return self._universe(self._frames, "trajectory.xtc")
 
     @cached_property
     def md_frames(self) -> pd.DataFrame:
         """A row for each frame of `md`: number, time, segment, state, and variables that decide these."""
-        return pd.read_parquet(self.folder.parent / "frames" / "frames.parquet")
+        return pd.read_parquet(self._frames / "frames.parquet")
+
+    @property
+    def _frames(self) -> Path:
+        own = self.folder / "frames"
+        return own if own.is_dir() else self.folder.parent / "frames"
 
     @cached_property
     def generated(self) -> mda.Universe:

@@ -8,6 +8,7 @@ import pytest
 from analysis.synthetic import FRAMES, REPLICAS, seek_novelty, write_run
 from mdllm.analysis.novelty import clusters
 from mdllm.analysis.novelty.clusters import assign, find_medoids, separations, separations_within
+from mdllm.analysis.novelty.held_out import held_out
 from mdllm.analysis.novelty.spans import KnownFrames, sliding_spans
 from mdllm.analysis.novelty.table import share_table
 from mdllm.analysis.novelty.threshold import Threshold
@@ -16,6 +17,7 @@ from mdllm.core.bootstrap import interval_of_ratio
 from mdllm.core.geometry import backbone_torsions, rmsd
 from mdllm.core.records import read_json
 from mdllm.core.trajectories import open_backbone, read_backbone
+from mdllm.tokenizers.torsion_grid import TorsionGrid, TorsionGridSettings
 
 
 @pytest.fixture(scope="module")
@@ -228,3 +230,16 @@ def test_without_other_frames_stretches_of_the_training_set_are_held_out(trp_cag
 def test_a_model_that_repeats_what_it_saw_has_no_clusters():
     frames = pd.DataFrame({"source": "model", "replica": [0, 1], "frame": 0, "segment": -1, "cluster": 0})
     assert share_table(frames, 0, AnalysisSettings(), 0).empty
+
+
+def test_frames_that_joined_are_never_held_out(trp_cage_prepared):
+    universe, rows = trp_cage_prepared.universe(), np.arange(442, 502)
+    table = trp_cage_prepared.frames.assign(training=trp_cage_prepared.frames["frame"].isin(rows))
+    table["round"] = np.where(table["frame"] >= 492, 1, 0)
+    backbone = read_backbone(universe, rows)
+    tokenizer = TorsionGrid.fit(backbone[:, :, :3], TorsionGridSettings(name="torsion_grid"), 0)
+    spans = sliding_spans(np.ones(19, bool), 7)
+    places = {"read": lambda rows: read_backbone(universe, rows), "training_states": [], "tokenizer": tokenizer}
+    out = held_out(table, rows, backbone, spans=spans, **places, most=100, least=10)
+    np.testing.assert_array_equal(np.sort(out.rows), np.arange(442, 492))
+    assert set(out.compared) <= set(rows)

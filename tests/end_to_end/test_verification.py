@@ -65,3 +65,25 @@ def test_killed_in_a_simulation_and_still_the_same(finished, verified, tmp_path)
     assert not (project.folder / TARGET).exists()
     project.run(TARGET, "--set-scatter", "verify=3")
     assert trajectories(project) == trajectories(verified)
+
+
+def test_a_second_round_stands_on_what_the_first_has_kept(finished, tmp_path):
+    parts = (*FRAMES, *(f"base/{name}" for name in ("tokens", "redrawn", "ensemble", "analysis", "novelty")))
+    wanted = {**VERIFICATION, "replicas": 1, "restarts": 1, "rounds": 2}
+    project = copy_of(finished, tmp_path / "rounds", *parts, verification=wanted)
+    later = project.folder / "results" / "trp_cage" / "base_round_2"
+    project.run("results/trp_cage/base_round_2/figures/verification.png", "results/trp_cage/base_round_2/summary.json")
+    first = pd.read_csv(later.parent / "base" / "verification" / "proposals.csv")
+    kept = first[(first["source"] == "model") & ~first["outcome"].isin(["returned", "elsewhere", "fell apart"])]
+    frames = pd.read_parquet(later / "frames" / "frames.parquet")
+    joined = pd.read_csv(later / "frames" / "joined.csv")
+    assert set(joined["proposal"]) == set(kept["proposal"])
+    assert (frames["round"] == 1).sum() == len(joined)
+    assert read_json(later / "tokens" / "provenance.json")["fitted_frames"] == 0
+    summary = read_json(later / "summary.json")
+    assert summary["conditions"]["round"] == 2
+    rounds = pd.DataFrame(summary["verification"]["rounds"])
+    assert rounds["round"].unique().tolist() == [1, 2]
+    assert set(rounds["source"]) == {"model", "frequencies", "residue_types", "last_frames", "least_visited"}
+    assert {"restart", "training"} <= set(pd.read_csv(later / "proposals" / "proposals.csv")["kind"])
+    assert project.would_run("results/trp_cage/base_round_2/summary.json") == set()

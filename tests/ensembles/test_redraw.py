@@ -9,7 +9,7 @@ from mdllm.core.errors import InputError
 from mdllm.core.geometry import rmsd
 from mdllm.core.records import read_json, read_npz, write_npz
 from mdllm.core.trajectories import read_backbone
-from mdllm.ensembles.redraw import RECORD, STRUCTURES, redraw
+from mdllm.ensembles.redraw import RECORD, STRUCTURES, as_often, redraw
 
 SPANS = SpanSettings(drawings=4, longest_span=6)
 
@@ -24,10 +24,19 @@ def training(trp_cage_prepared, tmp_path_factory):
     return path, read_backbone(trp_cage_prepared.universe(), frames)[:, :, :3]
 
 
-def run(prepared, codes, output, model=None, seed=0):
+def run(prepared, codes, output, model=None, seed=0, joined=0):
     rollout = RolloutSettings(replicas=3, frames=4)
-    numbers = prepared.frames["frame"].to_numpy()
-    redraw(prepared.topology, prepared.trajectory, numbers, codes, model, rollout, seed, output)
+    table = prepared.frames.assign(round=(prepared.frames["frame"] > 481 - joined).astype(int))
+    redraw(
+        prepared.topology,
+        prepared.trajectory,
+        table if joined else prepared.frames,
+        codes,
+        model,
+        rollout,
+        seed,
+        output,
+    )
     return read_npz(output / STRUCTURES), read_json(output / RECORD)
 
 
@@ -85,3 +94,14 @@ def test_a_base_of_other_codes_than_the_tokenizer_is_refused(trp_cage_prepared, 
         run(trp_cage_prepared, path, tmp_path, model)
     with pytest.raises(InputError, match="base nowhere: not one that comes with mdllm"):
         run(trp_cage_prepared, training[0], tmp_path, model.model_copy(update={"base": "nowhere"}))
+
+
+def test_frames_that_joined_are_as_often_a_start_as_those_of_the_trajectory(trp_cage_prepared, training, tmp_path):
+    codes, frames = training
+    model = BaseModelSettings(name="base", spans=SPANS)
+    made, _ = run(trp_cage_prepared, codes, tmp_path, model, joined=2)  # 12 structures of 38 frames, and of 2
+    held = np.linalg.norm(made["residue_types"][:, :, None, :, 1] - frames[None, None, :, :, 1], axis=-1) < 1e-4
+    start = held.sum(-1).argmax(-1)
+    assert (start >= 38).mean() > 0.25
+    assert (start < 38).any()
+    assert np.bincount(as_often(np.array([0] * 10 + [1] * 2 + [2]))).tolist() == [1] * 10 + [5, 5, 10]

@@ -33,9 +33,14 @@ def tables(tmp_path) -> Tables:
     proposals.to_csv(tmp_path / "verified.csv", index=False)
     pd.DataFrame(rows).to_csv(tmp_path / "simulations.csv", index=False)
     frames.to_parquet(tmp_path / "frames.parquet")
+    rounds = [(1, "model", 0.1, 2), (1, "least_visited", 0.1, 0), (2, "model", 0.3, 5), (2, "least_visited", 0.1, 1)]
+    columns = ["round", "source", "simulated_ns", "kept"]
+    pd.DataFrame(rounds[:2], columns=columns).to_csv(tmp_path / "rounds.csv", index=False)
+    pd.DataFrame(rounds, columns=columns).to_csv(tmp_path / "several.csv", index=False)
     conditions = {**CONDITIONS, "codebook_size": 64, "replicas": 4, "frames": 16, "training_frames": 100}
     (tmp_path / "summary.json").write_text(json.dumps({"conditions": conditions}))
     names = {"verified": "verified.csv", "simulations": "simulations.csv", "summary": "summary.json"}
+    names |= {"rounds": "rounds.csv"}
     return Tables(
         {**{key: tmp_path / name for key, name in names.items()}, "simulated_frames": tmp_path / "frames.parquet"}
     )
@@ -67,3 +72,15 @@ def test_of_many_states_those_that_few_simulations_reach_share_a_colour(tables, 
     assert labels[4:8] == ["state B", "new state 1", "new state 2", "other states"]
     for color, widths in (("#28A197", [0, 50, 0]), ("#5B3A9E", [100, 0, 0]), ("#A11D33", [0, 0, 100])):
         assert [bar.get_width() for bar in ends.patches if alike(bar.get_facecolor(), color)] == widths
+
+
+def test_several_rounds_are_lines_of_what_has_been_kept_by_then(tables, tmp_path):
+    one = draw_into(tmp_path / "one", lambda given, folder: verification.draw(given, folder / "v"), tables)
+    assert len(one.figures["v"].axes) == 3
+    vars(tables)["rounds"] = pd.read_csv(tmp_path / "several.csv")
+    pictures = draw_into(tmp_path / "drawn", lambda given, folder: verification.draw(given, folder / "v"), tables)
+    lines = pictures.figures["v"].axes[3].lines
+    drawn = {line.get_label(): (line.get_xdata().tolist(), line.get_ydata().tolist()) for line in lines}
+    assert drawn.keys() == {"model", "restarts, least visited"}
+    assert drawn["model"] == ([0, pytest.approx(0.1), pytest.approx(0.4)], [0, 2, 7])
+    assert drawn["restarts, least visited"][1] == [0, 0, 1]

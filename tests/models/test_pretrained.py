@@ -19,7 +19,7 @@ from mdllm.language.series import CodeSeries
 from mdllm.language.text.language import TextLanguage
 from mdllm.language.windows import Windows, split
 from mdllm.models import pretrained
-from mdllm.models.base import build_model, load_model, model_kind
+from mdllm.models.base import build_model, load_model, model_kind, resume_model
 from mdllm.models.quantization import keep_weights_as_stored, quantization_arguments
 from mdllm.models.settings import LoraSettings
 from mdllm.models.training import train as training_module
@@ -99,6 +99,14 @@ def test_trained_network_comes_back_exactly(with_base, form, monkeypatch):
     assert torch.equal(logits(loaded, tokens), expected)
     with loaded.disable_adapter():
         assert not torch.equal(logits(loaded, tokens), expected)
+    further = resume_model(folder)
+    assert further.training
+    network, tuned = (
+        {name for name, weights in model.named_parameters() if weights.requires_grad} for model in (built[0], further)
+    )
+    assert tuned
+    assert {name.removeprefix("module.") for name in network} == tuned
+    assert torch.equal(logits(further.eval(), tokens), expected)
     loaded.save_pretrained(with_base / "again")
     again, first = (load_file(f / "adapter_model.safetensors") for f in (with_base / "again", folder))
     assert again.keys() == first.keys()

@@ -116,6 +116,18 @@ def test_interrupted_run_ends_with_the_same_weights(trained, tmp_path, number, s
     assert resumed["validation_loss"] == report["validation_loss"]
 
 
+def test_a_model_goes_on_from_where_it_was(trained, tmp_path):
+    folder, report = trained
+    before, one_step = folder / "out" / "model", TRAINING.model_copy(update={"max_steps": 1, "learning_rate": 1e-12})
+    places = tmp_path / "out", tmp_path / "work"
+    codes = folder / "codes.npz"
+    further = train(codes, LANGUAGE, MODEL, one_step, SEED, *places, threads=1, before=before)
+    assert further["validation_loss"] == pytest.approx(report["validation_loss"], abs=1e-4)
+    old, new = (load_file(place / "model.safetensors") for place in (before, tmp_path / "out" / "model"))
+    assert old.keys() == new.keys()
+    assert all(np.allclose(old[key], new[key], atol=1e-6) for key in old)
+
+
 def test_run_killed_after_its_last_step_trains_no_further(trained, tmp_path):
     folder, report = trained
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)

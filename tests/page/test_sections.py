@@ -104,6 +104,18 @@ def verified(tmp_path) -> Tables:
                 {"source": "frequencies", "proposals": 0, "share": 0, "low": 0, "high": 0.278, "p_model_more": 0.105},
             )
         ],
+        "rounds": [
+            {
+                "round": number,
+                "source": "last_frames",
+                "proposals": 2,
+                "simulated_ns": 0.02,
+                "kept": number,
+                "states": 1,
+            }
+            | {"kept_per_ns": 50.0 * number, "states_per_ns": 50.0}
+            for number in (1, 2)
+        ],
         "sentences": ["1 of 1 new cluster of the model is undecided"],
     }
     (tmp_path / "summary.json").write_text(json.dumps({"verification": about}))
@@ -122,6 +134,10 @@ def test_ends_of_simulations_are_counted_by_kind_and_source(verified):
         ("MD, training", "near training frames"): 2,
     }
     tables = (block for block in verification.build(verified) if isinstance(block, Table))
+    tables = list(tables)
+    rounds = next(table for table in tables if table.caption.startswith("What each round"))
+    assert rounds.frame["round"].tolist() == [1, 2]
+    assert rounds.frame.iloc[1, 1:6].tolist() == ["plain MD from the last training frames", 2, 0.02, 2, 1]
     reached = next(table for table in tables if table.caption.startswith("States"))
     assert reached.frame.to_numpy()[0, :4].tolist() == [
         "new state 1",

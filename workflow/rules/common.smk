@@ -15,7 +15,7 @@ KINETIC_TABLES = (
 
 NOVELTY_TABLES = ("sources", "shares", "clusters", "residues")
 DYNAMICS_TABLES = ("residues", "agreement")
-VERIFICATION_TABLES = ("simulations", "proposals", "states")
+VERIFICATION_TABLES = ("simulations", "proposals", "states", "rounds")
 
 
 def in_words(ask, *arguments):
@@ -135,8 +135,8 @@ def code_of(script, *given, loads=()):
 
 
 def prepared(wildcards):
-    """Input function: the frames of a system, with their atoms where there are any."""
-    folder = of_system(wildcards).frames
+    """Input function: the frames that a variant stands on, with their atoms where there are any."""
+    folder = of_system(wildcards).frames_of_variant(wildcards.variant)
     files = {"frames": f"{folder}/frames.parquet"}
     if of_system(wildcards).frames_are == "atoms":
         files |= {
@@ -145,6 +145,20 @@ def prepared(wildcards):
             "slow": f"{folder}/slow.npz",
         }
     return files
+
+
+def before(stage, path):
+    """Input function: `made_by` for the round before; nothing in a first one."""
+
+    def place(wildcards):
+        known = of_system(wildcards).trained[wildcards.variant].before
+        return (
+            [provided(wildcards.system, known, stage, path)]
+            if known and of_system(wildcards).runs(known, stage)
+            else []
+        )
+
+    return place
 
 
 def env_of_tokenizer(wildcards):

@@ -7,6 +7,7 @@
 rule tokenize:
     input:
         unpack(prepared),
+        tokenizer=before("tokenize", "tokens/tokenizer"),
     output:
         codes="results/{system}/{variant}/tokens/codes.npz",
         tokenizer=directory("results/{system}/{variant}/tokens/tokenizer"),

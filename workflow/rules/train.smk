@@ -6,6 +6,7 @@
 rule train:
     input:
         codes=made_by("tokenize", "tokens/codes.npz"),
+        before=before("train", "model"),
         fidelity=ancient(where_it_runs("fidelity", "tokens/fidelity.json")),
         md_kinetics=ancient(where_it_runs("md_kinetics", "md_kinetics/provenance.json")),
     output:

@@ -1,11 +1,57 @@
 # Needs: verification.proposals or random_frames above 0; novelty/, ensemble/, and the raw trajectory with the atoms that it has.
-# Makes: proposals/, frames of model and nulls with their heavy atoms; verification/, short simulations of each, where
+# Makes: VARIANT_round_N/frames/, those of the round before with what MD has kept of its proposals; proposals/, frames of model and nulls with their heavy atoms; verification/, short simulations of each, where
 # they end, and the verdict.
 
 
 # `set-scatter: verify=20` in a profile spreads the simulations over 20 jobs; the result is the same.
 scattergather:
     verify=2,
+
+
+def frames_before(wildcards):
+    """Input function: the frames that the round before stood on."""
+    known = of_system(wildcards).trained[wildcards.variant].before
+    folder = of_system(wildcards).frames_of_variant(known)
+    return {
+        name.split(".")[0]: f"{folder}/{name}"
+        for name in (
+            "topology.pdb",
+            "trajectory.xtc",
+            "frames.parquet",
+            "slow.npz",
+        )
+    }
+
+
+rule join:
+    input:
+        unpack(frames_before),
+        sources="results/{system}/raw/sources.json",
+        simulations=before("verify", "verification/simulations.csv"),
+        proposals=before("verify", "verification/proposals.csv"),
+        simulated=before("verify", "verification/frames.parquet"),
+        trajectories=before("verify", "verification/trajectories"),
+    output:
+        topology="results/{system}/{variant}/frames/topology.pdb",
+        trajectory="results/{system}/{variant}/frames/trajectory.xtc",
+        frames="results/{system}/{variant}/frames/frames.parquet",
+        slow="results/{system}/{variant}/frames/slow.npz",
+        joined="results/{system}/{variant}/frames/joined.csv",
+        provenance="results/{system}/{variant}/frames/provenance.json",
+    log:
+        "logs/{system}/{variant}/join.log",
+    wildcard_constraints:
+        variant="[A-Za-z0-9_]+_round_[0-9]+",
+    conda:
+        "../../envs/structures.yaml"
+    params:
+        code=code_of("join"),
+        round=lambda wildcards: of_system(wildcards).trained[wildcards.variant].round,
+        context_frames=lambda wildcards: of_system(wildcards).context_frames(
+            wildcards.variant
+        ),
+    script:
+        "../scripts/join.py"
 
 
 rule propose:
@@ -66,6 +112,7 @@ rule verify:
         backbones=made_by("propose", "proposals/backbones.xtc"),
         structures=made_by("propose", "proposals/structures"),
         references=reference_files,
+        rounds=before("verify", "verification/rounds.csv"),
     output:
         tables=expand(
             "results/{{system}}/{{variant}}/verification/{table}.csv",
@@ -83,5 +130,6 @@ rule verify:
     params:
         settings=read_by("verify"),
         observables=observables,
+        round=lambda wildcards: of_system(wildcards).trained[wildcards.variant].round,
     script:
         "../scripts/verify.py"

@@ -14,6 +14,7 @@ names = (
     "topology",
     "trajectory",
     "frames",
+    "slow",
     "codes",
     "index",
     "cvs",

@@ -19,7 +19,7 @@ with stage(
     counts = redraw(
         topology=inputs["topology"],
         trajectory=inputs["trajectory"],
-        frame_numbers=pd.read_parquet(inputs["frames"], columns=["frame"])["frame"].to_numpy(),
+        frames=pd.read_parquet(inputs["frames"]),
         codes=inputs["codes"],
         model=getattr(chosen, "model", None),
         rollout=getattr(chosen, "rollout", RolloutSettings()),

@@ -8,7 +8,7 @@ from mdllm.tokenizers.tokenize import tokenize
 
 given = {key: snakemake.params[key] for key in ("training_set", "observables")}
 settings = {**snakemake.params.settings, **given}
-inputs = {key: Path(path) for key, path in snakemake.input.items()}
+inputs = {key: Path(path) for key, path in snakemake.input.items() if path}
 with stage(
     "tokenize", output=snakemake.output.provenance, log=snakemake.log[0], settings=settings, inputs=inputs
 ) as running:

@@ -8,4 +8,5 @@ Training(
     log=snakemake.log[0],
     settings=snakemake.params.settings,
     threads=snakemake.threads,
+    before=snakemake.input.get("before") or None,
 ).run_on(gpus=snakemake.resources.get("gpu", 1))

@@ -20,11 +20,15 @@ with stage(
 ) as running:
     chosen = sections(settings)
     notes = verify(
-        VerificationInputs(**{name: Path(given[name]) for name in names}),
+        VerificationInputs(
+            **{name: Path(given[name]) for name in names},
+            rounds=Path(given.rounds) if given.get("rounds") else None,
+        ),
         observables=Observables.model_validate(snakemake.params.observables),
         novelty=chosen.novelty,
         settings=chosen.verification,
         seed=chosen.seed,
+        number=snakemake.params.round,
         work_folder=running.work_folder(),
         output=Path(snakemake.output.verdict).parent,
     )

@@ -16,7 +16,7 @@ from mdllm.config.settings.simulation import SharedSource, SimulationSource
 from mdllm.config.settings.stages import RunSettings, StageSettings
 from mdllm.config.settings.system import SystemSettings, TrainingSet, require_radians
 from mdllm.config.studies import PREFIX, Study, check_axes, expand, read_study, studied_systems
-from mdllm.config.systems import IN_WORDS, MAIN, SHARED_FOLDERS, System, Variant
+from mdllm.config.systems import IN_WORDS, MAIN, SHARED_FOLDERS, System, Variant, with_rounds
 from mdllm.core.errors import InputError
 
 PRESETS = Path(__file__).with_name("presets")
@@ -127,7 +127,7 @@ class Plan:
                 _check_states(frames, settings, f"{place}.training_set.state")
             variants[variant] = _variant(validate(StageSettings, content, place), frames)
         simulation = None if frames_of else self._simulation(name, path, settings.source)
-        system = System(name, settings, variants, simulation, frames_of)
+        system = System(name, settings, with_rounds(variants, str(path)), simulation, frames_of)
         check_system(settings, system, str(path))
         for variant, chosen in system.variants.items():
             _check_codes(settings, system, chosen, f"{path}: variant {variant}")

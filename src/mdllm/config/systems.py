@@ -69,11 +69,16 @@ class Variant:
 
     Attributes:
         training: number of the training, from 0, of several that differ in their seed only.
+        round: of proposals, from 1; `before` is the variant that was the round before, whose verified frames join the
+            training frames, and `known_by` the digest of all that these frames came of.
     """
 
     settings: StageSettings
     training_set: TrainingSet | None = None
     training: int = 0
+    round: int = 1
+    before: str | None = None
+    known_by: str | None = None
 
     @property
     def decoded(self) -> bool:
@@ -131,6 +136,8 @@ class Variant:
             return {**sections, "tokenizer": discretizer}
         if stage in _OF_ONE_TRAINING:
             sections["seed"] += self.training
+        if stage in ("propose", "verify"):  # a further round changes nothing of those before it
+            del sections["verification"]["rounds"]
         if stage == "redraw" and self.continues:  # a null alone, whatever the model is
             return {"seed": sections["seed"]}
         return sections
@@ -138,6 +145,7 @@ class Variant:
     @cached_property
     def _keys(self) -> dict[str, str]:
         keys, history = {}, [self.training_set and self.training_set.plain()]
+        history += [self.known_by] if self.before else []
         for stage in VARIANT_STAGES:
             own = self.read_by(stage)
             alone = self.decoded and stage in _OF_MD_ALONE
@@ -172,6 +180,10 @@ class System:
         """The folder of the prepared frames."""
         return f"results/{self.frames_of or self.name}/frames"
 
+    def frames_of_variant(self, variant: str) -> str:
+        """The folder of the frames that a variant stands on: with those that joined before its round."""
+        return f"results/{self.name}/{variant}/frames" if self.trained[variant].before else self.frames
+
     def provider(self, variant: str, stage: str) -> str:
         """The first variant whose `stage` is the same as that of `variant`: its result is shared, not run again."""
         if stage == "summarize":  # it names the variant
@@ -190,6 +202,11 @@ class System:
         """Everything that is trained, by the name of its folder: variants, then their further trainings."""
         repeated = [self.trainings(variant) for variant in self.variants]
         return self.variants | {name: variant for trainings in repeated for name, variant in trainings.items()}
+
+    def context_frames(self, variant: str) -> int | None:
+        """Frames that the model of a variant sees before the next; None where it continues no frames."""
+        chosen = self.trained[variant]
+        return chosen.settings.language.context_frames if chosen.continues else None
 
     @property
     def decoded(self) -> bool:
@@ -266,10 +283,11 @@ class System:
         settings, chosen_set = chosen.settings, chosen.training_set
         states = None if chosen_set in (None, TrainingSet()) else chosen_set.states
         sampling = ("temperature", "top_k", "top_p", "epsilon_cutoff", "replicas", "frames")
-        context = {"form": settings.language.form, "context_frames": settings.language.context_frames}
+        context = {"form": settings.language.form, "context_frames": self.context_frames(variant)}
         if not chosen.continues:
             sampling, context = ("temperature", "replicas", "frames"), {}
         return {
+            "round": chosen.round,
             "tokenizer": settings.tokenizer.name,
             "model": settings.model.name,
             **context,
@@ -282,3 +300,26 @@ class System:
         """The frames that a variant is trained on; None: all of them."""
         chosen = self.trained[variant].training_set
         return None if chosen is None else chosen.plain()
+
+
+def with_rounds(variants: dict[str, Variant], path: str) -> dict[str, Variant]:
+    """`variants` with the further rounds of proposals of each, behind it.
+
+    Raises:
+        InputError: the name of a round is that of another variant.
+    """
+    found = {}
+    for name, variant in variants.items():
+        found[name] = variant
+        rounds = variant.settings.verification.rounds if variant.verified else 1
+        before = name
+        for number in range(2, rounds + 1):
+            own = f"{name}_round_{number}"
+            if own in variants:
+                raise InputError(
+                    f"{path}: variants.{own}: this name is taken by a round of '{name}' (verification.rounds); choose "
+                    "another"
+                )
+            found[own] = replace(variant, round=number, before=before, known_by=found[before].key("verify"))
+            before = own
+    return found

@@ -5,6 +5,9 @@ statistics of their type in other proteins, their chain closed as well as it can
 has its own structures from here too, and the null `frequencies`, codes as frequent as in the training frames; all
 three redraw the same spans of the same frames.
 
+Where frames have joined the training frames after rounds of proposals, each round's are as often a start as those of
+the trajectory: few as they are, they are where the trajectory has never been.
+
 Axes: R groups of one span, T structures of a group, L residues.
 """
 
@@ -12,6 +15,7 @@ import logging
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from tqdm import tqdm
 
 from mdllm.bases.base import find_base, load_base
@@ -28,6 +32,7 @@ from mdllm.core.sequences import sequence
 from mdllm.core.trajectories import open_backbone, read_backbone
 from mdllm.ensembles.names import FREQUENCIES, MODEL, RESIDUE_TYPES
 from mdllm.language.series import CodeSeries
+from mdllm.prepare.training_set import JOINED
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +47,7 @@ _RECORDED = (
 def redraw(
     topology: Path,
     trajectory: Path,
-    frame_numbers: np.ndarray,
+    frames: pd.DataFrame,
     codes: Path,
     model: ModelSettings | None,
     rollout: RolloutSettings,
@@ -59,7 +64,8 @@ def redraw(
     could not be closed and are as they were.
 
     Args:
-        topology, trajectory, frame_numbers: prepared backbones, and their raw numbers.
+        topology, trajectory, frames: prepared backbones, and the table `frames.parquet`, of which `frame` is read, and
+            `round` where there is one.
         codes: of the training frames, which are redrawn.
         model: the config section `model` where it is a base, which then makes the structures of the model; otherwise
             the base that comes with mdllm makes the null.
@@ -72,7 +78,7 @@ def redraw(
     """
     series = CodeSeries.load(codes)
     universe = open_backbone(topology, trajectory)
-    rows = np.flatnonzero(np.isin(frame_numbers, series.frame))
+    rows = np.flatnonzero(frames["frame"].isin(series.frame))
     backbone = read_backbone(universe, rows)[:, :, :3].astype(float)
     is_base = isinstance(model, BaseModelSettings)
     base = load_base(find_base(model.base if is_base else COMES_WITH_MDLLM))
@@ -87,7 +93,10 @@ def redraw(
     if is_base:
         spans = {**model.spans.model_dump(), "temperature": rollout.temperature, "group": rollout.frames}
         settings, groups = ProposalSettings(**spans), rollout.replicas
-    proposer = Proposer(base, backbone, letters, settings)
+    starts = backbone
+    if JOINED in frames:
+        starts = backbone[as_often(frames[JOINED].to_numpy()[rows])]
+    proposer = Proposer(base, starts, letters, settings)
     if is_base:
         knowledge = of_base(base)
         if model.tuning is not None:
@@ -124,3 +133,10 @@ def redraw(
         *(groups * settings.group, ", ".join(sources), ", ".join(f"{n} of {source}" for source, n in kept.items())),
     )
     return {"structures": groups * settings.group, "not_redrawn": kept}
+
+
+def as_often(group: np.ndarray) -> np.ndarray:
+    """Rows of frames, repeated until those of each group (F,) are about as many as those of the largest."""
+    members = [np.flatnonzero(group == name) for name in np.unique(group)]
+    most = max(map(len, members))
+    return np.concatenate([np.tile(rows, round(most / len(rows))) for rows in members])

@@ -14,8 +14,9 @@ import pandas as pd
 from mdllm.core.errors import InputError
 from mdllm.core.trajectories import iterate_backbone, open_backbone, read_backbone
 from mdllm.ensembles.names import FILES, GENERATED, LIKELIHOODS, MD
+from mdllm.prepare.training_set import JOINED
 
-INDEX_COLUMNS = ["source", "replica", "frame", "sample", "time_ps", "segment", "training", "state"]
+INDEX_COLUMNS = ["source", "replica", "frame", "sample", "time_ps", "segment", JOINED, "training", "state"]
 EXTRA_COLUMNS = [f"{name}_nats" for name in (*LIKELIHOODS, "entropy")]
 
 
@@ -26,8 +27,9 @@ class Ensemble:
     Attributes:
         table: INDEX_COLUMNS and EXTRA_COLUMNS; of md also the variables that prepare measured. `frame` is the raw frame
             of md and roundtrip, and counts from 0 at the first generated frame otherwise; `time_ps` and `segment` are
-            those of the raw frame (NaN and -1 for generated frames); `replica` is 0 where there are none. `state` is
-            that of the stage prepare, empty for decoded frames, whose state is still to be measured.
+            those of the raw frame (NaN and -1 for generated frames); `round` is 0 but for frames of MD that joined the
+            training frames after that round of proposals (`mdllm.verification.rounds`); `replica` is 0 where there are
+            none. `state` is that of the stage prepare, empty for decoded frames, whose state is still to be measured.
     """
 
     source: str
@@ -75,7 +77,8 @@ def open_ensembles(
     """
     frames = pd.read_parquet(md[1])
     frames = frames.assign(
-        source=MD, replica=0, sample=0, training=frames["frame"].isin(training_frames), **dict.fromkeys(EXTRA_COLUMNS)
+        **{"source": MD, "replica": 0, "sample": 0, JOINED: frames.get(JOINED, 0)},
+        **{"training": frames["frame"].isin(training_frames), **dict.fromkeys(EXTRA_COLUMNS)},
     )
     decoded = pd.read_parquet(index)
     of_frame = frames.set_index("frame")[["time_ps", "segment"]]
@@ -84,8 +87,7 @@ def open_ensembles(
     decoded = decoded.assign(
         time_ps=raw["time_ps"].to_numpy(),
         segment=raw["segment"].fillna(-1).astype(int).to_numpy(),
-        training=False,
-        state="",
+        **{JOINED: 0, "training": False, "state": ""},
     )
     tables = {MD: frames, **{source: decoded[decoded["source"] == source] for source in trajectories}}
     result = {}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 _FORMS = {
     "preset": "preset {}",
+    "round": "round {}",
     "model": "model {}",
     "form": "{}",
     "tokenizer": "tokenizer {}",
@@ -19,7 +20,7 @@ _FORMS = {
     "training_states": "trained on {}",
     "training_frames": "{} MD frames",
 }
-_LEFT_OUT = {"form": "codes", "epsilon_cutoff": 0.0}  # said only where they differ from this
+_LEFT_OUT = {"form": "codes", "epsilon_cutoff": 0.0, "round": 1}  # said only where they differ from this
 
 
 def line(conditions: dict) -> str:

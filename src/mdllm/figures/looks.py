@@ -26,6 +26,11 @@ LOOKS = {
     RESIDUE_TYPES: Look(f"null: {NULLS[RESIDUE_TYPES]}", "#A285D1", "P", (0, (3, 1, 1, 1))),
     SYNONYMS: Look(f"null: {NULLS[SYNONYMS]}", "#7A5C00", "<", (0, (5, 1))),
 }
+# Where adaptive sampling without a model would start.
+RESTART_LOOKS = {
+    "last_frames": Look("plain MD", "#7A5C00", "<", (0, (5, 1))),
+    "least_visited": Look("restarts, least visited", "#D4A017", ">", (0, (1, 1))),
+}
 # Shades, light to dark, and hatches tell states apart; order: training state, other states, outside all states.
 STATE_SHADES = ("#B7CDE3", "#F3B98B", "#A8D5BA", "#D9B8DC", "#F0E19B")
 STATE_HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx")

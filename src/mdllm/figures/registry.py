@@ -35,6 +35,7 @@ TABLES = {
     "simulations": ("verify", "verification/simulations.csv"),
     "simulated_frames": ("verify", "verification/frames.parquet"),
     "verified": ("verify", "verification/proposals.csv"),
+    "rounds": ("verify", "verification/rounds.csv"),
     "fidelity": ("fidelity", "tokens/fidelity.csv"),
     "training_log": ("train", "training_log.csv"),
     "summary": ("summarize", "summary.json"),
@@ -145,7 +146,7 @@ _OURS = (
     FigureKind(
         "verification",
         "mdllm.figures.verification:draw",
-        ("simulations", "simulated_frames", "verified"),
+        ("simulations", "simulated_frames", "verified", "rounds"),
         "../report/verification.rst",
     ),
     FigureKind("causal_trace", "mdllm.figures.causal_trace:draw", ("effects",), "../report/causal_trace.rst"),

@@ -65,6 +65,7 @@ class ModelKind:
         build: (settings, language, tokens of the longest window) to the model, ready to be trained.
         keep: (checkpoint of the Trainer, settings, folder) writes the trained model, and its kind, for `load`.
         load: (folder) to the trained model, in evaluation mode.
+        resume: (folder) to the trained model, ready to be trained further.
         origin: (settings) to what `training.json` adds about where the model came from.
 
     A model whose cache is not one of keys and values has a method ``new_cache(tokens)``; one that is estimated rather
@@ -75,6 +76,7 @@ class ModelKind:
     build: Callable[..., PreTrainedModel]
     keep: Callable[..., None] = keep_weights
     load: Callable[[Path], PreTrainedModel] = load_weights
+    resume: Callable[[Path], PreTrainedModel] = lambda folder: load_weights(folder).train()
     origin: Callable[..., dict[str, str]] = lambda settings: {}
 
 
@@ -103,6 +105,11 @@ def build_model(settings: ModelSettings, language: Language, positions: int) -> 
 def load_model(folder: Path) -> PreTrainedModel:
     """The trained model in `folder`, in evaluation mode on the device that is there."""
     return model_kind(read_json(folder / _KIND)["name"]).load(folder)
+
+
+def resume_model(folder: Path) -> PreTrainedModel:
+    """The trained model in `folder`, ready to be trained further."""
+    return model_kind(read_json(folder / _KIND)["name"]).resume(folder)
 
 
 def new_cache(model: PreTrainedModel, tokens: int) -> Any:

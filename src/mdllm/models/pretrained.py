@@ -108,6 +108,16 @@ def load(folder: Path) -> PeftModel:
     Raises:
         InputError: the base is missing or another one than the adapter was trained on.
     """
+    return _with_adapter(folder, ATTENTION).eval()
+
+
+def resume(folder: Path) -> PeftModel:
+    """The base and the adapter in `folder`, which is trained further, with the attention of training."""
+    return _with_adapter(folder, is_trainable=True).train()
+
+
+def _with_adapter(folder: Path, attention: str | None = None, is_trainable: bool = False) -> PeftModel:
+    """`attention`: None is that of training."""
     description = read_json(folder / DESCRIPTION)
     settings = PretrainedSettings.model_validate(description["settings"])
     base = _folder(settings)
@@ -116,8 +126,9 @@ def load(folder: Path) -> PeftModel:
             f"{folder} was trained on another base than the one that is now in {base}; put the old one back, or train "
             "again"
         )
-    network = _load_base(settings, load_language(folder / "vocabulary.json"), ATTENTION)
-    return PeftModel.from_pretrained(network, folder).eval()
+    attention = attention or chosen_attention(chosen_device(settings.device))
+    network = _load_base(settings, load_language(folder / "vocabulary.json"), attention)
+    return PeftModel.from_pretrained(network, folder, is_trainable=is_trainable)
 
 
 def origin(settings: PretrainedSettings) -> dict[str, str]:
@@ -169,4 +180,4 @@ def _start_code_tokens(network: PreTrainedModel, ids: list[int]) -> None:
         module.weight[ids] = (known.mean(0) + known.std(0) * noise).to(module.weight.dtype)
 
 
-KIND = ModelKind(language=language, build=build, keep=keep, load=load, origin=origin)
+KIND = ModelKind(language=language, build=build, keep=keep, load=load, resume=resume, origin=origin)

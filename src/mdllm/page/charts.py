@@ -52,6 +52,8 @@ SHORT = {
     "md": "MD, not shown to the model",
     "model": "model",
     **{null: f"null: {words}" for null, words in NULLS.items()},
+    "last_frames": "plain MD from the last training frames",
+    "least_visited": "restarts from the least-visited clusters",
 }
 
 

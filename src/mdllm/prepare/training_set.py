@@ -9,6 +9,8 @@ from mdllm.config.settings.system import TrainingSet
 from mdllm.core.errors import InputError
 from mdllm.prepare.frames import frame_interval
 
+JOINED = "round"  # column of frames that joined before a later round of proposals: after which; 0: of the trajectory
+
 
 @dataclass(frozen=True)
 class TrainingFrames:
@@ -28,12 +30,19 @@ class TrainingFrames:
 
 
 def select_training_frames(frames: pd.DataFrame, training_set: TrainingSet) -> TrainingFrames:
-    """Pick the training frames from the table `frames.parquet`.
+    """Pick the training frames from the table `frames.parquet`; frames that have joined are among them.
 
     Raises:
         InputError: a range lies outside the trajectory, no frame is in the states within the ranges, or no
             frame of the trajectory follows another.
     """
+    joined = np.flatnonzero(frames[JOINED] > 0) if JOINED in frames else np.zeros(0, int)
+    if len(joined):  # behind those of the trajectory
+        own = select_training_frames(frames.drop(index=joined).drop(columns=JOINED), training_set)
+        segment = own.segment[-1] + 1 + pd.factorize(frames["segment"].iloc[joined])[0]
+        number = frames["frame"].to_numpy()[joined]
+        index, number = np.append(own.index, joined), np.append(own.frame, number)
+        return TrainingFrames(index, number, np.append(own.segment, segment).astype(np.int32), own.interval_ps)
     number = frames["frame"].to_numpy()
     of_any = training_set.state is None
     in_state = np.full(len(frames), of_any) | frames["state"].isin(training_set.states).to_numpy()

@@ -10,7 +10,7 @@ from pathlib import Path
 from mdllm.core.records import read_json
 from mdllm.ensembles.names import MODEL, NULLS
 from mdllm.report.novelty import clusters_in_words
-from mdllm.verification.verdict import LOST, RANDOM, STAYED, in_words
+from mdllm.verification.verdict import CLUSTER, LOST, RANDOM, RESTART, STAYED, in_words
 
 PAGE = "report.html"
 
@@ -120,11 +120,13 @@ def _verified(summary: dict) -> list[str]:
 
 def _more_often(reached: dict, states: list[dict]) -> str:
     """A state that the model's proposals of one kind reach more often than those of every null."""
-    same = [row["p_model_more"] for row in states if (row["state"], row["kind"]) == (reached["state"], reached["kind"])]
-    p = max(value for value in same if value is not None)
+    kinds = (reached["kind"], RESTART) if reached["kind"] == CLUSTER else (reached["kind"],)
+    same = [row for row in states if row["state"] == reached["state"] and row["kind"] in kinds]
+    p = max(row["p_model_more"] for row in same if row["p_model_more"] is not None)
     what = "random frames" if reached["kind"] == RANDOM else "proposals"
+    beside = "every null, plain MD and restarts" if RESTART in (row["kind"] for row in same) else "every null"
     return (
-        f"the model's {what} reach {in_words(reached['state'])} more often than those of every null (p at most {p:.2g})"
+        f"the model's {what} reach {in_words(reached['state'])} more often than those of {beside} (p at most {p:.2g})"
     )
 
 

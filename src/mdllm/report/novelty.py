@@ -42,11 +42,12 @@ def novelty(folder: Path) -> dict:
 def verification(folder: Path) -> dict:
     """The content of `mdllm.report.schema.new_frames.VerificationSummary` from the folder `verification/`."""
     about, proposals = read_json(folder / "verdict.json"), pd.read_csv(folder / "proposals.csv")
-    states = pd.read_csv(folder / "states.csv")
+    states, rounds = (pd.read_csv(folder / f"{name}.csv") for name in ("states", "rounds"))
     return {
         **about,
         "proposals": _records(proposals[list(VerifiedProposal.model_fields)]),
         "states": _records(states),
+        "rounds": _records(rounds),
     }
 
 

@@ -13,6 +13,7 @@ from mdllm.config.settings.system import Observables, TrainingSet
 from mdllm.core.records import write_npz
 from mdllm.core.trajectories import iterate_backbone, open_backbone, read_backbone
 from mdllm.prepare.training_set import TrainingFrames, select_training_frames
+from mdllm.tokenizers.base import Tokenizer, load_tokenizer
 from mdllm.tokenizers.discretizers.discretize import discretize
 
 logger = logging.getLogger(__name__)
@@ -30,7 +31,8 @@ def tokenize(
     """Code the training frames residue by residue, or all frames in one code each, as `settings` says.
 
     Args:
-        prepared: `frames`, the table, and `topology` and `trajectory` where there are atoms.
+        prepared: `frames`, the table, and `topology` and `trajectory` where there are atoms; `tokenizer`, where the
+            frames are to be coded by one that is there already.
         training_set, observables: those sections of the system file, the latter of a discretizer only.
 
     See `tokenize_residues` and `mdllm.tokenizers.discretizers.discretize.discretize`.
@@ -42,11 +44,18 @@ def tokenize(
         chosen = None if training_set is None else TrainingSet.model_validate(training_set)
         return discretize(table, atoms, known, settings, seed, output, chosen)
     frames = select_training_frames(table, TrainingSet.model_validate(training_set))
-    return tokenize_residues(prepared["topology"], prepared["trajectory"], frames, settings, seed, output)
+    known = load_tokenizer(prepared["tokenizer"]) if "tokenizer" in prepared else None
+    return tokenize_residues(prepared["topology"], prepared["trajectory"], frames, settings, seed, output, known)
 
 
 def tokenize_residues(
-    topology: Path, trajectory: Path, frames: TrainingFrames, settings: TokenizerSettings, seed: int, output: Path
+    topology: Path,
+    trajectory: Path,
+    frames: TrainingFrames,
+    settings: TokenizerSettings,
+    seed: int,
+    output: Path,
+    tokenizer: Tokenizer | None = None,
 ) -> dict:
     """Write `tokenizer/` and `codes.npz` into `output`.
 
@@ -55,6 +64,7 @@ def tokenize_residues(
         frames: the training frames.
         settings: the config section `tokenizer`; at most `settings.fit_frames` frames, evenly spread, are fitted.
         seed: root of the tokenizer's random draws.
+        tokenizer: one that is there already, so that codes mean what they did; None: it is fitted.
 
     `codes.npz` holds `codes` (F, L), `frame` (F,) raw frame numbers, `index` (F,) into the prepared trajectory,
     `segment` (F,) contiguous stretches, `codebook_size`, and `interval_ps` between neighbouring frames.
@@ -63,10 +73,12 @@ def tokenize_residues(
         counts for the provenance record.
     """
     universe = open_backbone(topology, trajectory)
-    spread = np.linspace(0, len(frames.index) - 1, min(settings.fit_frames, len(frames.index)))
-    fitted = frames.index[np.unique(spread.round().astype(int))]
-    logger.info("fitting %s on %d of %d training frames", settings.name, len(fitted), len(frames.index))
-    tokenizer = settings.load().fit(read_backbone(universe, fitted)[:, :, :3], settings, seed)
+    fitted = frames.index[:0]
+    if tokenizer is None:
+        spread = np.linspace(0, len(frames.index) - 1, min(settings.fit_frames, len(frames.index)))
+        fitted = frames.index[np.unique(spread.round().astype(int))]
+        logger.info("fitting %s on %d of %d training frames", settings.name, len(fitted), len(frames.index))
+        tokenizer = settings.load().fit(read_backbone(universe, fitted)[:, :, :3], settings, seed)
     tokenizer.save(output / "tokenizer")
     codes = []
     with tqdm(total=len(frames.index), desc="encode", unit="frame", mininterval=1) as progress:

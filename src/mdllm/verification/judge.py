@@ -32,7 +32,7 @@ from mdllm.observables.bound import BoundObservables
 from mdllm.verification.atoms import CAPS
 from mdllm.verification.verdict import ELSEWHERE, RETURNED, STAYED
 
-LAST_SHARE = 0.25
+_LAST_SHARE = 0.25
 _CONTROLS = 0.9
 
 
@@ -115,6 +115,11 @@ def inverted(topology: Path, trajectory: Path) -> list[str]:
     return found
 
 
+def last_quarter(count: int) -> slice:
+    """Frames of a simulation of `count` frames by which it is judged."""
+    return slice(-max(1, round(_LAST_SHARE * count)), None)
+
+
 def limit_of(endings: list[dict]) -> float:
     """How far simulations of training frames go, from what `ending` says of each: at least as far as held-out MD."""
     return max([1.0, *np.quantile([end["novelty"] for end in endings], [_CONTROLS]).tolist()] if endings else [1.0])
@@ -127,7 +132,7 @@ def ending(frames: pd.DataFrame) -> dict:
         where, the most frequent in the last quarter, and its share there; of the last quarter the medians of
         rmsd_to_training_nm, rmsd_to_proposal_nm (the drift) and novelty.
     """
-    last = frames.iloc[-max(1, round(LAST_SHARE * len(frames))) :]
+    last = frames.iloc[last_quarter(len(frames))]
     counts = last["where"].value_counts()
     columns = ("rmsd_to_training_nm", "rmsd_to_proposal_nm", "novelty", "separation")
     return {

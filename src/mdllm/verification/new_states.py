@@ -19,8 +19,8 @@ from sklearn.cluster import AgglomerativeClustering
 from mdllm.analysis.novelty.clusters import separations
 from mdllm.core.geometry import pairwise_rmsd
 from mdllm.ensembles.names import MODEL
-from mdllm.verification.judge import LAST_SHARE, Judge
-from mdllm.verification.verdict import LOST, NEW_STATE, STAYED
+from mdllm.verification.judge import Judge, last_quarter
+from mdllm.verification.verdict import CLUSTER, LOST, NEW_STATE, RESTART, STAYED
 
 _OF_PAIRS = 0.95
 _SIGNIFICANT = 0.05
@@ -28,7 +28,7 @@ _SIGNIFICANT = 0.05
 
 def end_of(backbone: np.ndarray) -> np.ndarray:
     """The most central frame (L, 4, 3) of the last quarter of a simulation (F, L, 4, 3)."""
-    last = backbone[-max(1, round(LAST_SHARE * len(backbone))) :]
+    last = backbone[last_quarter(len(backbone))]
     points = last[:, :, :3].reshape(len(last), -1, 3).astype(float)
     return last[pairwise_rmsd(points, points).sum(1).argmin()]
 
@@ -73,7 +73,8 @@ def reached_by(verdicts: pd.DataFrame) -> pd.DataFrame:
 
     Columns: state, kind, source; proposals that end there, `of` how many; share with low and high, Wilson's 95 %
     interval; p_model_more, by Fisher's exact test, that the model's proposals end there no more often than those of
-    this source; more_often, whether all of these are below 0.05 shared among the states (Bonferroni).
+    this source; more_often, whether all of these are below 0.05 shared among the states (Bonferroni). What the model's
+    new clusters are compared with is, beside those of the nulls, restarts.
 
     Args:
         verdicts: the table `verification/proposals.csv`.
@@ -87,19 +88,25 @@ _COLUMNS = ["state", "kind", "source", "proposals", "of", "share", "low", "high"
 def _rows(verdicts: pd.DataFrame) -> Iterator[tuple]:
     states = sorted(set(verdicts["outcome"]) - {STAYED, *LOST}, key=lambda name: (len(name), name))
     for state in states:
-        for kind, own in verdicts.groupby("kind", sort=False):
-            counts = {
+        counts = {
+            kind: {
                 source: (int((rows["outcome"] == state).sum()), len(rows))
                 for source, rows in own.groupby("source", sort=False)
             }
-            model = counts.get(MODEL)
-            p = {source: _p_more(model, found) for source, found in counts.items() if model and source != MODEL}
-            more = bool(p) and max(p.values()) < _SIGNIFICANT / len(states)
-            for source, (found, of) in counts.items():
+            for kind, own in verdicts.groupby("kind", sort=False)
+        }
+        p = {}
+        for kind, own in counts.items():
+            model = counts.get(CLUSTER if kind == RESTART else kind, {}).get(MODEL)
+            p |= {(kind, source): _p_more(model, found) for source, found in own.items() if model and source != MODEL}
+        for kind, own in counts.items():
+            beside = [value for (of, _), value in p.items() if of == kind or (kind, of) == (CLUSTER, RESTART)]
+            more = bool(beside) and max(beside) < _SIGNIFICANT / len(states)
+            for source, (found, of) in own.items():
                 share = binomtest(found, of)
                 interval = share.proportion_ci(method="wilson")
                 place = (state, kind, source, found, of, found / of, float(interval.low), float(interval.high))
-                yield *place, p.get(source, np.nan), more if source == MODEL else None
+                yield *place, p.get((kind, source), np.nan), more if source == MODEL else None
 
 
 def _p_more(model: tuple[int, int], other: tuple[int, int]) -> float:

@@ -2,8 +2,10 @@
 
 Of each source the new frames are clustered as those of the model are, and the medoids of its largest clusters are
 proposed, as many of each source; of its frames in each named state that was not trained on, likewise. Frames drawn at
-random, one of each replica before any second one, say where MD takes what share of all that a source makes. Training
-frames, evenly spread, go through the same: they show what the rebuilding of atoms and the force field alone do.
+random, one of each replica before any second one, say where MD takes what share of all that a source makes. Restarts
+are what adaptive sampling does without a model: plain MD from the last training frames, and from those of the
+least-visited clusters. Training frames, evenly spread, go through the same: they show what the rebuilding of atoms and
+the force field alone do.
 """
 
 import logging
@@ -24,14 +26,18 @@ from mdllm.core.records import read_json, read_npz
 from mdllm.core.trajectories import TrajectoryWriter
 from mdllm.ensembles.names import GENERATED, MD
 from mdllm.ensembles.sources import Ensemble, open_ensembles, spread
+from mdllm.observables.slow import SlowCoordinates
 from mdllm.prepare.frames import open_listed, raw_frames
+from mdllm.prepare.training_set import JOINED
 from mdllm.verification.atoms import RawAtoms
 from mdllm.verification.force_field import check_residues
 from mdllm.verification.rebuild import rebuild
-from mdllm.verification.verdict import CLUSTER, RANDOM, STATE, TRAINING
+from mdllm.verification.restarts import least_visited
+from mdllm.verification.verdict import CLUSTER, LAST_FRAMES, LEAST_VISITED, RANDOM, RESTART, STATE, TRAINING
 
 logger = logging.getLogger(__name__)
 _KEYS = ["source", "replica", "frame", "sample"]
+_CLUSTERED = 5000  # training frames that least-visited clusters are made of, evenly spread
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class ProposalInputs:
 
     Attributes:
         sources: `raw/sources.json`.
-        topology, trajectory, frames: `frames/topology.pdb`, `trajectory.xtc` and `frames.parquet`.
+        topology, trajectory, frames, slow: `frames/topology.pdb`, `trajectory.xtc`, `frames.parquet` and `slow.npz`.
         codes: `tokens/codes.npz`, for the raw numbers of the training frames.
         ensembles: decoded trajectories by source, and `index`, their table.
         cvs, description: `analysis/cvs.parquet`, for the state of each frame, and `description.json`, for those that
@@ -52,6 +58,7 @@ class ProposalInputs:
     topology: Path
     trajectory: Path
     frames: Path
+    slow: Path
     codes: Path
     ensembles: dict[str, Path]
     index: Path
@@ -72,9 +79,9 @@ def propose(
 ) -> dict:
     """Write `proposals.csv`, `backbones.xtc` and `structures/NAME.pdb`, heavy atoms, into `output`.
 
-    Columns of the table: proposal (its name), kind (cluster, state, training, random), source, group (number of the
-    cluster, name of the state), replica, frame, sample; nearest_training_frame and rmsd_nm to it; side_chains_carried,
-    _exchanged and _built (see `mdllm.verification.rebuild`).
+    Columns of the table: proposal (its name), kind (cluster, state, random, restart, training), source, group (number
+    of the cluster, name of the state), replica, frame, sample; nearest_training_frame and rmsd_nm to it;
+    side_chains_carried, _exchanged and _built (see `mdllm.verification.rebuild`).
 
     Returns:
         counts for the provenance record.
@@ -93,7 +100,7 @@ def propose(
     sources = read_json(inputs.sources)
     universe = open_listed(sources["topology"], sources["trajectories"][0])
     known = RawAtoms(universe, selection, sources["topology"]["path"])
-    training = np.flatnonzero(md.table["training"])
+    training = np.flatnonzero(md.table["training"] & (md.table[JOINED] == 0))  # those of which raw frames have atoms
     compared = spread(training, novelty.training_frames)
     first = _read_raw(sources, known, md.table["frame"].to_numpy()[training[:1]])
     check_residues(rebuild(first[0][0], known, first), settings)
@@ -104,18 +111,20 @@ def propose(
             *_of_sources(inputs, ensembles, novelty, settings.proposals),
             *_of_training(md, spread(training, settings.proposals or settings.random_frames)),
             *_at_random(ensembles, settings.random_frames, seed),
+            *_restarts(md, training, settings.restarts, SlowCoordinates.load(inputs.slow), seed),
         ]
     )
     backbones, rows = [], []
     md_points = md.pick(compared)[:, :, :3].reshape(len(compared), -1, 3)
     (output / "structures").mkdir(parents=True, exist_ok=True)
     for proposal in chosen.to_dict("records"):
-        ensemble = md if proposal["kind"] == TRAINING else ensembles[proposal["source"]]
+        of_md = proposal["kind"] in (TRAINING, RESTART)
+        ensemble = md if of_md else ensembles[proposal["source"]]
         backbone = ensemble.pick(np.array([proposal.pop("row")]))[0]
         distance = pairwise_rmsd(backbone[None, :, :3].reshape(1, -1, 3), md_points)[0]
         order = np.argsort(distance, kind="stable")[: settings.side_chain_frames]
         numbers = md.table["frame"].to_numpy()[compared[order]]
-        if proposal["kind"] == TRAINING:
+        if of_md:
             numbers = np.r_[proposal["frame"], numbers[numbers != proposal["frame"]]]
         built = rebuild(backbone, known, _read_raw(sources, known, numbers))
         built.write(output / "structures" / f"{proposal['proposal']}.pdb")
@@ -185,11 +194,22 @@ def _at_random(ensembles: dict[str, Ensemble], count: int, seed: int) -> Iterato
                 yield {"proposal": f"{source}_{RANDOM}_{draw + 1}", **about, **place, "row": int(order.index[draw])}
 
 
-def _of_training(md: Ensemble, rows: np.ndarray) -> Iterator[dict]:
+def _restarts(
+    md: Ensemble, training: np.ndarray, count: int, slow: SlowCoordinates | None, seed: int
+) -> Iterator[dict]:
+    if count:
+        slow = slow or SlowCoordinates.fit(md.universe, md.table["segment"].to_numpy(), False, seed)
+        rows = spread(training, _CLUSTERED)
+        found = rows[least_visited(slow.compute(md.pick(rows)), count, seed)]
+        yield from _of_training(md, training[-count:], RESTART, LAST_FRAMES)
+        yield from _of_training(md, found, RESTART, LEAST_VISITED)
+
+
+def _of_training(md: Ensemble, rows: np.ndarray, kind: str = TRAINING, source: str = TRAINING) -> Iterator[dict]:
     for number, row in enumerate(rows, start=1):
         frame = int(md.table["frame"].iloc[row])
         place = {"group": str(number), "replica": 0, "frame": frame, "sample": 0, "row": int(row)}
-        yield {"proposal": f"training_{number}", "kind": TRAINING, "source": TRAINING, **place}
+        yield {"proposal": f"{source}_{number}", "kind": kind, "source": source, **place}
 
 
 def spans_of(about: dict) -> tuple[np.ndarray, Threshold]:

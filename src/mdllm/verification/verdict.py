@@ -6,7 +6,9 @@ from mdllm.ensembles.names import NULLS
 
 RETURNED, STAYED, ELSEWHERE, APART = "returned", "stayed", "elsewhere", "fell apart"
 _NAMES = {RETURNED: "returned", STAYED: "stayed", ELSEWHERE: "elsewhere", APART: "fell apart"}
-CLUSTER, STATE, RANDOM, TRAINING = "cluster", "state", "random", "training"  # kinds of proposals
+# Kinds of proposals; restarts are training frames that adaptive sampling without a model would simulate.
+CLUSTER, STATE, RANDOM, RESTART, TRAINING = "cluster", "state", "random", "restart", "training"
+LAST_FRAMES, LEAST_VISITED = "last_frames", "least_visited"  # sources of restarts
 UNDECIDED = "undecided"
 NEW_STATE = "new state"  # and its number
 LOST = (RETURNED, ELSEWHERE, APART, UNDECIDED)  # all other outcomes are kept: near the proposal, or in a named state
@@ -16,6 +18,10 @@ _OF = {"model": "the model", **NULLS}
 _NOUNS = {
     CLUSTER: {name: (f"new cluster of {words}", f"new clusters of {words}") for name, words in _OF.items()},
     RANDOM: {name: (f"random frame of {words}", f"random frames of {words}") for name, words in _OF.items()},
+    RESTART: {
+        LAST_FRAMES: ("simulation of plain MD", "simulations of plain MD"),
+        LEAST_VISITED: ("restart from a least-visited cluster", "restarts from least-visited clusters"),
+    },
     TRAINING: {"training": ("training frame", "training frames")},
 }
 

@@ -24,17 +24,28 @@ from mdllm.observables.bound import bind
 from mdllm.observables.slow import SlowCoordinates
 from mdllm.verification.hand_over import hand_over
 from mdllm.verification.judge import (
-    LAST_SHARE,
     Judge,
     ending,
     inverted,
+    last_quarter,
     limit_of,
     read_simulated,
 )
 from mdllm.verification.new_states import breadth, end_of, find_new_states, reached_by
 from mdllm.verification.propose import spans_of
+from mdllm.verification.rounds import ROUND_COLUMNS, round_table
 from mdllm.verification.run import Job, jobs
-from mdllm.verification.verdict import APART, ELSEWHERE, LOST, NEW_STATE, STAYED, TRAINING, proposal_table, sentences
+from mdllm.verification.verdict import (
+    APART,
+    ELSEWHERE,
+    LOST,
+    NEW_STATE,
+    RESTART,
+    STAYED,
+    TRAINING,
+    proposal_table,
+    sentences,
+)
 
 _NO_ENDING = ("share_there", "rmsd_to_training_nm", "drift_nm", "novelty", "separation")
 
@@ -49,6 +60,7 @@ class VerificationInputs:
         description: `analysis/description.json`, for the states trained on.
         threshold: `novelty/novelty.json`.
         proposals, backbones: `proposals/proposals.csv` and `backbones.xtc`.
+        rounds: `verification/rounds.csv` of the round before; None in the first.
     """
 
     topology: Path
@@ -60,6 +72,7 @@ class VerificationInputs:
     threshold: Path
     proposals: Path
     backbones: Path
+    rounds: Path | None = None
 
 
 def verify(
@@ -69,17 +82,21 @@ def verify(
     novelty: NoveltySettings,
     settings: VerificationSettings,
     seed: int,
+    number: int,
     work_folder: Path,
     output: Path,
 ) -> dict:
     """Write the tables of `verification/` into `output`, from finished simulations in `work_folder`.
 
+    Args:
+        number: of the round of proposals, from 1.
+
     Tables: `frames.parquet`, every frame of every simulation (see `Judge.frames`, with proposal, replica, time_ps);
     `simulations.csv`, where each ends (see `ending`), with minimized_energy_kj_mol, and `failure` in words where it
-    could not be simulated; `proposals.csv` (see `proposal_table`); `states.csv` (see `reached_by`); `verdict.json`, the
-    same in words. The trajectories are in `trajectories/PROPOSAL_REPLICA.xtc`, with their topologies; what production
-    of each new state, and of each other proposal that was kept, starts from, in `states/NAME/` (see
-    `mdllm.verification.hand_over`).
+    could not be simulated; `proposals.csv` (see `proposal_table`); `states.csv` (see `reached_by`); `rounds.csv` (see
+    `round_table`); `verdict.json`, the same in words. The trajectories are in `trajectories/PROPOSAL_REPLICA.xtc`, with
+    their topologies; what production of each new state, and of each other proposal that was kept, starts from, in
+    `states/NAME/` (see `mdllm.verification.hand_over`).
 
     Returns:
         counts for the provenance record.
@@ -108,10 +125,13 @@ def verify(
     middles = _name_new_states(simulations, ends, meeting, judge)
     verdicts = proposal_table(proposals, simulations)
     (output / "states").mkdir(exist_ok=True)
-    for name, number in {**_kept(verdicts, simulations, training), **middles}.items():
-        _, kept = read_simulated(done[number].topology, done[number].trajectory)
-        last = kept[-max(1, round(LAST_SHARE * len(kept))) :]
-        hand_over(done[number], last, judge.training, output / "states" / name)
+    for name, row in {**_kept(verdicts, simulations), **middles}.items():
+        _, kept = read_simulated(done[row].topology, done[row].trajectory)
+        hand_over(done[row], kept[last_quarter(len(kept))], judge.training, output / "states" / name)
+    simulated_ps = settings.length_ps + settings.nvt_ps
+    spent = simulations.assign(ps=simulations["failure"].isna() * simulated_ps).groupby("proposal")["ps"].sum()
+    before = pd.DataFrame(columns=ROUND_COLUMNS) if inputs.rounds is None else pd.read_csv(inputs.rounds)
+    round_table(verdicts, spent, number, before).to_csv(output / "rounds.csv", index=False)
     reached_by(verdicts).to_csv(output / "states.csv", index=False)
     simulations.to_csv(output / "simulations.csv", index=False)
     empty = pd.DataFrame({"proposal": [], "replica": [], "time_ps": []})
@@ -123,7 +143,7 @@ def verify(
         "limit": limit,
         "meeting_separation": meeting,
         "side_chains": "built, since the raw trajectory holds backbones only" if built else "of training frames",
-        "simulated_ns": float(len(frames) * (settings.length_ps + settings.nvt_ps) / 1000),
+        "simulated_ns": float(len(frames) * simulated_ps / 1000),
         "force_field": settings.solvent.force_field,
         "solvent": settings.solvent.type,
         "length_ps": settings.length_ps,
@@ -178,9 +198,9 @@ def _name_new_states(simulations: pd.DataFrame, ends: dict[int, np.ndarray], mee
     return {names[end].replace(" ", "_"): away[end] for end in middles}
 
 
-def _kept(verdicts: pd.DataFrame, simulations: pd.DataFrame, training: set) -> dict[str, int]:
+def _kept(verdicts: pd.DataFrame, simulations: pd.DataFrame) -> dict[str, int]:
     """A simulation, by its row, of each proposal that was kept and is in no new state."""
-    kept = verdicts[~verdicts["proposal"].isin(training) & ~verdicts["outcome"].isin(LOST)]
+    kept = verdicts[~verdicts["kind"].isin([TRAINING, RESTART]) & ~verdicts["outcome"].isin(LOST)]
     return {
         row.proposal: simulations.index[
             (simulations["proposal"] == row.proposal) & (simulations["where"] == row.outcome)

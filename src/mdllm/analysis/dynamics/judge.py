@@ -21,6 +21,7 @@ from mdllm.core.geometry import CA
 from mdllm.core.records import read_npz, write_json, write_npz
 from mdllm.ensembles.names import GENERATED, HALVES, MD, MODEL, NULLS, TRAINING
 from mdllm.ensembles.sources import Ensemble, open_ensembles, spread
+from mdllm.prepare.training_set import JOINED
 
 logger = logging.getLogger(__name__)
 NETWORKS = ("gnm", "anm")
@@ -76,8 +77,9 @@ def judge_dynamics(inputs: DynamicsInputs, *, settings: DynamicsSettings, output
     chain = Chain(residues.resnames.astype(str), bonded_neighbours(md.universe), number)
     pairs = far_in_sequence(number)
     training = np.flatnonzero(md.table["training"])
-    chosen = {source: spread(np.arange(len(own.table)), settings.frames) for source, own in ensembles.items()}
-    if len(training) < len(md.table):
+    of_trajectory = {source: np.flatnonzero(own.table[JOINED] == 0) for source, own in ensembles.items()}
+    chosen = {source: spread(rows, settings.frames) for source, rows in of_trajectory.items()}
+    if not np.array_equal(training, of_trajectory[MD]):
         chosen = {MD: chosen.pop(MD), TRAINING: spread(training, settings.frames), **chosen}
     of_source = {TRAINING: md, **ensembles}
     sums, halves = {}, {}

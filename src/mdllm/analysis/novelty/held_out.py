@@ -1,7 +1,8 @@
 """How far MD itself wanders from training frames: frames of the training states that the model was not trained on.
 
 Where there are too few of these, the training frames are cut into contiguous stretches, and each is compared with the
-frames of all others: what a simulation of the same state would show if one stretch of it were not known.
+frames of all others: what a simulation of the same state would show if one stretch of it were not known. Frames that
+joined the training frames from elsewhere (`mdllm.verification.rounds`) are never held out.
 """
 
 import logging
@@ -12,6 +13,7 @@ import pandas as pd
 
 from mdllm.analysis.novelty.spans import Distances, KnownFrames
 from mdllm.ensembles.sources import spread
+from mdllm.prepare.training_set import JOINED
 from mdllm.tokenizers.base import Tokenizer
 
 logger = logging.getLogger(__name__)
@@ -58,7 +60,7 @@ def held_out(
     """Distances of held-out MD.
 
     Args:
-        table: of the MD trajectory, with `training` and `state`.
+        table: of the MD trajectory, with `training`, `state` and `round`.
         training: (M,) rows of the training frames that frames are compared with, and their backbones (M, L, 4, 3).
         read: function of rows to backbones (F, L, 4, 3) in nm.
         training_states: states of which frames are held out.
@@ -72,7 +74,8 @@ def held_out(
     else:
         logger.info("%d held-out MD frames are too few: stretches of the training frames are held out", len(unseen))
         everything = np.arange(len(training))
-        pieces = [piece for piece in np.array_split(everything, min(STRETCHES, len(training))) if len(piece)]
+        own = np.flatnonzero(table[JOINED].to_numpy()[training] == 0)
+        pieces = [piece for piece in np.array_split(own, min(STRETCHES, len(own))) if len(piece)]
         shown = [spread(piece, max(most // STRETCHES, 1)) for piece in pieces]
         parts = [(training[own], np.setdiff1d(everything, piece)) for own, piece in zip(shown, pieces, strict=True)]
     found = []

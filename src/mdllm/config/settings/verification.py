@@ -27,6 +27,16 @@ class VerificationSettings(Section):
     random_frames: NonNegativeInt = Field(
         0, description="generated frames drawn at random that are simulated, of the model and of each null"
     )
+    restarts: NonNegativeInt = Field(
+        0,
+        description="simulations from the last training frames, which is plain MD of that cost, and as many from "
+        "training frames of the least-visited clusters in the plane of the slowest backbone motions",
+    )
+    rounds: PositiveInt = Field(
+        1,
+        description="rounds of proposals: before each but the first, frames of the model's proposals that MD has kept "
+        "join the training frames, and the model goes on from where it was; VARIANT_round_2 ... are variants",
+    )
     replicas: PositiveInt = Field(2, description="simulations of each proposal, which differ in their random draws")
     length_ps: PositiveFloat = Field(20.0, description="length of each; where it ends is judged on its last quarter")
     side_chain_frames: PositiveInt = Field(

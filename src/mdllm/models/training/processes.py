@@ -67,6 +67,7 @@ class Training(Launched):
         log: log file of the stage.
         settings: the config slice that the stage reads.
         threads: CPU threads, of all processes together.
+        before: folder of a trained model that is trained further; None: a new one.
     """
 
     codes: str
@@ -74,14 +75,17 @@ class Training(Launched):
     log: str
     settings: dict
     threads: int
+    before: str | None = None
 
     command = "train-process"
 
     def run(self, process: int | None = None) -> None:
-        from mdllm.models.training.train import train  # takes seconds, and the launching process has no use for it
+        from mdllm.models.base import weights_file  # these take seconds, and the launching process has no use for them
+        from mdllm.models.training.train import train
 
         record = Path(self.model) / "provenance.json"
-        inputs = {"codes": Path(self.codes)}
+        before = None if self.before is None else Path(self.before)
+        inputs = {"codes": Path(self.codes), **({"before": weights_file(before)} if before else {})}
         chosen = sections(self.settings)
         with stage(
             "train",
@@ -101,5 +105,6 @@ class Training(Launched):
                 output_folder=record.parents[1],
                 work_folder=running.work_folder(),
                 threads=self.threads,
+                before=before,
             )
             running.note(device=report["device"], processes=report["processes"], threads=self.threads)

@@ -23,7 +23,7 @@ from mdllm.core.records import write_json
 from mdllm.language import baselines
 from mdllm.language.series import CodeSeries
 from mdllm.language.windows import IGNORED, Windows, split
-from mdllm.models.base import build_model, chosen_device, model_kind, processes
+from mdllm.models.base import build_model, chosen_device, model_kind, processes, resume_model
 from mdllm.models.training.callbacks import ProgressBar, StopWhenPreempted, StopWithoutImprovement, out_of_patience
 from mdllm.models.training.checkpoints import KeepBestAndNewest, best_checkpoint, newest_checkpoint, read_state
 from mdllm.models.training.estimation import estimate
@@ -43,6 +43,7 @@ def train(
     output_folder: Path,
     work_folder: Path,
     threads: int,
+    before: Path | None = None,
 ) -> dict:
     """Train a model on codes; write `model/` and `training_log.csv` into `output_folder`.
 
@@ -56,6 +57,8 @@ def train(
         language, model, training: config sections.
         seed: root of weights, dropout and the order of the windows.
         threads: CPU threads; another number may round differently.
+        before: folder of a trained model of the same language, which is trained further; None: a new one. What is
+            estimated from counts is estimated anew.
 
     Returns:
         the content of `training.json`; losses in nats per code.
@@ -93,7 +96,11 @@ def train(
 
     arguments = training_arguments(training, model, seed, work_folder)
     set_seed(seed)
-    network = build_model(model, form, int(lengths(np.concatenate([parts.training, parts.validation]), frames).max()))
+    if before is None:
+        longest = int(lengths(np.concatenate([parts.training, parts.validation]), frames).max())
+        network = build_model(model, form, longest)
+    else:
+        network = resume_model(before)
     started = time.monotonic()
     with watch_for_preemption() as preemption:
         aim = objective(form, arguments.device, language.judged_frames)

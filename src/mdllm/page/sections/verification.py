@@ -6,7 +6,7 @@ import pandas as pd
 from mdllm.figures.tables import Tables
 from mdllm.page.blocks import Block, Chart, Table, Text
 from mdllm.page.charts import SHORT, finished
-from mdllm.verification.verdict import TRAINING, states_shown
+from mdllm.verification.verdict import RESTART, TRAINING, states_shown
 
 _USUAL = {
     "returned": ("near training frames", "#B7CDE3"),
@@ -36,6 +36,7 @@ def build(tables: Tables) -> list[Block]:
         _ends(simulations, looks),
         *_way(tables.simulated_frames, simulations, looks),
         *_reached(verified["states"]),
+        *_rounds(verified["rounds"]),
         _proposals(verified["proposals"]),
         Text((made,)),
     ]
@@ -48,7 +49,7 @@ def _reached(rows: list[dict]) -> list[Table]:
     table = pd.DataFrame(rows)
     of = table["proposals"].astype(str) + " of " + table["of"].astype(str)
     between = (100 * table[["low", "high"]]).map("{:.1f}".format).agg("–".join, axis=1)
-    kind = (", " + table["kind"]).where(table["kind"] != TRAINING, "")
+    kind = (", " + table["kind"]).where(~table["kind"].isin([TRAINING, RESTART]), "")
     table["whose"] = table["source"].map(SHORT).str.replace("null: ", "null, ") + kind
     shown = table.assign(of=of, share=(100 * table["share"]).map("{:.1f} %".format) + " (" + between + ")")
     shown["p_model_more"] = shown["p_model_more"].astype(float).round(4)
@@ -62,13 +63,33 @@ def _reached(rows: list[dict]) -> list[Table]:
     return [Table(shown[list(named)].rename(columns=named), "States that simulations end in, of model and nulls")]
 
 
+def _rounds(rows: list[dict]) -> list[Table]:
+    """What each round has cost and found; none where there is one round alone."""
+    table = pd.DataFrame(rows)
+    if table.empty or table["round"].nunique() < 2:
+        return []
+    table["source"] = table["source"].map(SHORT)
+    named = {
+        "round": "round",
+        "source": "proposals of",
+        "proposals": "proposals",
+        "simulated_ns": "MD (ns)",
+        "kept": "kept by MD",
+        "states": "states",
+        "kept_per_ns": "kept per ns",
+        "states_per_ns": "states per ns",
+    }
+    shown = table[list(named)].round({"simulated_ns": 4, "kept_per_ns": 1, "states_per_ns": 1}).rename(columns=named)
+    return [Table(shown, "What each round of proposals has cost and found")]
+
+
 def _grouped(tables: Tables) -> pd.DataFrame:
     """Simulations with the kind and the source of their proposal, and the group that they are counted in."""
     proposals = tables.verified[["proposal", "kind", "source", "group"]].copy()
     state = proposals["group"].astype(str).str.rpartition("_")[0]
     what = (
         proposals["kind"]
-        .map({"cluster": ": new clusters", "random": ": random frames", "training": ""})
+        .map({"cluster": ": new clusters", "random": ": random frames", "restart": "", "training": ""})
         .fillna(": frames in " + state)
     )
     proposals["of"] = proposals["source"].map(SHORT).str.replace("null: ", "null, ") + what

@@ -43,7 +43,10 @@ class VerifiedProposal(Section):
     """A frame of the model, of a null or of MD, and where short simulations of it end."""
 
     proposal: str
-    kind: str = Field(description="cluster of new frames, state that was not trained on, random or training frame")
+    kind: str = Field(
+        description="cluster of new frames, state that was not trained on, random frame, restart (plain MD, or from "
+        "the least-visited clusters), or training frame"
+    )
     source: str
     replicas: int
     outcome: str = Field(
@@ -74,8 +77,22 @@ class ReachedState(Section):
         description="Fisher's exact test, that the model's proposals end there no more often; none for the model"
     )
     more_often: bool | None = Field(
-        description="of the model: more often than those of every null (each p below 0.05 / number of states)"
+        description="of the model: more often than those of every null, and new clusters than restarts (each p below "
+        "0.05 / number of states)"
     )
+
+
+class Round(Section):
+    """What the proposals of one source have cost and found in one round."""
+
+    round: int
+    source: str
+    proposals: int
+    simulated_ns: float = Field(description="of these proposals, ns")
+    kept: int = Field(description="proposals that MD has kept")
+    states: int = Field(description="different states, named or new, that they end in")
+    kept_per_ns: float | None
+    states_per_ns: float | None
 
 
 class VerificationSummary(Section):
@@ -95,4 +112,5 @@ class VerificationSummary(Section):
     )
     proposals: list[VerifiedProposal]
     states: list[ReachedState]
+    rounds: list[Round] = Field(description="this round, and those before it")
     sentences: list[str] = Field(description="the verdict in words, by kind and source of the proposals")

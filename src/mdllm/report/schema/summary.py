@@ -16,6 +16,7 @@ class Conditions(Section):
     """What a result was made with."""
 
     preset: str
+    round: int = Field(1, description="of proposals; before each but the first, what MD has kept joined the training")
     tokenizer: str
     codebook_size: int = Field(description="number of codes K")
     model: str
