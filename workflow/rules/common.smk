@@ -161,6 +161,21 @@ def before(stage, path):
     return place
 
 
+def frames_before(wildcards):
+    """Input function: the frames that the round before stood on."""
+    known = of_system(wildcards).trained[wildcards.variant].before
+    folder = of_system(wildcards).frames_of_variant(known)
+    return {
+        name.split(".")[0]: f"{folder}/{name}"
+        for name in (
+            "topology.pdb",
+            "trajectory.xtc",
+            "frames.parquet",
+            "slow.npz",
+        )
+    }
+
+
 def env_of_tokenizer(wildcards):
     """Conda function: the environment of the variant's tokenizer."""
     variant = of_system(wildcards).trained[wildcards.variant]

@@ -8,21 +8,6 @@ scattergather:
     verify=2,
 
 
-def frames_before(wildcards):
-    """Input function: the frames that the round before stood on."""
-    known = of_system(wildcards).trained[wildcards.variant].before
-    folder = of_system(wildcards).frames_of_variant(known)
-    return {
-        name.split(".")[0]: f"{folder}/{name}"
-        for name in (
-            "topology.pdb",
-            "trajectory.xtc",
-            "frames.parquet",
-            "slow.npz",
-        )
-    }
-
-
 rule join:
     input:
         unpack(frames_before),
