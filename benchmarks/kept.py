@@ -6,14 +6,16 @@
     python benchmarks/kept.py results/trp_cage_from_a results/trp_cage_from_b      # records/kept_of_seeds.json
     snakemake --profile profiles/local study_false_alarms                          # on a GPU
     python benchmarks/kept.py results/study_false_alarms                           # records/false_alarms.json
+    snakemake --profile profiles/local --config only=trp_cage_rounds_from_a,trp_cage_rounds_from_b    # on a GPU
+    python benchmarks/kept.py results/trp_cage_rounds_from_a results/trp_cage_rounds_from_b    # records/rounds.json
 
 In these runs no state is named and no frame of the other state is looked at. Here the truth is looked up: a simulation
 has found it where most of its last quarter lies in the region of the other state and is as close to MD's frames of it
 as these are to each other (as in proposals.py). Prints, by variant, how many simulations of each kind and source have
 found it, and how many of those that end in each new state, or in a new state although they are as close to MD's other
 frames of the state that was trained on as these are to each other, which is a false alarm; and over all variants of a
-system, with Wilson's 95 % interval, and Fisher's exact test that the base's proposals find it no more often than those
-of a null.
+system, round by round, with Wilson's 95 % interval, and Fisher's exact test that the base's proposals find it no more
+often than those of a null, and its clusters no more often than restarts.
 """
 
 import json
@@ -29,10 +31,10 @@ from record import write_record
 from scipy.stats import binomtest, fisher_exact
 
 from mdllm.core.records import read_json
-from mdllm.verification.judge import LAST_SHARE, read_simulated
-from mdllm.verification.verdict import APART, NEW_STATE
+from mdllm.verification.judge import last_quarter, read_simulated
+from mdllm.verification.verdict import APART, CLUSTER, NEW_STATE, RESTART
 
-DETAILED, STUDY = "trp_cage_verified", "study_false_alarms"
+DETAILED, STUDY, ROUNDS = "trp_cage_verified", "study_false_alarms", "trp_cage_rounds_from_a"
 
 
 def looked_up(folder: Path, case: Case, reverse: Case) -> pd.DataFrame:
@@ -45,7 +47,7 @@ def looked_up(folder: Path, case: Case, reverse: Case) -> pd.DataFrame:
         row |= {"where": simulation.where, "found": False, "in_own_state": False}
         if files.with_suffix(".xtc").is_file() and simulation.where != APART:
             _, backbone = read_simulated(files.with_suffix(".pdb"), files.with_suffix(".xtc"))
-            last = backbone[-max(1, round(LAST_SHARE * len(backbone))) :, :, :3]
+            last = backbone[last_quarter(len(backbone)), :, :3]
             inside, near = of_state(last, case)
             first = distances(backbone[:1, :, :3], case.true, parts_and_limits(case)[0][0]).min()
             row |= {
@@ -75,9 +77,10 @@ def of_state(frames: np.ndarray, case: Case) -> tuple[np.ndarray, list[np.ndarra
 
 def counted(table: pd.DataFrame) -> list[dict]:
     """How many simulations of each kind and source have found the other state."""
-    rows = []
+    rows, model = [], {}
     for kind, own in table.groupby("kind", sort=False):
         counts = {source: (int(rows["found"].sum()), len(rows)) for source, rows in own.groupby("source", sort=False)}
+        model[kind] = counts.get("model") or (model.get(CLUSTER) if kind == RESTART else None)
         new = own[own["where"].str.startswith(NEW_STATE)].groupby("source")
         of_new, alarms = new.size(), new["in_own_state"].sum()
         for source, (found, of) in counts.items():
@@ -85,8 +88,8 @@ def counted(table: pd.DataFrame) -> list[dict]:
             row = {"kind": kind, "source": source, "found": found, "of": of}
             row |= {"in_new_states": int(of_new.get(source, 0)), "false_alarms": int(alarms.get(source, 0))}
             row |= {"low": round(float(interval.low), 4), "high": round(float(interval.high), 4)}
-            if "model" in counts and source != "model":
-                both = [[count, all_of - count] for count, all_of in (counts["model"], (found, of))]
+            if model[kind] and source != "model":
+                both = [[count, all_of - count] for count, all_of in (model[kind], (found, of))]
                 row["p_base_more"] = float(f"{fisher_exact(both, alternative='greater').pvalue:.2g}")
             rows.append(row)
     return rows
@@ -119,9 +122,13 @@ def main(*results: str) -> None:
                 record[f"{system.name}/{variant}"]["simulations"] = json.loads(
                     tables[variant].to_json(orient="records")
                 )
-        if len(tables) > 1:
-            record[f"{system.name}, all"] = {"counts": counted(pd.concat(tables.values()))}
-    write_record({DETAILED: "kept", STUDY: "false_alarms"}.get(Path(results[0]).name, "kept_of_seeds"), record)
+        for later in sorted({name.partition("_round_")[2] for name in tables}):
+            of_round = [table for name, table in tables.items() if name.partition("_round_")[2] == later]
+            if len(of_round) > 1:
+                name = f"{system.name}{later and f', round {later}'}, all"
+                record[name] = {"counts": counted(pd.concat(of_round))}
+    names = {DETAILED: "kept", STUDY: "false_alarms", ROUNDS: "rounds"}
+    write_record(names.get(Path(results[0]).name, "kept_of_seeds"), record)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from record import ROOT, write_record
 
 from mdllm.core.records import read_json
 from mdllm.sources.package import PackageSource, fetch_package
-from mdllm.verification.judge import LAST_SHARE
+from mdllm.verification.judge import last_quarter
 
 CACHE = Path(os.environ.get("MDLLM_CACHE", ROOT / ".cache" / "mdllm"))
 STRETCHES = {"a": (3983, 4998), "b": (910, 1749)}
@@ -119,7 +119,7 @@ def true_state(topology: Path, trajectory: Path) -> str:
     ca11, ca15 = (universe.select_atoms(f"resid {number} and name CA") for number in (11, 15))
     residue = universe.select_atoms("resid 11").residues[0]
     frames = []
-    for _ in universe.trajectory[-max(1, round(LAST_SHARE * len(universe.trajectory))) :]:
+    for _ in universe.trajectory[last_quarter(len(universe.trajectory))]:
         distance = float(np.linalg.norm(ca11.positions - ca15.positions)) / 10
         phi, psi = (np.deg2rad(s.dihedral.value()) for s in (residue.phi_selection(), residue.psi_selection()))
         frames.append((distance, psi, phi))
