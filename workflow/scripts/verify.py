@@ -28,7 +28,7 @@ with stage(
         novelty=chosen.novelty,
         settings=chosen.verification,
         seed=chosen.seed,
-        number=snakemake.params.round,
+        round_number=snakemake.params.round,
         work_folder=running.work_folder(),
         output=Path(snakemake.output.verdict).parent,
     )

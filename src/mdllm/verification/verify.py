@@ -82,14 +82,14 @@ def verify(
     novelty: NoveltySettings,
     settings: VerificationSettings,
     seed: int,
-    number: int,
+    round_number: int,
     work_folder: Path,
     output: Path,
 ) -> dict:
     """Write the tables of `verification/` into `output`, from finished simulations in `work_folder`.
 
     Args:
-        number: of the round of proposals, from 1.
+        round_number: of the round of proposals, from 1.
 
     Tables: `frames.parquet`, every frame of every simulation (see `Judge.frames`, with proposal, replica, time_ps);
     `simulations.csv`, where each ends (see `ending`), with minimized_energy_kj_mol, and `failure` in words where it
@@ -131,7 +131,7 @@ def verify(
     simulated_ps = settings.length_ps + settings.nvt_ps
     spent = simulations.assign(ps=simulations["failure"].isna() * simulated_ps).groupby("proposal")["ps"].sum()
     before = pd.DataFrame(columns=ROUND_COLUMNS) if inputs.rounds is None else pd.read_csv(inputs.rounds)
-    round_table(verdicts, spent, number, before).to_csv(output / "rounds.csv", index=False)
+    round_table(verdicts, spent, round_number, before).to_csv(output / "rounds.csv", index=False)
     reached_by(verdicts).to_csv(output / "states.csv", index=False)
     simulations.to_csv(output / "simulations.csv", index=False)
     empty = pd.DataFrame({"proposal": [], "replica": [], "time_ps": []})
