@@ -152,11 +152,9 @@ def before(stage, path):
 
     def place(wildcards):
         known = of_system(wildcards).trained[wildcards.variant].before
-        return (
-            [provided(wildcards.system, known, stage, path)]
-            if known and of_system(wildcards).runs(known, stage)
-            else []
-        )
+        if not known or not of_system(wildcards).runs(known, stage):
+            return []
+        return provided(wildcards.system, known, stage, path)
 
     return place
 
