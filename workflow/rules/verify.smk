@@ -1,6 +1,6 @@
 # Needs: verification.proposals or random_frames above 0; novelty/, ensemble/, and the raw trajectory with the atoms that it has.
-# Makes: VARIANT_round_N/frames/, those of the round before with what MD has kept of its proposals; proposals/, frames of model and nulls with their heavy atoms; verification/, short simulations of each, where
-# they end, and the verdict.
+# Makes: VARIANT_round_N/frames/, those of the round before with what MD has kept of its proposals; proposals/, frames of
+# model and nulls with their heavy atoms; verification/, short simulations of each, where they end, and the verdict.
 
 
 # `set-scatter: verify=20` in a profile spreads the simulations over 20 jobs; the result is the same.
