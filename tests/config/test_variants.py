@@ -36,7 +36,8 @@ def test_further_rounds_are_variants_whose_frames_are_those_that_joined(folder):
     assert (later.round, later.before, later.settings) == (3, "hot_round_2", found.variants["hot"].settings)
     folders = [found.frames_of_variant(name) for name in ("main", "hot", "hot_round_2")]
     assert folders == ["results/x/frames"] * 2 + ["results/x/hot_round_2/frames"]
-    for stage in ("tokenize", "train", "redraw", "verify"):  # other frames, whatever else is the same
+    assert [found.runs(name, "join") for name in found.variants] == [False, False, True, True, False, True, True]
+    for stage in ("join", "tokenize", "train", "redraw", "verify"):  # other frames, whatever else is the same
         assert [found.provider(name, stage) for name in rounds] == rounds
     assert found.provider("again", "train") == "main"
     assert found.conditions("hot_round_3")["round"] == 3

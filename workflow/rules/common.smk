@@ -280,6 +280,7 @@ def systems_left_out(wildcards):
 
 # Where the stages leave their records, or the folder that holds one; a variant shows those that apply to it.
 RECORDS = {
+    "join": "frames/provenance.json",
     "tokenize": "tokens/provenance.json",
     "fidelity": "tokens/fidelity_provenance.json",
     "train": "model",

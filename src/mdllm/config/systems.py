@@ -16,6 +16,7 @@ IN_WORDS = {"potential": "model potential", "series": "series"}  # frames that a
 # The stages whose results depend on the variant, in order, with the sections of `StageSettings` that each one reads;
 # what chooses by name what it loads, tokenizer or model, is among them.
 VARIANT_STAGES = {
+    "join": (),
     "tokenize": ("seed", "tokenizer"),
     "fidelity": ("tokenizer", "fidelity"),
     "redraw": ("seed", "model", "rollout"),
@@ -40,6 +41,7 @@ VARIANT_STAGES = {
 }
 # No later stage reads the sections of these.
 _MEASUREMENTS = (
+    "join",
     "fidelity",
     "discretize",
     "exact",
@@ -121,6 +123,8 @@ class Variant:
             return self.traced and self.settings.language.loss == "all"
         if stage == "properties":
             return self.decoded and self.settings.properties.frames > 0
+        if stage == "join":
+            return self.before is not None
         if stage in ("propose", "verify"):
             return self.verified
         return True
