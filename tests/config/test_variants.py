@@ -41,6 +41,9 @@ def test_further_rounds_are_variants_whose_frames_are_those_that_joined(folder):
         assert [found.provider(name, stage) for name in rounds] == rounds
     assert found.provider("again", "train") == "main"
     assert found.conditions("hot_round_3")["round"] == 3
+    seeds = [{found.stage(name, stage)["seed"] for stage in ("redraw", "train", "verify")} for name in rounds[:2]]
+    assert all(len(own) == 1 for own in seeds)
+    assert len({0, *seeds[0], *seeds[1]}) == 3
 
 
 def test_one_round_more_leaves_those_before_it_as_they_are(folder):

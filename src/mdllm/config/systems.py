@@ -62,6 +62,7 @@ _MEASUREMENTS = (
 _OF_RESIDUES = ("fidelity", "redraw", "decode", "analyze", "novelty", "dynamics", "sample")
 # Of decoded variants: neither tokenizer nor training set matters.
 _OF_MD_ALONE = ("discretize", "md_kinetics", "properties")
+_SEEDS_OF_A_ROUND = 100_000
 _OF_ONE_TRAINING = ("train", "rollout")  # what is done anew for each of several trainings
 
 
@@ -138,6 +139,8 @@ class Variant:
         if stage in ("discretize", "discretize_rollout"):
             discretizer = sections.pop("kinetics")["discretizer"]
             return {**sections, "tokenizer": discretizer}
+        if "seed" in sections:  # a round that drew as the one before would simulate the same again
+            sections["seed"] += _SEEDS_OF_A_ROUND * (self.round - 1)
         if stage in _OF_ONE_TRAINING:
             sections["seed"] += self.training
         if stage in ("propose", "verify"):  # a further round changes nothing of those before it
