@@ -23,7 +23,7 @@ def frames(trp_cage_prepared) -> np.ndarray:
     return read_backbone(trp_cage_prepared.universe(), np.arange(442, 482))[:, :, :3]
 
 
-@pytest.fixture(scope="module", params=SETTINGS)
+@pytest.fixture(scope="module", params=["multiscale", pytest.param("chain", marks=pytest.mark.slow), "torsion_grid"])
 def coded(request, frames):
     """A tokenizer, its codes of the frames, what is known of their synonyms, and the frames moved and coded again."""
     tokenizer = SETTINGS[request.param].load().fit(frames, SETTINGS[request.param], 0)
