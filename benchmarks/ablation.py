@@ -90,6 +90,10 @@ def main(
         case: {source: summary([one["rows"][source] for one in every]) for source in every[0]["rows"]}
         for case, every in sorted(found.items())
     }
+    beside = {
+        case: {name: summary([less(one["rows"], f"{name}, mixed", name) for one in every]) for name in JOINED_MIXED}
+        for case, every in sorted(found.items())
+    }
     for case, rows in results.items():
         for source, row in rows.items():
             print(case, f"{source:28s}", row, flush=True)
@@ -97,7 +101,12 @@ def main(
     about |= {"collection": others.folder.name, "share_mixed": MixedSettings(collection="x").share}
     about |= {"tuning": TuningSettings(steps=UPDATES).model_dump(include={"steps", "learning_rate"})}
     about |= {"processor_s": round(sum(one["processor_s"] for every in found.values() for one in every))}
-    write_record("ablation", {**about, "cases": results})
+    write_record("ablation", {**about, "cases": results, "mixed_less_not_mixed": beside})
+
+
+def less(rows: dict[str, dict], one: str, other: str) -> dict[str, float]:
+    """What one source has more than another, of the same seed, spans and starts."""
+    return {key: rows[one][key] - rows[other][key] for key in MEASURES}
 
 
 def summary(rows: list[dict]) -> dict:
