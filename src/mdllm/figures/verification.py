@@ -31,7 +31,8 @@ def draw(tables: Tables, stem: Path) -> None:
     groups = tables.verified[[*keys, "group"]].copy()
     state = groups["group"].astype(str).str.rpartition("_")[0]
     alone = groups["kind"].isin([TRAINING, RESTART])
-    groups["of"] = groups["source"].where(alone, groups["source"] + ", " + groups["kind"])
+    named = groups["source"].replace({name: look.label for name, look in RESTART_LOOKS.items()})
+    groups["of"] = named.where(alone, named + ", " + groups["kind"])
     groups["of"] += (" " + state).where(groups["kind"] == "state", "")
     simulations = tables.simulations.merge(groups[[*keys, "of"]], on="proposal")
     states = states_shown(simulations["where"], len(_STATES))
@@ -52,6 +53,7 @@ def draw(tables: Tables, stem: Path) -> None:
         style.letters(axes)
         handles = [Patch(color=color, label=_WORDS.get(name, name)) for name, color in colors.items()]
         handles.append(Line2D([], [], color="black", lw=0.7, ls="--", label="limit of held-out MD"))
+        handles += axes[0][3].lines if several else []
         fig.legend(handles=handles, loc="outside lower center", ncols=6)
         style.save(fig, stem, pd.concat(shown, ignore_index=True))
 
@@ -100,8 +102,8 @@ def _rounds(ax: Axes, rounds: pd.DataFrame) -> pd.DataFrame:
         look = _LOOKS[source]
         options = {"color": look.color, "marker": look.marker, "ls": look.line, "ms": 4, "lw": 0.9, "label": look.label}
         ax.plot(*(np.r_[0, rows[column]] for column in columns), **options)
-    ax.set(xlabel="MD of all proposals so far (ns)", ylabel="proposals kept by MD")
+    ax.set(xlabel="MD so far (ns)", ylabel="proposals kept by MD")
+    ax.yaxis.get_major_locator().set_params(integer=True)
     ax.set_xlim(left=0)
     ax.set_ylim(bottom=-0.3)
-    ax.legend(fontsize="small")
     return so_far
