@@ -137,7 +137,7 @@ def test_ends_of_simulations_are_counted_by_kind_and_source(verified):
     tables = list(tables)
     rounds = next(table for table in tables if table.caption.startswith("What each round"))
     assert rounds.frame["round"].tolist() == [1, 2]
-    assert rounds.frame.iloc[1, 1:6].tolist() == ["plain MD from the last training frames", 2, 0.02, 2, 1]
+    assert rounds.frame.iloc[1, 1:6].tolist() == ["plain MD", 2, 0.02, 2, 1]
     reached = next(table for table in tables if table.caption.startswith("States"))
     assert reached.frame.to_numpy()[0, :4].tolist() == [
         "new state 1",

@@ -9,7 +9,7 @@ import altair as alt
 import pandas as pd
 
 from mdllm.ensembles.names import NULLS
-from mdllm.figures.looks import LOOKS
+from mdllm.figures.looks import LOOKS, RESTART_LOOKS
 
 alt.data_transformers.disable_max_rows()
 
@@ -52,8 +52,7 @@ SHORT = {
     "md": "MD, not shown to the model",
     "model": "model",
     **{null: f"null: {words}" for null, words in NULLS.items()},
-    "last_frames": "plain MD from the last training frames",
-    "least_visited": "restarts from the least-visited clusters",
+    **{name: look.label for name, look in RESTART_LOOKS.items()},
 }
 
 
