@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from analysis.synthetic import CONDITIONS, FRAMES, REPLICAS, find_states, write_run
+from mdllm.analysis.discovery.description import trained_on
 from mdllm.analysis.quality.geometry import METRICS
 from mdllm.core.errors import InputError
 from mdllm.core.records import read_json, read_npz
@@ -147,3 +148,9 @@ def test_a_table_that_does_not_fit_its_trajectory_is_refused(tmp_path, trp_cage_
             {"model": inputs.ensembles["model"]},
             read_npz(inputs.codes)["frame"],
         )
+
+
+def test_states_of_frames_that_have_joined_are_no_discovery():
+    states = pd.DataFrame({"training": True, "state": ["A"] * 50 + ["B", "none"], "round": [0] * 50 + [1, 1]})
+    assert trained_on(states, ["A"]) == trained_on(states, []) == ["A", "B"]
+    assert trained_on(states.assign(round=0), ["A"]) == ["A"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mdllm.analysis.discovery.description import describe, reference_table, visited
+from mdllm.analysis.discovery.description import describe, reference_table, trained_on
 from mdllm.analysis.discovery.measure import closeness_of_states, known_structures, measure
 from mdllm.analysis.discovery.table import discovery_table, doubts_about
 from mdllm.analysis.quality.table import quality_table
@@ -57,7 +57,8 @@ def analyze(
     Args:
         system, variant, about: names and description, for figures.
         plane: keys of the two collective variables of the plane; None: the slowest motions of the backbone.
-        training_states: those that the model was trained on; none: those that the training frames visit.
+        training_states: those that the model was trained on; none: those that the training frames visit. Those of
+            frames that have joined (`mdllm.verification.rounds`) are among them in any case.
         seed: of the bootstrap.
 
     Tables: `cvs.parquet`, `quality_frames.parquet` (see `measure`), `references.csv` (see `reference_table`),
@@ -80,7 +81,7 @@ def analyze(
     md = ensembles[MD]
     first_training = md.table.index[md.table["training"]][:1].to_numpy()
     bound = bind(md.universe, observables, md.pick(first_training)[0], SlowCoordinates.load(inputs.slow))
-    training_states = training_states or visited(md.table)
+    training_states = trained_on(md.table, training_states)
     known = known_structures(md, bound)
     measured = [measure(ensemble, bound, known) for ensemble in ensembles.values()]
     cvs, quality_frames = (pd.concat(tables, ignore_index=True) for tables in zip(*measured, strict=True))

@@ -6,6 +6,7 @@ from mdllm.config.settings.system import OUTSIDE, Observables
 from mdllm.observables.bound import BoundObservables
 from mdllm.observables.collective_variables import column
 from mdllm.observables.slow import COLUMNS
+from mdllm.prepare.training_set import JOINED
 
 # Share of the training frames that makes a state one that was trained on, where the system file names none.
 VISITED = 0.01
@@ -60,6 +61,13 @@ def visited(md: pd.DataFrame) -> list[str]:
     """States that hold more than a few of the training frames, from the MD frames, the most populated first."""
     share = md.loc[md["training"] & (md["state"] != OUTSIDE), "state"].value_counts() / md["training"].sum()
     return list(share.index[share >= VISITED])
+
+
+def trained_on(md: pd.DataFrame, training_states: list[str]) -> list[str]:
+    """The training states, those visited where none are named, and those of frames that have joined, from MD frames."""
+    known = training_states or visited(md)
+    joined = md.loc[md[JOINED] > 0, "state"]
+    return [*known, *sorted(set(joined) - {OUTSIDE, *known})]
 
 
 def reference_table(bound: BoundObservables) -> pd.DataFrame:

@@ -22,6 +22,7 @@ from mdllm.core.records import read_json, read_npz, write_json
 from mdllm.core.trajectories import iterate_backbone, write_topology
 from mdllm.ensembles.names import LIKELIHOODS, MD, MODEL
 from mdllm.ensembles.sources import Ensemble, open_ensembles, spread
+from mdllm.prepare.training_set import JOINED
 from mdllm.tokenizers.base import load_tokenizer
 
 logger = logging.getLogger(__name__)
@@ -89,12 +90,14 @@ def find_novelty(
     spans = sliding_spans(bonded_neighbours(md.universe), settings.span_residues)
     training = spread(np.flatnonzero(md.table["training"]), settings.training_frames)
     known_backbone = md.pick(training)
+    of_trajectory = set(md.table.loc[md.table["training"] & (md.table[JOINED] == 0), "state"])
+    training_states = read_json(inputs.description)["training_states"]
     out = held_out(
         md.table,
         training,
         known_backbone,
         md.pick,
-        read_json(inputs.description)["training_states"],
+        [state for state in training_states if state in of_trajectory],
         load_tokenizer(inputs.tokenizer),
         spans,
         most=settings.held_out_frames,
