@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from mdllm.core.errors import InputError
 from mdllm.language.text.language import TextLanguage
 from mdllm.language.vocabulary import Vocabulary
 from mdllm.language.windows import IGNORED, Windows
@@ -46,6 +47,35 @@ def test_last_frame_of_text_by_hand():
     first_code = math.log(1 / 10) + math.log(1 / 3)  # then 0, 1 or the end
     second_code = math.log(1 / 10) + math.log(1)  # 70 and more are too large
     assert log_p.tolist() == pytest.approx([(first_code + second_code) / 2])
+
+
+def test_each_symbol_of_text_is_judged_by_the_logits_before_it():
+    tokens, _ = TEXT.window(np.array([[11, 0], [1, 7]]))
+    labels = np.where(np.arange(len(tokens)) < len(tokens) - 4, IGNORED, tokens)
+    logits = torch.zeros(1, len(tokens), 24)
+    logits[0, -5, 1] = math.log(10)  # of the first symbol: ten times as likely as each of nine other digits
+    logits[0, -6, 1] = logits[0, -1, 1] = 5.0
+    log_p = objective(TEXT, CPU).judged(logits, torch.as_tensor(labels)[None])
+    first_code = math.log(10 / 19) + math.log(1 / 3)
+    assert log_p.tolist() == pytest.approx([(first_code + math.log(1 / 10)) / 2])
+
+
+def test_codes_are_learned_and_judged_by_the_logits_before_them():
+    """The last of three frames of the codes 3, 1 and 7; other tokens do not compete."""
+    logits = torch.zeros(1, 6, 9)
+    logits[0, 3, 1], logits[0, 4, 7] = math.log(4), math.log(2)
+    logits[0, 2, 1] = logits[0, 5, 7] = logits[0, :, 8] = 5.0
+    labels = torch.tensor([[IGNORED, IGNORED, IGNORED, IGNORED, 1, 7]])
+    expected = [math.log(4 / 6), math.log(2 / 4)]
+    aim = objective(CODES, CPU)
+    assert aim.judged(logits, labels).flatten().tolist() == pytest.approx(expected)
+    assert aim.loss(logits, labels, None).item() == pytest.approx(-sum(expected) / 2)
+    assert aim.loss(logits, labels, 8).item() == pytest.approx(-sum(expected) / 8)
+
+
+def test_text_is_judged_by_one_frame():
+    with pytest.raises(InputError, match=r"language\.judged_frames: text is judged by the last frame of a window"):
+        objective(TEXT, CPU, judged_frames=2)
 
 
 @pytest.mark.parametrize("language", [TEXT, CODES], ids=["text", "codes"])
