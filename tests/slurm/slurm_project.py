@@ -12,9 +12,10 @@ from project import ROOT, SMALL, Project
 from slurm.cluster import Cluster
 
 GPU_STAGES = ("rule_train", "rule_rollout")
-# Before the GPU; redrawing of two variants; training and rollout of one; after the GPU, two; figure of the variants,
-# page, index.
-JOBS_OF_THE_DEMO = 1 + 2 + 1 + 1 + 2 + 3
+# Before the GPU; redrawing; training; rollout; after the GPU; figure of the variants; page; index.
+JOBS_OF_A_MODEL = 8
+# Its redrawing, and what is after the GPU; it has its share of the job before it.
+JOBS_WITH_A_BASE = JOBS_OF_A_MODEL + 2
 PROFILE = ROOT / "profiles" / "slurm" / "config.yaml"
 
 
@@ -89,14 +90,14 @@ class SlurmProject(Project):
         os.killpg(head.pid, number)
 
 
-def run_demo(folder, cache, cluster) -> SlurmProject:
-    """The demo through SLURM, a model and a base; GPUs are given to the GPU stages and to no others."""
+def run_demo(folder, cache, cluster, with_a_base: bool) -> SlurmProject:
+    """The demo through SLURM, of one model, and maybe a base; GPUs are given to the GPU stages and to no others."""
     project = SlurmProject(folder, cache, SMALL, cluster)
     system = project.read("config/systems/trp_cage.yaml")
-    del system["variants"]["from_b"]
+    system["variants"] = {"base": system["variants"]["base"]} if with_a_base else {}
     project.write("config/systems/trp_cage.yaml", system)
     project.run()
-    assert len(project.jobs()) == JOBS_OF_THE_DEMO
+    assert len(project.jobs()) == (JOBS_WITH_A_BASE if with_a_base else JOBS_OF_A_MODEL)
     for job in project.jobs():
         assert job["state"] == "COMPLETED"
         on_gpu = job["rule"].startswith(GPU_STAGES)

@@ -26,14 +26,18 @@ FINAL = [
 PATIENCE_S = 400
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tokenized, tmp_path_factory, cache) -> dict[str, str]:
+def run_undisturbed(tokenized, folder, cache, overrides) -> dict[str, str]:
     """Checksums of the final files of a run on this host, without SLURM, that nothing disturbed."""
-    folder = tmp_path_factory.mktemp("undisturbed") / "p"
     shutil.copytree(tokenized, folder)
-    project = Project(folder, cache, LONG)
+    project = Project(folder, cache, overrides)
     project.run(TARGET)
     return checksums(project)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tokenized, tmp_path_factory, cache) -> dict[str, str]:
+    """Those of the long run."""
+    return run_undisturbed(tokenized, tmp_path_factory.mktemp("undisturbed") / "p", cache, LONG)
 
 
 def checksums(project: Project) -> dict[str, str]:
@@ -93,7 +97,12 @@ def assert_as_if_nothing_had_happened(project: SlurmProject, undisturbed: dict[s
 
 
 @pytest.mark.ci
-def test_scancel(project, undisturbed, events):
+def test_scancel(tokenized, tmp_path, cache, cluster, events):
+    """No longer than it takes to be told: 200 steps."""
+    overrides = {**LONG, "training": {**LONG["training"], "max_steps": 200}}
+    undisturbed = run_undisturbed(tokenized, tmp_path / "undisturbed", cache, overrides)
+    shutil.copytree(tokenized, tmp_path / "p")
+    project = SlurmProject(tmp_path / "p", cache, overrides, cluster)
     head, job = start_training(project)
     project.cluster.run("scancel", job)
     finish(head, project)

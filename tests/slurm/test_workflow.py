@@ -10,7 +10,7 @@ import yaml
 
 from mdllm.core.records import read_json, sha256
 from project import ROOT, SMALL, small_kinetics
-from slurm.slurm_project import JOBS_OF_THE_DEMO, SlurmProject, run_demo
+from slurm.slurm_project import JOBS_OF_A_MODEL, SlurmProject, run_demo
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 MANY = 100
@@ -19,9 +19,9 @@ HEAD_MEMORY_MB = 1000
 
 @pytest.mark.ci
 def test_the_demo(cluster, tmp_path, cache, trp_cage_files):
-    project = run_demo(tmp_path / "p", cache, cluster)
+    project = run_demo(tmp_path / "p", cache, cluster, with_a_base=False)
     assert "Nothing to be done" in project.run()
-    assert len(list((project.folder / "logs" / "slurm").rglob("*.log"))) == JOBS_OF_THE_DEMO
+    assert len(list((project.folder / "logs" / "slurm").rglob("*.log"))) == JOBS_OF_A_MODEL
 
 
 @pytest.mark.ci
