@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from mdllm.core.errors import InputError
-from mdllm.figures.looks import LOOKS
+from mdllm.figures.looks import LOOKS, RESTART_LOOKS
 from mdllm.figures.registry import TABLES
 from mdllm.page import build as building
 from mdllm.page.build import build
@@ -104,4 +104,4 @@ def test_sections_name_tables_and_functions_that_exist():
     for section in SECTIONS:
         assert set(section.needs) <= TABLES.keys()
         assert callable(__import__(section.module, fromlist=["build"]).build)
-    assert set(SHORT) == LOOKS.keys()
+    assert set(SHORT) == LOOKS.keys() | RESTART_LOOKS.keys()
