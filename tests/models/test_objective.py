@@ -74,7 +74,9 @@ def test_codes_are_learned_and_judged_by_the_logits_before_them():
 
 
 def test_text_is_judged_by_one_frame():
-    with pytest.raises(InputError, match=r"language\.judged_frames: text is judged by the last frame of a window"):
+    with pytest.raises(
+        InputError, match=r"^language\.judged_frames: text is judged by the last frame of a window; set it to 1$"
+    ):
         objective(TEXT, CPU, judged_frames=2)
 
 

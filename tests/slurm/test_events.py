@@ -30,6 +30,7 @@ def run_undisturbed(tokenized, folder, cache, overrides) -> dict[str, str]:
     """Checksums of the final files of a run on this host, without SLURM, that nothing disturbed."""
     shutil.copytree(tokenized, folder)
     project = Project(folder, cache, overrides)
+    project.forks = False
     project.run(TARGET)
     return checksums(project)
 
