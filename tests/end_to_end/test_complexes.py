@@ -11,6 +11,7 @@ from MDAnalysis.lib.transformations import rotation_matrix
 from MDAnalysisTests.datafiles import DCD, PSF
 
 from mdllm.core.geometry import peptide_bonds
+from mdllm.core.records import read_npz
 from mdllm.core.trajectories import open_backbone, read_backbone
 from project import Project
 from raw_files import dimer, wrapped, write_xtc
@@ -36,13 +37,14 @@ def two_chains() -> mda.Universe:
 
 
 def four_chains() -> mda.Universe:
-    """Two copies of 36 residues of each chain of 1A28 on top of each other, with segments K, L, M, N."""
+    """Two copies of 36 residues of each chain of 1A28, one upon the other: segments K, L, M, N, numbers of 4 digits."""
     part = dimer().select_atoms("(backbone or name CB) and resid 720-755")
     universe = mda.Merge(part, part)
     universe.atoms[len(part) :].translate([0, 0, np.ptp(part.positions[:, 2]) + 3])
     for number, letter in enumerate("KLMN"):
         quarter = universe.residues[36 * number : 36 * number + 36]
         quarter.segments = universe.add_Segment(segid=letter)
+        quarter.resids += 1000
         quarter.atoms.chainIDs = letter
     return universe
 
@@ -74,8 +76,8 @@ def swinging(universe: mda.Universe, moving: str) -> np.ndarray:
 
 
 A, B = ("resid 730 and name CA and chainID A", "resid 730 and name CA and chainID B")
-SIDE_CHAIN = {"type": "distance", "a": "resid 730 and name CB and segid K", "b": "resid 750 and name CA and segid K"}
-K, M = ("resid 730 and name CA and segid K", "resid 730 and name CA and segid M")
+SIDE_CHAIN = {"type": "distance", "a": "resid 1730 and name CB and segid K", "b": "resid 1750 and name CA and segid K"}
+K, M = ("resid 1730 and name CA and segid K", "resid 1730 and name CA and segid M")
 
 
 @pytest.mark.parametrize(
@@ -109,13 +111,16 @@ def test_ensembles_have_the_chains_and_numbers_of_the_raw_files(tmp_path, make, 
         "plane": ["d", "g"],
     }
     project = Project(tmp_path / "project", tmp_path / "cache", SMALL, {"large": system})
-    # One goes to the figures.
-    project.run(*([] if make is four_chains else ["results/large/main/analysis/cvs.parquet"]))
+    # One goes to the figures; the null alone takes a minute for a thousand residues.
+    last = {two_chains: ["ensemble/topology.pdb"], four_chains: [], long_chain: ["rollout/codes.npz"]}
+    project.run(*(f"results/large/main/{path}" for path in last[make]))
     results = project.folder / "results" / "large"
-    for topology, trajectory in (
-        (results / "frames" / "topology.pdb", results / "frames" / "trajectory.xtc"),
-        (results / "main" / "ensemble" / "topology.pdb", results / "main" / "ensemble" / "ensemble.xtc"),
-    ):
+    files = [(results / "frames" / "topology.pdb", results / "frames" / "trajectory.xtc")]
+    if make is long_chain:
+        assert read_npz(results / "main" / "rollout" / "codes.npz")["codes"].shape == (2, 2, 1070)
+    else:
+        files += [(results / "main" / "ensemble" / "topology.pdb", results / "main" / "ensemble" / "ensemble.xtc")]
+    for topology, trajectory in files:
         kept = open_backbone(topology, trajectory)
         assert "".join(dict.fromkeys(kept.atoms.chainIDs)) == chains
         assert kept.residues.resids.tolist() == universe.residues.resids.tolist()
@@ -126,7 +131,8 @@ def test_ensembles_have_the_chains_and_numbers_of_the_raw_files(tmp_path, make, 
     rows = [universe.select_atoms(f"name CA and {selection}")[0].ix for selection in variable.values()]
     expected = np.linalg.norm(frames[:, rows[0]] - frames[:, rows[1]], axis=1) / 10
     np.testing.assert_allclose(table["d_nm"], expected, atol=0.004)
-    assert len(kept.trajectory) == 4
+    if make is not long_chain:
+        assert len(kept.trajectory) == 4
     if make is four_chains:
         found = pd.read_parquet(results / "main" / "analysis" / "cvs.parquet").groupby("source")["side_nm"]
         cb, ca = (universe.select_atoms(SIDE_CHAIN[key])[0].ix for key in "ab")
