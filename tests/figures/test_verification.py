@@ -10,6 +10,7 @@ import pytest
 from analysis.synthetic import CONDITIONS
 from figures.artists import alike, draw_into
 from mdllm.figures import verification
+from mdllm.figures.looks import LOOKS, RESTART_LOOKS
 from mdllm.figures.tables import Tables
 
 ENDS = {
@@ -84,3 +85,9 @@ def test_several_rounds_are_lines_of_what_has_been_kept_by_then(tables, tmp_path
     assert drawn.keys() == {"model", "restarts, least visited"}
     assert drawn["model"] == ([0, pytest.approx(0.1), pytest.approx(0.4)], [0, 2, 7])
     assert drawn["restarts, least visited"][1] == [0, 0, 1]
+
+
+def test_no_two_of_what_proposals_come_from_look_alike():
+    looks = [*LOOKS.values(), *RESTART_LOOKS.values()]
+    for part in ("color", "marker", "label"):
+        assert len({getattr(look, part) for look in looks}) == len(looks)

@@ -28,8 +28,8 @@ LOOKS = {
 }
 # Where adaptive sampling without a model would start.
 RESTART_LOOKS = {
-    "last_frames": Look("plain MD", "#7A5C00", "<", (0, (5, 1))),
-    "least_visited": Look("restarts, least visited", "#D4A017", ">", (0, (1, 1))),
+    "last_frames": Look("plain MD", "#000000", "X", (0, (5, 1))),
+    "least_visited": Look("restarts, least visited", "#D4A017", ">", (0, (5, 1, 1, 1, 1, 1))),
 }
 # Shades, light to dark, and hatches tell states apart; order: training state, other states, outside all states.
 STATE_SHADES = ("#B7CDE3", "#F3B98B", "#A8D5BA", "#D9B8DC", "#F0E19B")
