@@ -18,14 +18,15 @@ crypticpocket 0.15 nm; recall: RMSD of the best sample; both by its bootstrap, 1
 differ from how it judges BioEmu, which draws from the sequence alone. Samples begin at a conformer, so that of two
 references one is given; its own means over both stand beside those over *the other* alone. They have the residues that
 all conformers of a protein resolve, not the whole construct, so that its comparison of sequences is not asked for. And
-its filter takes a gap for a broken bond, so that bonds are asked for within stretches of chain. Intervals are over
-proteins.
+its filter takes a gap for a broken bond, so that its limits are asked of bonds within stretches of chain, here.
+Intervals are over proteins.
 """
 
 import json
 import os
 import sys
 from functools import partial
+from inspect import signature
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -105,20 +106,21 @@ def write_samples(place: Path, letters: str, start: np.ndarray, made: np.ndarray
 
 
 def physical(place: Path) -> np.ndarray:
-    """Numbers of the samples that pass the package's filter, bonds within stretches of chain."""
+    """Numbers of the samples that pass the package's filter of clashes, and its limits where there are bonds."""
     import mdtraj
     from bioemu_benchmarks.utils import filter_unphysical_traj_masks
 
     start = mdtraj.load(place / "topology.pdb")
-    n, c = (start.xyz[0, start.topology.select(f"name {name}")] for name in "NC")
-    gaps = np.flatnonzero(np.linalg.norm(n[1:] - c[:-1], axis=1) > GAP_NM) + 1
-    residue = np.array([atom.residue.index for atom in start.topology.atoms])
-    stretches = [np.flatnonzero(np.isin(residue, part)) for part in np.split(np.arange(len(n)), gaps) if len(part) > 1]
+    atoms = {name: start.topology.select(f"name {name}") for name in ("N", "CA", "C")}
+    bound = np.linalg.norm(start.xyz[0, atoms["N"][1:]] - start.xyz[0, atoms["C"][:-1]], axis=1) < GAP_NM
+    asked = signature(filter_unphysical_traj_masks).parameters
+    limits = [asked[f"max_{pair}_seq_distance"].default / 10 for pair in ("ca", "cn")]  # nm
     kept, first = [], 0
     for part in mdtraj.iterload(str(place / "samples.xtc"), top=str(place / "topology.pdb"), chunk=FILTERED_AT_ONCE):
         good = filter_unphysical_traj_masks(part)[2]
-        for atoms in stretches:
-            good &= np.all(filter_unphysical_traj_masks(part.atom_slice(atoms))[:2], axis=0)
+        for (before, after), limit in zip((("CA", "CA"), ("C", "N")), limits, strict=True):
+            steps = part.xyz[:, atoms[after][1:]] - part.xyz[:, atoms[before][:-1]]
+            good &= (np.linalg.norm(steps, axis=-1)[:, bound] < limit).all(1)
         kept.append(np.flatnonzero(good) + first)
         first += len(part)
     return np.concatenate(kept)
