@@ -30,7 +30,6 @@ rule join:
     conda:
         "../../envs/structures.yaml"
     params:
-        code=code_of("join"),
         round=lambda wildcards: of_system(wildcards).trained[wildcards.variant].round,
         context_frames=lambda wildcards: of_system(wildcards).context_frames(
             wildcards.variant
