@@ -59,7 +59,8 @@ def settings_of(variant: Path) -> VerificationSettings:
 
 def jobs_of(variant: Path, folder: Path) -> list[Job]:
     table = pd.read_csv(variant / "proposals" / "proposals.csv")
-    return jobs(table, settings_of(variant), 0, folder / variant.parent.name / variant.name)
+    later = int(variant.name.partition("_round_")[2] or 1) - 1  # rounds before this one: each draws with other seeds
+    return jobs(table, settings_of(variant), 100_000 * later, folder / variant.parent.name / variant.name)
 
 
 def items(folder: Path, variants: list[Path]) -> Iterator[tuple[Path, int]]:
