@@ -3,6 +3,7 @@
 
 include: "rules/setup.smk"
 include: "rules/common.smk"
+include: "rules/reported.smk"
 include: "rules/figures.smk"
 
 
