@@ -4,17 +4,21 @@ What is right is read by MDAnalysis alone: the distance of two atoms near each o
 times.
 """
 
+import contextlib
 import hashlib
 import re
 import warnings
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 import MDAnalysis as mda
 import MDAnalysisTests.datafiles as datafiles
 import numpy as np
 import pytest
+from MDAnalysis.core.topology import Topology
 from MDAnalysis.lib.distances import calc_bonds
+from MDAnalysis.topology.core import get_parser_for
 
 from mdllm.core.errors import InputError
 from raw_files import distances, prepared
@@ -26,11 +30,22 @@ _ADVICE = (
 )
 
 
-def opened(path: Path, *more) -> mda.Universe | None:
+@cache
+def parsed(path: Path) -> Topology | None:
     try:
-        return mda.Universe(str(path), *map(str, more), to_guess=())
+        with get_parser_for(str(path))(str(path)) as parser:
+            return parser.parse()
     except BaseException:
         return None
+
+
+def opened(topology: Path, trajectory: Path) -> mda.Universe:
+    """With the coordinates of the topology, if it has any, where those of the trajectory cannot be read."""
+    universe = mda.Universe(parsed(topology).copy(), to_guess=())
+    for path in (trajectory, topology):
+        with contextlib.suppress(BaseException):
+            return universe.load_new(str(path))
+    return universe
 
 
 def pairs() -> list[tuple[Path, Path]]:
@@ -41,10 +56,10 @@ def pairs() -> list[tuple[Path, Path]]:
         if not isinstance(path, str) or name.startswith("_") or not Path(path).is_file():
             continue
         content = hashlib.sha256(Path(path).read_bytes()).hexdigest()
-        universe = None if content in seen else opened(Path(path))
+        topology = None if content in seen else parsed(Path(path))
         seen.add(content)
-        atoms = 0 if universe is None else len(universe.atoms)
-        if universe is not None and atoms >= _FEWEST_ATOMS and (path[-4:], atoms) not in seen:
+        atoms = 0 if topology is None else topology.n_atoms
+        if atoms >= _FEWEST_ATOMS and (path[-4:], atoms) not in seen:
             topologies[atoms].append(Path(path))
         if path.endswith(".tpr"):
             seen.add((".tpr", atoms))
@@ -87,7 +102,7 @@ def test_every_pair_agrees_or_is_refused_with_what_to_do(tmp_path, caplog):
 
 
 def judged(folder: Path, topology: Path, trajectory: Path) -> tuple[str, str]:
-    universe = opened(topology, trajectory) or opened(topology)
+    universe = opened(topology, trajectory)
     rows, (one, other), keep = chosen(universe)
     try:
         _, frames = prepared(folder, topology, trajectory, observables=distances(d=(one, other)), **keep)

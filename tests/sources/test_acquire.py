@@ -197,10 +197,11 @@ def test_topology_of_another_molecule(tmp_path):
 
 
 def test_unreadable_files(tmp_path):
-    damaged = tmp_path / "damaged.pdb"
+    topology, damaged = tmp_path / "damaged.gro", tmp_path / "damaged.pdb"
+    topology.write_text("ALA\n    1\n    1ALA      N\n")
     damaged.write_text("ATOM      1  N   ALA\n")
-    with pytest.raises(InputError, match=r"topology .*damaged\.pdb cannot be read"):
-        acquire(files(damaged, DCD), tmp_path)
+    with pytest.raises(InputError, match=r"topology .*damaged\.gro cannot be read"):
+        acquire(files(topology, DCD), tmp_path)
     with pytest.raises(InputError, match=r"damaged\.pdb cannot be read with the topology"):
         acquire(files(PSF, damaged), tmp_path)
 

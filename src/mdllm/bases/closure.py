@@ -8,10 +8,11 @@ Axes: B chains, M residues: the last one before the stretch, the stretch, and th
 """
 
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 
-from mdllm.bases.poses import Poses, rotation_about, rotation_vector
+from mdllm.bases.poses import Poses, compose, rotation_about, rotation_vector
 
 # A turn of the last residue by t radian counts like a shift by t times this.
 _LEVER_NM = 0.3
@@ -44,15 +45,16 @@ def close(chain: Poses, target: Poses, n_direction: torch.Tensor) -> Closed:
     change = torch.zeros(chain.origin.shape[0], 2 * (chain.origin.shape[1] - 1), dtype=chain.origin.dtype)
     for _ in range(_ROUNDS):
         error = _error(chain, target)
+        # psi of a residue, then phi of the next one: (B, 2 M - 2), in the order of the chain.
         psi_axis, phi_axis = chain.rotation[:, :-1, :, 0], -_turned(chain.rotation[:, 1:], n_direction[1:])
-        axis = torch.cat([psi_axis, phi_axis], dim=1)
-        pivot = torch.cat([chain.origin[:, :-1], chain.origin[:, 1:]], dim=1)
+        axis = torch.stack([psi_axis, phi_axis], dim=2).flatten(1, 2)
+        pivot = torch.stack([chain.origin[:, :-1], chain.origin[:, 1:]], dim=2).flatten(1, 2)
         jacobian = torch.cat([torch.cross(axis, chain.origin[:, -1:] - pivot, dim=-1), _LEVER_NM * axis], dim=-1)
         square = jacobian.transpose(1, 2) @ jacobian + _DAMPING * torch.eye(6, dtype=axis.dtype)
         step = (jacobian @ torch.linalg.solve(square, error)[..., None])[..., 0]
         step = step * (_LARGEST_CHANGE / step.abs().amax(1, keepdim=True).clamp(min=_LARGEST_CHANGE))
         change = change + step
-        chain = _bent(chain, *step.chunk(2, dim=1), n_direction)
+        chain = _bent(chain, axis, pivot, step)
     return Closed(chain, change.square().sum(1), _error(chain, target).norm(dim=-1))
 
 
@@ -67,24 +69,16 @@ def _error(chain: Poses, target: Poses) -> torch.Tensor:
     return torch.cat([target.origin - chain.origin[:, -1], _LEVER_NM * turn], dim=-1)
 
 
-def _bent(chain: Poses, psi: torch.Tensor, phi: torch.Tensor, n_direction: torch.Tensor) -> Poses:
-    """Chains with psi of all residues but the last, and phi of all but the first, changed by so much, (B, M-1) each."""
-    rotation, origin = [], []
-    turn, shift = torch.eye(3, dtype=psi.dtype).expand(len(psi), 3, 3), torch.zeros(len(psi), 3, dtype=psi.dtype)
+def _bent(chain: Poses, axis: torch.Tensor, pivot: torch.Tensor, angle: torch.Tensor) -> Poses:
+    """Chains after turns by angles (B, 2 M - 2) about axes and pivots (B, 2 M - 2, 3) of the chains as they are.
 
-    def pivot(matrix: torch.Tensor, centre: torch.Tensor):
-        return matrix @ turn, (matrix @ (shift - centre)[..., None])[..., 0] + centre
-
-    residues = chain.origin.shape[1]
-    for residue in range(residues):
-        place = (turn @ chain.origin[:, residue, :, None])[..., 0] + shift
-        pose = turn @ chain.rotation[:, residue]
-        if residue:
-            about = rotation_about(-(pose @ n_direction[residue]), phi[:, residue - 1])
-            pose = about @ pose
-            turn, shift = pivot(about, place)
-        if residue < residues - 1:
-            turn, shift = pivot(rotation_about(pose[:, :, 0], psi[:, residue]), place)
-        rotation.append(pose)
-        origin.append(place)
-    return Poses(torch.stack(rotation, 1), torch.stack(origin, 1))
+    What turns the chain at an axis that others before it have moved, is that turn about the axis where it was, and
+    then the others (Brockett, Lect. Notes Control Inf. Sci. 58, 120, 1984).
+    """
+    rotation = rotation_about(axis, angle)
+    turns = Poses(rotation, pivot - (rotation @ pivot[..., None])[..., 0])
+    of_residue = compose(turns[:, ::2], turns[:, 1::2])
+    moved = list(accumulate((of_residue[:, residue] for residue in range(of_residue.origin.shape[1])), compose))
+    motion = Poses(torch.stack([m.rotation for m in moved], 1), torch.stack([m.origin for m in moved], 1))
+    rest = compose(motion, chain[:, 1:])
+    return Poses(torch.cat([chain.rotation[:, :1], rest.rotation], 1), torch.cat([chain.origin[:, :1], rest.origin], 1))

@@ -21,7 +21,9 @@ from mdllm.bases.settings import ProposalSettings
 from mdllm.bases.spans import Knowledge, Molecule, of_base, redraw
 from mdllm.core.errors import InputError
 from mdllm.tokenizers.chain.settings import ChainSettings
-from mdllm.tokenizers.chain.tokenizer import Chain
+from mdllm.tokenizers.chain.tokenizer import coder_of
+from mdllm.tokenizers.rigid.poses import local_atoms
+from mdllm.tokenizers.rigid.reference import align
 
 
 @dataclass(frozen=True)
@@ -64,18 +66,18 @@ class Proposer:
 
     def __init__(self, base: Base, backbone: np.ndarray, sequence: str, settings: ProposalSettings):
         self.base, self.settings, self.starts = base, settings, backbone
-        self.chain = Chain.fit(backbone, ChainSettings(name="chain", codebook_size=base.hidden), 0)
-        if not np.array_equal(self.chain.coder.steps.vectors(), base.steps.vectors()):
+        self.coder = coder_of(backbone, ChainSettings(name="chain", codebook_size=base.hidden))
+        if not np.array_equal(self.coder.steps.vectors(), base.steps.vectors()):
             raise InputError(
                 f"the base was trained on other codes than those of the tokenizer chain with {base.hidden} codes; make "
                 "it anew (snakemake base_NAME), or take the version of mdllm that made it"
             )
-        stretches, residues = self.chain.coder.starts, backbone.shape[1]
+        stretches, residues = self.coder.starts, backbone.shape[1]
         if len(sequence) != residues:
             raise InputError(f"a sequence of {len(sequence)} residues for structures of {residues}")
         self.molecule = Molecule(
             torch.from_numpy(residue_types_of(sequence)),
-            torch.from_numpy(self.chain.local),
+            torch.from_numpy(local_atoms(align(backbone, self.coder.reference))),
             torch.from_numpy(np.isin(np.arange(residues), stretches)),
         )
         # The first residue of a stretch holds its place; so does the last one, unless ends are free.

@@ -116,7 +116,7 @@ def redraw(
     }
     if is_base:
         flat = arrays[MODEL].reshape(-1, *backbone.shape[1:]).astype(float)
-        arrays["codes"] = proposer.chain.encode(flat).reshape(arrays[MODEL].shape[:3])
+        arrays["codes"] = proposer.coder.codes(flat).reshape(arrays[MODEL].shape[:3])
         arrays |= {
             key: np.stack([getattr(group, key) for group in made[MODEL]]) for key in ("log_likelihood", "entropy")
         }

@@ -2,11 +2,14 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import MDAnalysis as mda
 from MDAnalysis.coordinates.DCD import DCDReader
+from MDAnalysis.core.topology import Topology
 from MDAnalysis.lib.formats.libdcd import DCDFile
+from MDAnalysis.topology.core import get_parser_for
 
 from mdllm.core.errors import InputError
 from mdllm.molecules.apart import MAY_ABORT, ApartXTCReader, Item, UnreadableFrame, in_child
@@ -26,6 +29,8 @@ def open_raw(
 ) -> mda.Universe:
     """The universe of a raw topology and one trajectory file; formats by MDAnalysis' names, None: by the endings.
 
+    Beside a trajectory, coordinates in the topology are not read, and the topology itself only once for all its files.
+
     Raises:
         InputError: a file is not there or cannot be read, its reader needs a package that is not installed, or the two
             do not have the same number of atoms.
@@ -37,7 +42,13 @@ def open_raw(
                 "snakemake --forcerun acquire"
             )
     try:
-        universe = mda.Universe(str(topology), topology_format=topology_format)
+        if trajectory is None:
+            universe = mda.Universe(str(topology), topology_format=topology_format)
+        else:
+            status = Path(topology).stat()
+            parsed = _parsed(str(topology), topology_format, (status.st_size, status.st_mtime_ns))
+            universe = mda.Universe(parsed.copy(), to_guess=())
+            universe.filename = str(topology)
     except Exception as error:  # whatever a parser makes of a file that is not what its name says
         raise InputError(_unreadable(Path(topology), "topology", topology_format, error)) from error
     if len(universe.atoms) == 0:
@@ -45,6 +56,15 @@ def open_raw(
     if trajectory is not None:
         load_trajectory(universe, Path(trajectory), format)
     return universe
+
+
+@lru_cache(maxsize=1)
+def _parsed(topology: str, format: str | None, status: tuple[int, int]) -> Topology:
+    """A topology with the types and masses that MDAnalysis guesses; `status`: size and time of the file."""
+    with get_parser_for(topology, format=format)(topology) as parser:
+        parsed = parser.parse()
+    mda.Universe(parsed)  # which adds what is guessed
+    return parsed
 
 
 def require_names(universe: mda.Universe, topology: str) -> None:

@@ -177,8 +177,11 @@ def _log_to(path: Path, process: int | None) -> None:
 
 
 def _versions() -> dict[str, str]:
-    installed = {d.metadata["Name"].lower(): d.version for d in importlib.metadata.distributions()}
-    return {name: installed[name.lower()] for name in _LIBRARIES if name.lower() in installed}
+    found = {}
+    for name in _LIBRARIES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
 
 
 def _git(*arguments: str) -> str | None:

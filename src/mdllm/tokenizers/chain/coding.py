@@ -22,6 +22,8 @@ _CARRIERS = 30
 _NEAR_NM = 0.5
 # Lever by which a residue's orientation counts beside its position.
 _LEVER_NM = 0.1
+# Frames that are coded together; results do not depend on it.
+_CHUNK = 64
 
 
 class Coder:
@@ -44,6 +46,10 @@ class Coder:
         self.beam, self.step_weight = beam, step_weight
         self._rotation, self._origin = poses_of(reference[None])
         self._step_table, self._jump_table = (search_table(book.points()) for book in (steps, jumps))
+
+    def codes(self, backbone: np.ndarray) -> np.ndarray:
+        """Codes (F, L), int32, of backbones (F, L, 3, 3) in nm."""
+        return np.concatenate([self.encode(*poses_of(chunk))[0] for chunk in chunks(backbone)])
 
     def decode(self, codes: np.ndarray):
         """Rotations (L, 3, 3, F) and origins (L, 3, F) of codes (F, L)."""
@@ -125,6 +131,11 @@ class Coder:
         return multiply(motion, self._rotation[residue]), centre + rotate(
             motion, self._origin[residue] - reference_centre
         )
+
+
+def chunks(array: np.ndarray) -> list[np.ndarray]:
+    """Parts of frames (F, ...) that are coded together."""
+    return np.split(array, range(_CHUNK, len(array), _CHUNK))
 
 
 def _points(base, target) -> np.ndarray:

@@ -16,7 +16,7 @@ import numpy as np
 from mdllm.core.geometry import peptide_bonds
 from mdllm.tokenizers.base import Tokenizer
 from mdllm.tokenizers.chain.codebook import Codebook, jumps, shipped_steps
-from mdllm.tokenizers.chain.coding import Coder
+from mdllm.tokenizers.chain.coding import Coder, chunks
 from mdllm.tokenizers.chain.settings import ChainSettings
 from mdllm.tokenizers.input_checks import check_backbone, check_codes
 from mdllm.tokenizers.rigid.poses import compose, local_atoms, poses_of, relative, rotations_from_vectors
@@ -24,8 +24,6 @@ from mdllm.tokenizers.rigid.quantization import spread_per_code
 from mdllm.tokenizers.rigid.reference import align, mean_backbone
 from mdllm.tokenizers.rigid.restoration import peptide_lengths, restore_peptides
 
-# Frames that are coded together; results do not depend on it.
-_CHUNK = 64
 # The spread within a code is taken from so many residues, of frames evenly spread over the training frames.
 _SPREAD_RESIDUES = 20_000
 
@@ -57,7 +55,7 @@ class Chain(Tokenizer):
         peptide[coder.starts[1:] - 1, :, 1] = np.inf
         frames, residues = backbone.shape[:2]
         chosen = np.linspace(0, frames - 1, min(frames, -(-_SPREAD_RESIDUES // residues))).round().astype(int)
-        coded = [coder.encode(*poses_of(chunk)) for chunk in _chunks(aligned[chosen])]
+        coded = [coder.encode(*poses_of(chunk)) for chunk in chunks(aligned[chosen])]
         codes = np.concatenate([codes for codes, _, _ in coded])
         errors = [relative(rebuilt, true) for _, rebuilt, true in coded]
         spread = spread_per_code(
@@ -72,7 +70,7 @@ class Chain(Tokenizer):
             InputError: another number of residues than in the training frames, or coordinates that are not finite.
         """
         check_backbone(backbone, len(self.local))
-        return np.concatenate([self.coder.encode(*poses_of(chunk))[0] for chunk in _chunks(backbone)])
+        return self.coder.codes(backbone)
 
     def decode(self, codes: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
         """Backbones (F, L, 3, 3), float32 in nm, of codes (F, L), laid on the training reference.
@@ -84,7 +82,7 @@ class Chain(Tokenizer):
             InputError: codes that are not this tokenizer's.
         """
         check_codes(codes, len(self.local), self.codebook_size)
-        return np.concatenate([self._decoded(chunk, rng) for chunk in _chunks(codes)])
+        return np.concatenate([self._decoded(chunk, rng) for chunk in chunks(codes)])
 
     def _decoded(self, codes: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
         pose = self.coder.decode(codes)
@@ -130,7 +128,3 @@ def coder_of(backbone: np.ndarray, settings: ChainSettings) -> Coder:
         settings.beam,
         settings.step_weight,
     )
-
-
-def _chunks(array: np.ndarray) -> list[np.ndarray]:
-    return np.split(array, range(_CHUNK, len(array), _CHUNK))
