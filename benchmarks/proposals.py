@@ -2,12 +2,13 @@
 
 ``OMP_NUM_THREADS=1 python benchmarks/proposals.py [BASE] [PROPOSALS]``. Trp-cage starts from the training frames of
 config/systems/trp_cage.yaml, of state A or of B; T4 lysozyme from one structure of either state, 3DMV or the first
-model of 2LC9 (an L99A and a triple mutant). Spans stand anywhere. A proposal is in the other state if it lies in the
-region of the state (config/systems) and is as close to true structures as these are to each other: the 95th percentile
-of the distance of a true frame to its nearest true frame more than NEIGHBOURHOOD frames away, over the residues whose
-torsions differ between the states, with one on either side, and over all residues. Settings are those of `mdllm
-propose`, chosen by benchmarks/loops.py on other proteins. Intervals are over groups, which redraw the same span. Prints
-a table and writes records/proposals.json.
+model of 2LC9 (an L99A and a triple mutant); Mad2, closed, from one model of 1S2H, of whose open state there is no
+structure here, so that the region alone says who is in it. Spans stand anywhere. A proposal is in the other state if it
+lies in the region of the state (config/systems) and is as close to true structures as these are to each other: the 95th
+percentile of the distance of a true frame to its nearest true frame more than NEIGHBOURHOOD frames away, over the
+residues whose torsions differ between the states, with one on either side, and over all residues. Settings are those of
+`mdllm propose`, chosen by benchmarks/loops.py on other proteins. Intervals are over groups, which redraw the same span.
+Prints a table and writes records/proposals.json.
 """
 
 import sys
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from record import ROOT, write_record
-from tokenizer import TRAINING_A, TRAINING_B, read_t4_lysozyme, read_trp_cage
+from tokenizer import TRAINING_A, TRAINING_B, read_mad2, read_t4_lysozyme, read_trp_cage
 
 from mdllm.bases.base import find_base, load_base
 from mdllm.bases.propose import Proposer
@@ -42,8 +43,8 @@ class Case:
     starts: np.ndarray
     sequence: str
     inside: Callable[[np.ndarray], np.ndarray]
-    true: np.ndarray
-    times: np.ndarray
+    true: np.ndarray | None
+    times: np.ndarray | None
 
 
 def cases() -> Iterator[Case]:
@@ -61,24 +62,41 @@ def cases() -> Iterator[Case]:
     system = read_yaml(ROOT / "config" / "systems" / "t4l_l99a.yaml")
     sequence = "".join(system["sequence"].split())
     letters = "".join(sequence[number - 1] for number in numbers)
-    at = {number: index for index, number in enumerate(numbers.tolist())}
 
-    def in_state(state: str) -> Callable[[np.ndarray], np.ndarray]:
-        region = system["states"][state]
-
-        def inside(backbone: np.ndarray) -> np.ndarray:
-            distance = np.linalg.norm(backbone[:, at[113], 1] - backbone[:, at[117], 1], axis=-1)
-            psi = backbone_torsions(backbone)[1][:, at[114]]
-            (near, far), (low, high) = region["distance_113_117"], region["psi114"]
-            return (near <= distance) & (distance < far) & (low <= psi) & (psi < high)
-
-        return inside
+    def of_lysozyme(state: str) -> Callable[[np.ndarray], np.ndarray]:
+        return in_region(system["states"][state], numbers, "distance_113_117", "psi114")
 
     for name, starts, true, state in (
         ("T4 lysozyme, native to excited", native, excited, "excited"),
         ("T4 lysozyme, excited to native", excited[:1], native, "native"),
     ):
-        yield Case(name, starts, letters, in_state(state), true, np.arange(len(true)) * 2 * NEIGHBOURHOOD)
+        yield Case(name, starts, letters, of_lysozyme(state), true, np.arange(len(true)) * 2 * NEIGHBOURHOOD)
+
+    numbers, closed = read_mad2()
+    system = read_yaml(ROOT / "config" / "systems" / "mad2.yaml")
+    inside = in_region(system["states"]["open"], numbers, "distance_171_174", "psi172")
+    yield Case("Mad2, closed to open", closed, system["sequence"], inside, None, None)
+
+
+def in_region(region: dict, numbers: np.ndarray, distance: str, psi: str) -> Callable[[np.ndarray], np.ndarray]:
+    """Whether backbones (P, L, 3, 3) lie in a region of config/systems of a distance of two CA and a torsion psi.
+
+    Args:
+        numbers: of the residues (L,).
+        distance, psi: keys of the variables, which end in the numbers of their residues.
+    """
+    at = {number: index for index, number in enumerate(numbers.tolist())}
+    first, last = (at[int(number)] for number in distance.split("_")[1:])
+    residue = at[int(psi.removeprefix("psi"))]
+    (near, far), (low, high) = region[distance], region[psi]
+
+    def inside(backbone: np.ndarray) -> np.ndarray:
+        apart = np.linalg.norm(backbone[:, first, 1] - backbone[:, last, 1], axis=-1)
+        angle = backbone_torsions(backbone)[1][:, residue]
+        turned = (low <= angle) & (angle < high) if low < high else (low <= angle) | (angle < high)
+        return (near <= apart) & (apart < far) & turned
+
+    return inside
 
 
 def differing_residues(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -105,24 +123,34 @@ def closeness(case: Case, part) -> float:
 def judged(backbone: np.ndarray, case: Case, parts: tuple, limits: tuple[float, float], groups: int) -> dict:
     """What the proposals (P, L, 3, 3) of so many groups of one size are worth."""
     inside = case.inside(backbone)
+    left = distances(backbone, case.starts[::THINNED], slice(None)).min(1)
+    cluster = np.repeat(np.arange(groups), len(backbone) // groups)
+
+    def interval(chosen: np.ndarray, prefix: str) -> dict:
+        found = interval_of_mean(chosen.astype(float), cluster, 0.95, 2000, np.random.default_rng(0))
+        return {f"{prefix}low": round(found.low, 5), f"{prefix}high": round(found.high, 5)}
+
+    result = {
+        "proposals": len(backbone),
+        "groups": groups,
+        "in_region": round(float(inside.mean()), 4),
+        **interval(inside, "in_region_"),
+        "groups_in_region": len(np.unique(cluster[inside])),
+        "to_starts_median_nm": round(float(np.median(left)), 3),
+        "within_0.3_nm_of_starts": round(float((left < 0.3).mean()), 3),
+    }
+    if case.true is None:
+        return result
     near = [distances(backbone, case.true, part).min(1) for part in parts]
     found = inside & (near[0] < limits[0]) & (near[1] < limits[1])
     loose = inside & (near[0] < LOOSE_NM)
-    left = distances(backbone, case.starts[::THINNED], slice(None)).min(1)
-    cluster = np.repeat(np.arange(groups), len(backbone) // groups)
-    interval = interval_of_mean(loose.astype(float), cluster, 0.95, 2000, np.random.default_rng(0))
     return {
-        "proposals": len(backbone),
-        "in_region": round(float(inside.mean()), 4),
+        **result,
         "found": round(float(found.mean()), 5) if np.isfinite(limits).all() else None,
-        "region_and_within_0.08_nm": round(interval.value, 5),
-        "low": round(interval.low, 5),
-        "high": round(interval.high, 5),
-        "groups": groups,
+        "region_and_within_0.08_nm": round(float(loose.mean()), 5),
+        **interval(loose, ""),
         "groups_that_reach_it": len(np.unique(cluster[loose])),
         "nearest_nm": round(float(near[0].min()), 3),
-        "to_starts_median_nm": round(float(np.median(left)), 3),
-        "within_0.3_nm_of_starts": round(float((left < 0.3).mean()), 3),
     }
 
 
@@ -135,9 +163,16 @@ def main(name: str = COMES_WITH_MDLLM, count: str = "1600") -> None:
     groups = -(-int(count) // settings.group)
     results = {"base": name, "settings": settings.model_dump(mode="json"), "cases": {}}
     for case in cases():
-        residues = differing_residues(case.starts, case.true)
-        parts = residues, slice(None)
-        limits = tuple(closeness(case, part) for part in parts)
+        parts, limits, about = (), (np.nan, np.nan), {}
+        if case.true is not None:
+            residues = differing_residues(case.starts, case.true)
+            parts = residues, slice(None)
+            limits = tuple(closeness(case, part) for part in parts)
+            about = {
+                "residues": (residues + 1).tolist(),
+                "limit_nm": _rounded(limits[0]),
+                "limit_all_residues_nm": _rounded(limits[1]),
+            }
         proposer = Proposer(base, case.starts.astype(float), case.sequence, settings)
         nulls = {
             "residue types": of_residue_types(base, case.sequence),
@@ -150,12 +185,7 @@ def main(name: str = COMES_WITH_MDLLM, count: str = "1600") -> None:
             rows[source] = judged(made, case, parts, limits, groups)
             rows[source]["processor_s"] = round(time.process_time() - started, 1)
             print(case.name, f"{source:16s}", rows[source], flush=True)
-        results["cases"][case.name] = {
-            "residues": (residues + 1).tolist(),
-            "limit_nm": _rounded(limits[0]),
-            "limit_all_residues_nm": _rounded(limits[1]),
-            "sources": rows,
-        }
+        results["cases"][case.name] = {**about, "sources": rows}
     write_record("proposals", results)
 
 

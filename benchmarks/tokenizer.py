@@ -73,6 +73,12 @@ def read_t4_lysozyme() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     return np.array(numbers), *arrays
 
 
+def read_mad2() -> tuple[np.ndarray, np.ndarray]:
+    """Residue numbers (L,) and backbone (1, L, 3, 3) of 1S2H, closed."""
+    (model,) = _read_models(STRUCTURES / "1s2h.pdb.gz")
+    return np.array(list(model)), np.array([[[atoms[name] for name in ("N", "CA", "C")] for atoms in model.values()]])
+
+
 def _read_models(path: Path) -> list[dict[int, dict[str, list[float]]]]:
     """Backbone atoms, nm, by residue number and name, of each model of chain A; altloc A where there is one."""
     models, current = [], {}
