@@ -1,4 +1,4 @@
-"""Check: what a run will take, and what it lacks, before it starts."""
+"""Check: what a run, a base or a collection will take, and what it lacks, before it starts."""
 
 import os
 import shutil
@@ -6,9 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
+from mdllm.bases.config import base_names, read_base
+from mdllm.bases.cost import cost_of_training
+from mdllm.config.collections import collection_names, raw_files, read_collection
 from mdllm.config.plan import Plan
 from mdllm.config.systems import System
 from mdllm.core.errors import InputError
+from mdllm.core.records import read_json
 from mdllm.core.text_tables import aligned
 from mdllm.cost import Cost, costs, disk_mb, known, size_of
 from mdllm.preflight import missing, remarks
@@ -31,6 +37,54 @@ def check(plan: Plan, project: Path, cache: Path, cores: int) -> tuple[list[str]
     if any(not known(variant) for system in plan.systems.values() for variant in system.variants.values()):
         lines += ["", *_on_a_cluster(plan, project)]
     return lines, bool(lacking)
+
+
+def targets(config: Path) -> dict[str, str]:
+    """The names by which the workflow makes collections and bases: `collect_NAME` and `base_NAME`, each to NAME."""
+    found = {f"collect_{name}": name for name in collection_names(config)}
+    return found | {f"base_{name}": name for name in base_names(config)}
+
+
+def check_target(target: str, project: Path, cache: Path) -> tuple[list[str], bool]:
+    """Lines on one of `targets`, and whether a file of the user's own is lacking; nothing is fetched.
+
+    Raises:
+        InputError: its config file is misspelled or inconsistent.
+    """
+    name = targets(project / "config")[target]
+    if target.startswith("collect_"):
+        return _of_collection(name, project, cache)
+    settings = read_base(project / "config", name)
+    cost, training = cost_of_training(settings), settings.training
+    lines, lacking = _of_collection(settings.collection, project, cache)
+    gpus = _gpus_of_profile(project)
+    shared = f", on the {gpus} of {_CLUSTER} {_time(cost.gpu_s / gpus)}" if gpus > 1 else ""
+    return [
+        f"{target}: {cost.parameters:,} parameters; {training.steps:,} updates of {training.batch_size:,} windows of "
+        f"{training.rows} rows, {cost.rows / 1e6:,.0f} million in all",
+        f"training takes at most {_time(cost.gpu_s)} on one {cost.gpu}{shared}; about {_time(cost.core_s)} on one core",
+        *lines,
+    ], lacking
+
+
+def _gpus_of_profile(project: Path) -> int:
+    path = project / _CLUSTER / "config.yaml"
+    profile = yaml.safe_load(path.read_text()) if path.is_file() else {}  # profiles, unlike our files, have anchors
+    return profile.get("set-resources", {}).get("base", {}).get("gpu", 1)
+
+
+def _of_collection(name: str, project: Path, cache: Path) -> tuple[list[str], bool]:
+    folder = project / "results" / "collections" / name
+    if (folder / "proteins.parquet").is_file():
+        made = read_json(folder / "provenance.json")
+        return [f"collect_{name}: made, {made['proteins']:,} proteins with {made['frames']:,} frames"], False
+    settings = read_collection(project / "config", name)
+    try:
+        raw_files(project / "config", name)
+    except InputError as error:
+        return [f"missing: {error}"], True
+    wanted = [what for source in settings.sources if (what := source.to_fetch(cache))]
+    return [f"collect_{name}: not made yet" + (f"; to be fetched: {'; '.join(wanted)}" if wanted else "")], False
 
 
 def _of_system(system: System, project: Path, cores: int) -> list[str]:

@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from mdllm.bases.cost import tuning_seconds
 from mdllm.config.systems import System, Variant
 from mdllm.core.records import read_json
 from mdllm.prepare.run import first_whole
@@ -23,6 +24,7 @@ _STEP_S = 2.5e-3  # of a rollout: one code of every replica of a batch
 _RESIDUES_PER_S = {"prepare": 1e5, "tokenize": 4e4, "fidelity": 5e4, "decode": 1e5, "analyze": 5e4, "dynamics": 8e4}
 _REDRAWN_S = 9.2e-3, 6.3e-5  # of one structure, and more for each residue: its chain is closed, and it is compared
 _ASKED_S = 3.5e-4  # of one code of a span, drawn by a base for one of the drawings
+_TUNING_MB = 400  # the copy, its gradients and moments, and the Trainer
 _NULL_STRUCTURES = 800
 _NOVELTY_PER_S = 3e7  # pairs of a generated and a training frame, times residues
 _CLUSTERED_PER_S = 1e7  # pairs of new frames, times residues
@@ -134,14 +136,20 @@ def _of_variant(variant: Variant, size: Size) -> dict[str, tuple[float, float]]:
 
 
 def _redrawing(variant: Variant, size: Size) -> tuple[float, float]:
-    """Of the null of residue types, and where the model is a base, of its own structures and of code frequencies."""
+    """Of the null of residue types, and where the model is a base, of its own structures and of code frequencies.
+
+    A copy of the base that is tuned first is asked beside it.
+    """
     settings, one = variant.settings, _REDRAWN_S[0] + _REDRAWN_S[1] * size.residues
     memory = 400 + _NULL_STRUCTURES * size.residues * 36 / 1e6
     if variant.continues:
         return _NULL_STRUCTURES * one, memory
     spans, made = settings.model.spans, settings.rollout.replicas * settings.rollout.frames
     codes = spans.moves * spans.drawings * (spans.shortest_span + spans.longest_span) / 2
-    return made * (3 * spans.moves * one + codes * _ASKED_S), memory + 100
+    tuning = settings.model.tuning
+    learning = 0.0 if tuning is None else tuning_seconds(settings.model.base, tuning, size.residues)
+    asked = codes * _ASKED_S * (1 if tuning is None else 2)
+    return learning + made * (3 * spans.moves * one + asked), memory + (100 if tuning is None else _TUNING_MB)
 
 
 def _training(variant: Variant, size: Size) -> tuple[float, float]:

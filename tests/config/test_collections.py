@@ -33,13 +33,18 @@ def read(tmp_path):
 
 
 def test_the_collections_of_this_repository_are_valid():
-    assert collection_names(ROOT / "config") == ["benchmarks", "large", "small"]
+    assert collection_names(ROOT / "config") == ["benchmarks", "large", "mdcath", "small"]
     small, benchmarks = (read_collection(ROOT / "config", name) for name in ("small", "benchmarks"))
     assert small.leave_out.collections == ["benchmarks"]
     assert small.leave_out.systems
     assert small.identity == 0.3
     assert {source.sha256 for source in (small.sources[1], benchmarks.sources[0])} == {small.sources[1].sha256}
     assert raw_files(ROOT / "config", "small") == []
+    mdcath = read_collection(ROOT / "config", "mdcath")
+    assert mdcath.leave_out == small.leave_out
+    (source,) = mdcath.sources
+    assert len(set(source.domains)) == 491
+    assert "2hbaA00" not in source.domains  # NTL9, which tests and docs measure on
 
 
 def yaml_of(page: str) -> list[str]:

@@ -1,12 +1,17 @@
 """What `mdllm check` says before a run, against what the demo has taken."""
 
 import json
+import shutil
 
 import pytest
 
+from mdllm.bases.base import SHIPPED
+from mdllm.check import check_target
 from mdllm.cli import main
 from mdllm.config.plan import Plan
+from mdllm.core.records import read_json
 from mdllm.cost import Size, costs, size_of
+from mdllm.sources.mdcath import domain_path
 from project import ROOT, Project
 
 SIZE = Size(frames=4999, residues=20, raw_bytes=20_000_000)
@@ -53,6 +58,58 @@ def test_a_base_redraws_in_the_time_that_was_measured_and_is_not_trained(project
     assert ("base", "train") not in found
     assert ("base", "rollout") not in found
     assert {stage for variant, stage in found if variant == "base"} >= {"decode", "analyze", "novelty", "dynamics"}
+
+
+@pytest.mark.parametrize("protein", ["Trp-cage, A to B", "T4 lysozyme, native to excited"])
+def test_tuning_a_base_takes_time(project, protein):
+    """As long as it was measured (benchmarks/redraw.py); of each code that is drawn, two networks are asked then."""
+    record = json.loads((ROOT / "benchmarks" / "records" / "redraw.json").read_text())["results"]["cases"][protein]
+    content = project.read("config/systems/trp_cage.yaml")
+    found = []
+    for tuning in (None, {"steps": 1}, {"steps": 1001}):
+        content["variants"]["base"]["model"]["tuning"] = tuning
+        project.write("config/systems/trp_cage.yaml", content)
+        size = Size(frames=500, residues=record["residues"], raw_bytes=0)
+        found += [cost for cost in costs(system(project), size) if (cost.variant, cost.stage) == ("base", "redraw")]
+    alone, asked, tuned = found
+    assert tuned.seconds - asked.seconds == pytest.approx(1000 * record["processor_s_per_update"], rel=0.25)
+    rollout, of_each = content["variants"]["base"]["rollout"], record["processor_s_per_structure"]
+    more = asked.seconds - alone.seconds - record["processor_s_per_update"]
+    made = rollout["replicas"] * rollout["frames"]
+    assert more / made == pytest.approx(of_each["product"] - of_each["copy"], rel=0.6)
+    assert tuned.memory_mb > alone.memory_mb
+
+
+def test_a_base_and_its_collection_are_told_before_either_is_there(project, tmp_path, capsys):
+    for folder in ("bases", "collections"):
+        shutil.copytree(ROOT / "config" / folder, project.folder / "config" / folder)
+    with pytest.raises(SystemExit) as ended:
+        main(["check", "base_large", "base_medium"])
+    assert ended.value.code == 0
+    large, medium = capsys.readouterr().out.strip().split("\n\n")
+    assert large.splitlines()[0].startswith("base_large: 14,703,696 parameters; 40,000 updates of 1,024 windows")
+    assert large.splitlines()[-1].startswith(
+        "collect_mdcath: not made yet; to be fetched: 491 of 491 domains of mdCATH"
+    )
+    # medium is what was measured, by its own record; large takes so many times the rows and the parameters.
+    measured = read_json(SHIPPED / "medium" / "base.json")
+    assert f"at most {measured['training_seconds'] / 60:.0f} min on one {measured['device']}" in medium
+    ratio = 40_000 * 1024 / (4000 * 340) * 14_703_696 / measured["parameters"]
+    assert f"at most {ratio * measured['training_seconds'] / 3600:.1f} h on one" in large
+    path = domain_path("12asA00", tmp_path / "cache")
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert "490 of 491 domains" in "".join(check_target("collect_mdcath", project.folder, tmp_path / "cache")[0])
+
+
+def test_a_collection_of_files_that_are_not_there_is_lacking(project, capsys):
+    source = {"type": "files", "folder": "none", "members": "*.pdb", "protein": "(?P<protein>.*)"}
+    (project.folder / "config" / "collections").mkdir()
+    project.write("config/collections/mine.yaml", {"description": "x", "sources": [source]})
+    with pytest.raises(SystemExit) as ended:
+        main(["check", "collect_mine"])
+    assert ended.value.code == 1
+    assert "missing: config/collections/mine.yaml: sources.0: folder none does not exist" in capsys.readouterr().out
 
 
 def test_md_that_tests_proposals_is_named_where_it_is_not_counted(project, capsys):

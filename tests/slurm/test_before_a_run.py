@@ -66,6 +66,7 @@ def test_more_gpus_for_the_fine_tuning_are_not_held_by_others():
     assert gpus == {
         "train": 2,
         "dance": 2,
+        "base": 4,
         "rollout": 1,
         "rollout_part": 1,
         "simulate": 1,

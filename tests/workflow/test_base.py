@@ -2,10 +2,13 @@
 
 import json
 
+import pandas as pd
 import pytest
 
+from mdcath import NTL9, first_model, read_positions, write_mdcath
 from mdllm.bases.base import load_base
-from project import SMALL, Project
+from mdllm.config.reading import read_yaml
+from project import ROOT, SMALL, Project
 
 COLLECTION = {
     "description": "two proteins",
@@ -75,3 +78,56 @@ def test_a_collection_whose_proteins_a_system_shares_its_updates_with_has_to_be_
     system["variants"]["base"]["model"]["tuning"]["mixed"]["collection"] = "three"
     project.write("config/systems/trp_cage.yaml", system)
     assert "there is no collection three in config/collections, but two" in project.run("--dry-run", ok=False)
+
+
+@pytest.fixture
+def of_mdcath(tmp_path, shared, structures) -> Project:
+    """config/bases/large.yaml and its collection, of two domains in files of mdCATH's layout, made small."""
+    project = Project(tmp_path / "p", tmp_path / "cache", SMALL)
+    folder = shared / "trajectories" / "ntl9"
+    frames = read_positions(folder / f"{NTL9}.pdb", folder / f"{NTL9}_320_0.xtc")
+    runs = {(320, 0): frames[:40], (348, 1): frames[400:430], (413, 0): frames[:5]}
+    for domain, pdb, own in (
+        (NTL9, folder / f"{NTL9}.pdb", runs),
+        ("1l2yA00", first_model(structures / "1l2y.pdb", tmp_path / "cage.pdb"), {(320, 0): None, (348, 0): None}),
+    ):
+        own = {run: read_positions(structures / "1l2y.pdb") if found is None else found for run, found in own.items()}
+        write_mdcath(project.folder / "h5" / f"mdcath_dataset_{domain}.h5", domain, pdb, own)
+    collection, base = (read_yaml(ROOT / "config" / path) for path in ("collections/mdcath.yaml", "bases/large.yaml"))
+    collection["sources"][0] |= {"domains": [NTL9, "1l2yA00"], "folder": "h5"}
+    collection |= {"leave_out": {"systems": False}, "validation_share": 0.5}
+    base["frames"], base["network"] = 20, {"width": 32, "blocks": 1, "dropout": 0.0}
+    base["training"] |= {"steps": 30, "batch_size": 8, "window": 40, "evaluate_every": 10, "validation_windows": 9}
+    base["training"] |= {"warmup_steps": 3, "augmentation": 0.0}
+    for folder in ("collections", "bases"):
+        (project.folder / "config" / folder).mkdir()
+    project.write("config/collections/mdcath.yaml", collection)
+    project.write("config/bases/large.yaml", base)
+    return project
+
+
+@pytest.mark.slow
+def test_several_processes_make_a_base_from_mdcath_as_one_does(of_mdcath):
+    """They share the windows of each update and of each validation; the collection keeps temperatures apart."""
+    project, folder = of_mdcath, of_mdcath.folder / "results" / "bases" / "large"
+    project.run("--set-resources", "base:gpu=2", "--set-threads", "base=2", "--", "base_large")
+    shared, log = load_base(folder).record, pd.read_csv(folder / "training_log.csv")
+    provenance = json.loads((folder / "provenance.json").read_text())
+    assert (shared["processes"], provenance["processes"], shared["steps"]) == (2, 2, 30)
+    assert (project.folder / "logs/bases/large/base.log").read_text().count("validation loss") == 1
+    segments = pd.read_parquet(project.folder / "results/collections/mdcath/segments.parquet").set_index("segment")
+    assert segments["temperature_k"].to_dict() == {
+        f"{NTL9}/0": 320.0,
+        f"{NTL9}/1": 348.0,
+        "1l2yA00/0": 320.0,
+        "1l2yA00/1": 348.0,
+    }
+    project.run("--forcerun", "base", "--", "base_large")
+    alone, log_alone = load_base(folder).record, pd.read_csv(folder / "training_log.csv")
+    assert alone["processes"] == 1
+    assert shared["validation_codes"] == alone["validation_codes"]
+    # Every validation, before and after training has told them apart: a process's own rows weigh a little more or less.
+    assert log["validation_loss"].dropna().tolist() == pytest.approx(
+        log_alone["validation_loss"].dropna().tolist(), rel=0.01
+    )
+    assert shared["validation_loss"] < shared["baseline_residue_types"]

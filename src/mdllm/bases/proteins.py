@@ -92,7 +92,7 @@ class CodedWhenAsked(Sequence):
 
     def __getitem__(self, number: int) -> Protein:
         name = self.names[number]
-        backbone = _spread_frames(self.collection, name, self.most_frames)
+        backbone = _frames(self.collection, _spread(self.collection, name, self.most_frames))
         residue_types = residue_types_of(self.collection.proteins.loc[name, "sequence"])
         return Protein.of_frames(backbone, residue_types, _starts(backbone), self.steps)
 
@@ -114,20 +114,24 @@ def write_proteins(collection: Collection, codebook_size: int, most_frames: int,
     if (folder / _INDEX).exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
-    names = {split: _names(collection, split) for split in ("train", "validation")}
-    steps = shipped_steps(codebook_size)
-    rows, parts, first = [], {name: [] for name in _ARRAYS}, 0
-    for split, found in names.items():
-        for name in tqdm(found, desc=f"codes, {split}", unit="protein", mininterval=1):
-            backbone = _spread_frames(collection, name, most_frames)
-            codes = steps.nearest(backbone)
-            for key, value in (("codes", codes), ("poses", _flat(of_backbone(backbone)))):
-                parts[key].append(value.reshape(-1, *_ARRAYS[key][0]).astype(_ARRAYS[key][1]))
-            sequence = collection.proteins.loc[name, "sequence"]
-            rows.append((name, split, sequence, len(codes), first, _starts(backbone)))
-            first += codes.size
-    for key, found in parts.items():
-        np.save(folder / f"{key}.npy", np.concatenate(found))
+    names = [(split, name) for split in ("train", "validation") for name in _names(collection, split)]
+    chosen = {name: _spread(collection, name, most_frames) for _, name in names}
+    residues, steps = collection.proteins["residues"], shipped_steps(codebook_size)
+    total = sum(sum(map(len, chosen[name].values())) * int(residues[name]) for _, name in names)
+    arrays = {
+        key: np.lib.format.open_memmap(folder / f"{key}.npy", "w+", dtype, (total, *shape))
+        for key, (shape, dtype) in _ARRAYS.items()
+    }
+    rows, first = [], 0
+    for split, name in tqdm(names, desc="codes", unit="protein", mininterval=1):
+        backbone = _frames(collection, chosen[name])
+        codes = steps.nearest(backbone)
+        for key, value in (("codes", codes), ("poses", _flat(of_backbone(backbone)))):
+            arrays[key][first : first + codes.size] = value.reshape(-1, *_ARRAYS[key][0])
+        rows.append((name, split, collection.proteins.loc[name, "sequence"], len(codes), first, _starts(backbone)))
+        first += codes.size
+    for array in arrays.values():
+        array.flush()
     columns = ["protein", "split", "sequence", "frames", "first", "starts"]
     pd.DataFrame(rows, columns=columns).to_parquet(folder / _INDEX)
 
@@ -144,15 +148,19 @@ def _starts(backbone: np.ndarray) -> np.ndarray:
     return np.concatenate([[0], np.flatnonzero(~peptide_bonds(backbone).all(axis=0)) + 1])
 
 
-def _spread_frames(collection: Collection, name: str, most: int) -> np.ndarray:
-    """N, CA, C (F, L, 3, 3) of at most `most` frames of a protein, the same number of each of its runs."""
-    segments = collection.conformers(name)
-    each = max(most // len(segments), 1)
-    chosen = []
-    for segment in segments[:most]:
-        frames = np.linspace(0, len(segment.backbone) - 1, min(each, len(segment.backbone))).round().astype(int)
-        chosen.append(np.asarray(segment.backbone[frames])[:, :, :3])
-    return np.concatenate(chosen)
+def _spread(collection: Collection, name: str, most: int) -> dict[str, np.ndarray]:
+    """At most `most` frames of a protein by segment, the same number of each of its runs."""
+    lengths = collection.segments.loc[collection.segment_names(name), "frames"].iloc[:most]
+    each = max(most // collection.proteins.loc[name, "conformers"], 1)
+    return {
+        segment: np.linspace(0, length - 1, min(each, length)).round().astype(int)
+        for segment, length in lengths.items()
+    }
+
+
+def _frames(collection: Collection, chosen: dict[str, np.ndarray]) -> np.ndarray:
+    """N, CA, C (F, L, 3, 3) of some frames of segments of one protein."""
+    return np.concatenate([collection.segment(name).backbone[frames][:, :, :3] for name, frames in chosen.items()])
 
 
 def _flat(poses: Poses) -> np.ndarray:

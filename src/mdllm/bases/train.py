@@ -8,6 +8,7 @@ Axes: B rows, K codes.
 
 import logging
 import time
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -39,6 +40,7 @@ logger = logging.getLogger(__name__)
 # Validation windows are drawn from this seed whatever `seed` is: bases of different seeds are judged alike.
 _VALIDATION_SEED = 1
 _OFFSETS = ("offset_nm", "offset_rad")
+_CODING = timedelta(hours=12)  # so long other processes wait for the one that codes a collection
 
 
 def train_base(settings: BaseSettings, collection: Collection, work_folder: Path, output: Path, threads: int) -> dict:
@@ -53,7 +55,7 @@ def train_base(settings: BaseSettings, collection: Collection, work_folder: Path
     """
     torch.set_num_threads(threads)
     training, steps = settings.training, shipped_steps(settings.codebook_size)
-    with PartialState().main_process_first():
+    with PartialState(timeout=_CODING).main_process_first():
         write_proteins(collection, settings.codebook_size, settings.frames, work_folder / "proteins")
     proteins, held_out = (Proteins(work_folder / "proteins", split) for split in ("train", "validation"))
     examples = Windows(proteins, training, len(steps), training.steps * training.batch_size, settings.seed, False)
@@ -128,7 +130,8 @@ def train_base(settings: BaseSettings, collection: Collection, work_folder: Path
 
 
 def _measures(evaluation) -> dict[str, float]:
-    return dict(zip(("nats_per_code", *_OFFSETS), evaluation.predictions.mean(0, dtype=float), strict=True))
+    *sums, rows = evaluation.predictions.sum(0, dtype=float)
+    return {name: value / rows for name, value in zip(("nats_per_code", *_OFFSETS), sums, strict=True)}
 
 
 def _arguments(settings: BaseSettings, work_folder: Path, threads: int) -> TrainingArguments:
@@ -144,7 +147,7 @@ def _arguments(settings: BaseSettings, work_folder: Path, threads: int) -> Train
         output_dir=str(work_folder),
         max_steps=training.steps,
         per_device_train_batch_size=training.batch_size // processes(),
-        per_device_eval_batch_size=training.batch_size,
+        per_device_eval_batch_size=training.batch_size // processes(),
         learning_rate=training.learning_rate,
         weight_decay=training.weight_decay,
         warmup_steps=training.warmup_steps,
@@ -166,5 +169,5 @@ def _arguments(settings: BaseSettings, work_folder: Path, threads: int) -> Train
         report_to="none",
         disable_tqdm=True,
         remove_unused_columns=False,
-        label_names=["labels"],
+        label_names=["disturbed"],  # of its fields one with a row for each window; measures look at none
     )

@@ -279,6 +279,14 @@ def dance_process(share: Annotated[str, typer.Argument(help="the fields of `Danc
 
 
 @app.command(hidden=True)
+def base_process(share: Annotated[str, typer.Argument(help="the fields of `BaseTraining` as JSON")]) -> None:
+    """One of several processes that train a base together."""
+    from mdllm.bases.stage import BaseTraining
+
+    BaseTraining(**json.loads(share)).run(process=int(os.environ["RANK"]))
+
+
+@app.command(hidden=True)
 def train_process(share: Annotated[str, typer.Argument(help="the fields of `Training` as JSON")]) -> None:
     """One of several processes that train together; `accelerate launch` starts them."""
     from mdllm.models.training.processes import Training

@@ -48,17 +48,24 @@ def init(
 
 @app.command()
 def check(
-    names: Annotated[list[str] | None, typer.Argument(help="systems; default: those of config/config.yaml")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="systems, base_NAME or collect_NAME; default: the systems of config/config.yaml"),
+    ] = None,
     cores: Annotated[int, typer.Option(help="that the run is given", min=1)] = 2,
 ) -> None:
-    """Say what a run will take, time, memory, disk and GPU-hours, and what it lacks; fetches what can be fetched."""
-    from mdllm.check import check
+    """Say what a run will take, time, memory, disk and GPU-hours, and what it lacks; fetches what systems need."""
+    from mdllm.check import check, check_target, targets
     from mdllm.sources.cache import cache_folder
 
     _say_warnings()
-    lines, lacking = check(_plan(names), Path(), cache_folder(), cores)
-    typer.echo("\n".join(lines))
-    if lacking:
+    chosen = [name for name in names or [] if name in targets(Path("config"))]
+    systems = [name for name in names or [] if name not in chosen]
+    found = [check_target(name, Path(), cache_folder()) for name in chosen]
+    if systems or not chosen:
+        found.append(check(_plan(systems), Path(), cache_folder(), cores))
+    typer.echo("\n\n".join("\n".join(lines) for lines, _ in found))
+    if any(lacking for _, lacking in found):
         raise typer.Exit(1)
 
 

@@ -96,7 +96,11 @@ class Collection:
             if protein in names:
                 yield self.segment(name)
 
+    def segment_names(self, protein: str) -> list[str]:
+        """Names of all segments of one protein. Raises KeyError where there is no such protein."""
+        self.proteins.loc[protein]
+        return self._of_protein[protein]
+
     def conformers(self, protein: str) -> list[Segment]:
         """All segments of one protein; residues are the same in all. Raises KeyError where there is no such protein."""
-        self.proteins.loc[protein]
-        return [self.segment(name) for name in self._of_protein[protein]]
+        return [self.segment(name) for name in self.segment_names(protein)]

@@ -11,7 +11,7 @@ from mdllm.config.choices import CollectionSourceSettings
 from mdllm.core.errors import InputError
 from mdllm.sources.archives import matches
 from mdllm.sources.atlas import AtlasId, Frames, Replica
-from mdllm.sources.mdcath import Domain, MdcathRuns
+from mdllm.sources.mdcath import GB_OF_DOMAIN, Domain, MdcathRuns, domain_path
 from mdllm.sources.package import PackageName, PackageVersion, Sha256
 from mdllm.sources.url import WebAddress
 
@@ -139,6 +139,13 @@ class MdcathDomains(CollectionSourceSettings, MdcathRuns):
     implementation: ClassVar[str] = "mdllm.collections.databases:of_mdcath"
     type: Literal["mdcath"]
     domains: list[Domain] = Field(min_length=1)
+
+    def to_fetch(self, cache: Path) -> str | None:
+        if self.folder is not None:
+            return None
+        lacking = sum(not domain_path(domain, cache).is_file() for domain in self.domains)
+        low, high = (round(lacking * size) for size in GB_OF_DOMAIN)
+        return f"{lacking} of {len(self.domains)} domains of mdCATH, {low} to {high} GB" if lacking else None
 
 
 class AtlasChains(CollectionSourceSettings):

@@ -10,6 +10,7 @@ group:
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
@@ -130,6 +131,10 @@ class CollectionSourceSettings(Choice):
             InputError: there are none.
         """
         return []
+
+    def to_fetch(self, cache: Path) -> str | None:
+        """In words, what is still to be fetched, where that takes long; asks no server."""
+        return None
 
 
 class VariableSettings(Choice):

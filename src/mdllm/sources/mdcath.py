@@ -20,7 +20,7 @@ from mdllm.config.registry import Requirements
 from mdllm.config.section import Section
 from mdllm.core.errors import InputError
 from mdllm.core.records import replacing
-from mdllm.sources.download import download
+from mdllm.sources.download import cached_path, download
 
 if TYPE_CHECKING:
     import h5py
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 MDCATH = "https://huggingface.co/datasets/compsciencelab/mdCATH/resolve/main/data"
 INTERVAL_PS = 1000.0
+GB_OF_DOMAIN = 0.3, 1.3  # of its file
 _FURTHEST_ANGSTROM = 1e4
 _CHUNK = 100
 Domain = Annotated[str, Field(pattern=r"^[0-9][a-z0-9]{3}[A-Za-z0-9][0-9]{2}$", description="like 2hbaA00")]
@@ -59,13 +60,22 @@ class MdcathSource(SourceSettings, MdcathRuns):
         return {(f"mdCATH {self.domain}", self.model_dump_json()): lambda: find_domain(self, self.domain, cache)}
 
 
+def domain_path(domain: str, cache: Path) -> Path:
+    """Where the cache holds the file of a domain."""
+    return cached_path(f"{MDCATH}/{_file_name(domain)}", cache)
+
+
+def _file_name(domain: str) -> str:
+    return f"mdcath_dataset_{domain}.h5"
+
+
 def find_domain(runs: MdcathRuns, domain: str, cache: Path, server: str = MDCATH) -> Path:
     """The file of a domain, from the user's folder, the cache, or mdCATH.
 
     Raises:
         InputError: it is not in that folder, or there is no network and nothing cached.
     """
-    name = f"mdcath_dataset_{domain}.h5"
+    name = _file_name(domain)
     if runs.folder is None:
         return download(f"{server}/{name}", cache)
     path = Path(runs.folder, name)
