@@ -98,7 +98,8 @@ _TRAINING = {
 CONDITIONS = {
     "round": 1,
     "preset": "cpu", "tokenizer": "multiscale", "model": "mistral", "form": "codes", "context_frames": 5,
-    "temperature": 1.0, "top_k": 100, "top_p": 0.95, "epsilon_cutoff": 0.0, "seed": 0, "training_states": ["A"],
+    "temperature": 1.0, "hold_entropy": False, "top_k": 100, "top_p": 0.95, "epsilon_cutoff": 0.0, "seed": 0,
+    "training_states": ["A"],
 }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from mdllm.core.records import read_json, read_npz
 from mdllm.ensembles.names import GENERATED
 from mdllm.ensembles.sources import open_ensembles
 from mdllm.report.schema.ensembles import QualityMetric
-from mdllm.report.summarize import _quality
+from mdllm.report.summarize import _quality, _rollout
 from mdllm.schemas import render
 
 
@@ -100,9 +100,22 @@ def test_the_summary_follows_its_schema_and_the_tables(analyzed):
         "frames": FRAMES,
         "residues": 20,
         "log_likelihood_per_code_nats": -2.5,
+        "log_likelihood_of_frames": {"model": {"mean_nats": -50.0, "spread_nats": 0.0}},
         "entropy_per_code_nats": pytest.approx(59.5 / 20),
         "entropy_per_code_first_nats": pytest.approx(41.5 / 20),  # frames 0-3 of 40
         "entropy_per_code_last_nats": pytest.approx(77.5 / 20),
+        "held_entropy": None,
+    }
+
+
+def test_likelihoods_of_a_product_stand_beside_those_of_its_parts():
+    drawn = {"codes": np.zeros((1, 2, 4), int), "entropy": np.zeros((1, 2))}
+    drawn |= {"log_likelihood": np.array([[-3.0, -5.0]]), "log_likelihood_base": np.array([[-1.0, -7.0]])}
+    found = _rollout({**drawn, "log_likelihood_tuned": np.array([[-10.0, -10.0]])})["log_likelihood_of_frames"]
+    assert {name: tuple(value.values()) for name, value in found.items()} == {
+        "model": (-4.0, 1.0),
+        "base": (-4.0, 3.0),
+        "tuned": (-10.0, 0.0),
     }
 
 

@@ -55,6 +55,24 @@ def test_the_tokens_that_are_drawn_are_well_formed_frames(network, codebook_size
         context = np.concatenate([context[:, 1:], made.codes[:, None]], axis=1)
 
 
+def test_each_replica_may_have_a_temperature_of_its_own(network):
+    """At 1 nothing changes; elsewhere the entropy is that of the tempered conditional, and likelihoods are of 1."""
+    text = language(5, 256)
+    context, uniforms = contexts(6, text), frame_uniforms(1, np.arange(6), 0, 5 * text.longest_code)
+    generator = TextFrameGenerator(network, text, N, OPEN)
+    plain, made = (generator.next_frame(context, uniforms, of) for of in (None, np.array([1.0, 1, 1, 0.5, 2, 2])))
+    assert np.array_equal(made.codes[:3], plain.codes[:3])
+    np.testing.assert_allclose(made.tempered_entropy[:3], plain.entropy[:3], rtol=1e-6)
+    assert (made.entropy[:3] == plain.entropy[:3]).all()
+    assert made.tempered_entropy[3] < made.entropy[3]
+    assert (made.tempered_entropy[4:] > made.entropy[4:]).all()
+    assert plain.temperature is None
+    hot = TextFrameGenerator(network, text, N, RolloutSettings(top_k=100, top_p=1.0, temperature=2.0))
+    expected = hot.next_frame(context, uniforms)
+    assert np.array_equal(made.codes[4:], expected.codes[4:])
+    assert (made.log_likelihood[4:] == expected.log_likelihood[4:]).all()
+
+
 def test_likelihood_is_that_of_the_plain_forward_pass(network):
     """Without cache and filling up, as validation computes it; top-k and top-p must not enter."""
     text = language(5, 256)

@@ -289,7 +289,7 @@ class System:
         chosen = self.variants[variant]
         settings, chosen_set = chosen.settings, chosen.training_set
         states = None if chosen_set in (None, TrainingSet()) else chosen_set.states
-        sampling = ("temperature", "top_k", "top_p", "epsilon_cutoff", "replicas", "frames")
+        sampling = ("temperature", "hold_entropy", "top_k", "top_p", "epsilon_cutoff", "replicas", "frames")
         context = {"form": settings.language.form, "context_frames": self.context_frames(variant)}
         if not chosen.continues:
             sampling, context = ("temperature", "replicas", "frames"), {}

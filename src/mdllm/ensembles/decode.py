@@ -67,15 +67,18 @@ def decode_ensembles(
 
     The table has the rows of each XTC in order: source, replica, frame, sample, log_likelihood_nats and entropy_nats
     (empty for the nulls), and of a product of a base and its tuned copy log_likelihood_base_nats and
-    log_likelihood_tuned_nats, of the same codes under each of them alone (else empty). `frame` is the number of the
-    generated frame, or the raw number of a training frame.
+    log_likelihood_tuned_nats, of the same codes under each of them alone (else empty); where the entropy of frames is
+    held also the `temperature` of each. `frame` is the number of the generated frame, or the raw number of a training
+    frame.
 
     Returns:
         structures written per ensemble.
     """
     fitted = load_tokenizer(tokenizer)
     tables = []
-    for number, (source, part) in enumerate(_ensembles(rollout, redrawn, fitted, codes, seed).items()):
+    ensembles = _ensembles(rollout, redrawn, fitted, codes, seed)
+    columns = list(dict.fromkeys([*EXTRA_COLUMNS, *ensembles[MODEL].columns]))
+    for number, (source, part) in enumerate(ensembles.items()):
         replicas, frames = part.content.shape[:2]
         flat = part.content.reshape(replicas * frames, *part.content.shape[2:])
         rng = np.random.default_rng([seed, number]) if samples > 1 else None
@@ -89,7 +92,7 @@ def decode_ensembles(
                     write_topology(output / "topology.pdb", open_backbone(topology), backbone[0])
                 writer.write(backbone, times[first : first + len(backbone)])
                 progress.update(len(backbone))
-        tables.append(_table(source, part, samples))
+        tables.append(_table(source, part, samples, columns))
     pd.concat(tables, ignore_index=True).to_parquet(output / "frames.parquet")
     return {"structures": {table["source"].iloc[0]: len(table) for table in tables}}
 
@@ -105,6 +108,7 @@ def _ensembles(
         return _Ensemble(content, np.arange(content.shape[1]), interval_ps, columns or {})
 
     values = {f"{key}_nats": generated[key].ravel() for key in (*LIKELIHOODS, "entropy") if key in generated}
+    values |= {key: generated[key].ravel() for key in ("temperature",) if key in generated}
     kept = _Ensemble(training.codes[None], training.frame, interval_ps)
     shape = generated["log_likelihood"].shape + training.codes.shape[1:]
     rng = np.random.default_rng([seed, _OF_SYNONYMS])
@@ -142,14 +146,14 @@ def _structures(
         yield first * samples, with_oxygen(tokenizer.decode(part, rng) if part.ndim == 2 else part)
 
 
-def _table(source: str, part: _Ensemble, samples: int) -> pd.DataFrame:
+def _table(source: str, part: _Ensemble, samples: int, columns: list[str]) -> pd.DataFrame:
     replicas, frames = part.content.shape[:2]
     table = pd.DataFrame(
         {
             "source": source,
             "replica": np.repeat(np.arange(replicas), frames),
             "frame": np.tile(part.frame, replicas),
-            **{name: part.columns.get(name, np.full(replicas * frames, np.nan)) for name in EXTRA_COLUMNS},
+            **{name: part.columns.get(name, np.full(replicas * frames, np.nan)) for name in columns},
         }
     )
     table = table.loc[table.index.repeat(samples)].reset_index(drop=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mdllm.core.records import read_json, read_npz
-from mdllm.ensembles.names import EXACT, MD, MODEL, NULLS
+from mdllm.ensembles.names import EXACT, LIKELIHOODS, MD, MODEL, NULLS
 from mdllm.report.comparisons import TABLES, comparisons
 from mdllm.report.dynamics import dynamics
 from mdllm.report.novelty import novelty, verification
@@ -128,9 +128,26 @@ def _rollout(rollout: dict[str, np.ndarray]) -> dict:
         "frames": frames,
         "residues": residues,
         "log_likelihood_per_code_nats": float(rollout["log_likelihood"].mean() / residues),
+        "log_likelihood_of_frames": {
+            under: {"mean_nats": float(rollout[key].mean()), "spread_nats": float(rollout[key].std())}
+            for under, key in zip((MODEL, "base", "tuned"), LIKELIHOODS, strict=True)
+            if key in rollout
+        },
         "entropy_per_code_nats": float(entropy.mean()),
         "entropy_per_code_first_nats": float(entropy[:, :tenth].mean()),
         "entropy_per_code_last_nats": float(entropy[:, -tenth:].mean()),
+        "held_entropy": _held_entropy(rollout) if "held_entropy" in rollout else None,
+    }
+
+
+def _held_entropy(rollout: dict[str, np.ndarray]) -> dict:
+    temperature = rollout["temperature"]
+    return {
+        "held_nats": float(rollout["held_entropy"]),
+        "reached_nats": float(rollout["tempered_entropy"].mean() / rollout["codes"].shape[-1]),
+        "mean_temperature": float(temperature.mean()),
+        "lowest_temperature": float(temperature.min()),
+        "highest_temperature": float(temperature.max()),
     }
 
 

@@ -84,12 +84,25 @@ class RolloutSettings(Section):
         "context_frames, computed anew for every frame",
     )
     temperature: PositiveFloat = 1.0
+    hold_entropy: bool = Field(
+        False,
+        description="whether each replica has a temperature of its own, from frame to frame, so that frames stay as "
+        "uncertain as those that the model draws after validation frames",
+    )
     top_k: PositiveInt = 100
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
     epsilon_cutoff: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.0, description="codes less probable than this are not drawn; 0: none is cut off"
     )
     checkpoint_every: PositiveInt = Field(20, description="frames between two checkpoints")
+
+    @model_validator(mode="after")
+    def _one_temperature(self):
+        if self.hold_entropy and self.temperature != 1:
+            raise ValueError(
+                f"temperature {self.temperature:g} has no effect where hold_entropy chooses temperatures; remove it"
+            )
+        return self
 
 
 class DecodeSettings(Section):

@@ -14,7 +14,7 @@ from mdllm.core.errors import InputError
 from mdllm.language.vocabulary import Vocabulary
 from mdllm.models.base import new_cache
 from mdllm.models.likelihood import code_log_probabilities
-from mdllm.models.rollout.sampling import draw, truncated
+from mdllm.models.rollout.sampling import draw, tempered_entropy, truncated
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,15 @@ class GeneratedFrame:
             conditional over what may stand there (codes, or symbols of the grammar), at temperature 1 and without top-k
             and top-p.
         entropy: (R,) entropy of these conditionals, summed over tokens, nats.
+        temperature: (R,) that the frame was drawn at, where its entropy is held; else None.
+        tempered_entropy: (R,) as `entropy`, at this temperature; likewise.
     """
 
     codes: np.ndarray
     log_likelihood: np.ndarray
     entropy: np.ndarray
+    temperature: np.ndarray | None = None
+    tempered_entropy: np.ndarray | None = None
 
 
 class FrameGenerator:
@@ -48,26 +52,37 @@ class FrameGenerator:
         self.cache = new_cache(model, (context_frames + 1) * vocabulary.residues)
 
     @torch.inference_mode()
-    def next_frame(self, context: np.ndarray, uniforms: np.ndarray) -> GeneratedFrame:
-        """The frame that follows `context` (R, N, L), drawn with `uniforms` (R, L); R is the same in every call."""
+    def next_frame(
+        self, context: np.ndarray, uniforms: np.ndarray, temperature: np.ndarray | None = None
+    ) -> GeneratedFrame:
+        """The frame that follows `context` (R, N, L), drawn with `uniforms` (R, L); R is the same in every call.
+
+        Args:
+            temperature: (R,) one for each replica; None: that of the settings.
+        """
         draws = torch.as_tensor(uniforms, device=self.model.device)
-        codes, log_likelihood, entropy = [], 0.0, 0.0
+        own = None if temperature is None else torch.as_tensor(temperature, device=self.model.device)
+        codes, log_likelihood, entropy, tempered = [], 0.0, 0.0, 0.0
         logits = self.prefill(context)
         for residue in range(self.vocabulary.residues):
             if residue:
                 logits = self.step(residue - 1, codes[-1])
             log_p = code_log_probabilities(logits, self.ids[residue]).double()
             chosen = draw(
-                truncated(log_p, self.settings),
+                truncated(log_p, self.settings, own),
                 draws[:, residue],
             )
             codes.append(chosen)
             log_likelihood = log_likelihood + log_p.gather(-1, chosen[:, None])[:, 0]
             entropy = entropy + torch.special.entr(log_p.exp()).sum(-1)
+            if own is not None:
+                tempered = tempered + tempered_entropy(log_p, own)
         return GeneratedFrame(
             torch.stack(codes, dim=1).cpu().numpy().astype(np.int32),
             log_likelihood.cpu().numpy(),
             entropy.cpu().numpy(),
+            temperature,
+            None if own is None else tempered.cpu().numpy(),
         )
 
     def prefill(self, context: np.ndarray) -> torch.Tensor:

@@ -5,11 +5,9 @@ Batches are the same however many jobs there are, and so is every byte of the re
 
 from pathlib import Path
 
-import numpy as np
-
 from mdllm.config.settings.stages import RolloutSettings
 from mdllm.core.records import write_npz
-from mdllm.models.rollout.run import Chunks
+from mdllm.models.rollout.run import merged, temperatures
 
 
 def batches_of(settings: RolloutSettings) -> range:
@@ -23,7 +21,6 @@ def merge_batches(settings: RolloutSettings, work_folder: Path, output_file: Pat
     Returns:
         counts for the provenance record.
     """
-    parts = [Chunks(work_folder, batch).read() for batch in batches_of(settings)]
-    result = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+    result = merged(batches_of(settings), work_folder)
     write_npz(output_file, **result)
-    return {"replicas": settings.replicas, "frames": settings.frames}
+    return {"replicas": settings.replicas, "frames": settings.frames, **temperatures(result)}

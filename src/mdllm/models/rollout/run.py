@@ -15,12 +15,13 @@ from tqdm import tqdm
 
 from mdllm.config.settings.stages import LanguageSettings, RolloutSettings
 from mdllm.core.errors import InputError
-from mdllm.core.records import read_npz, write_npz
+from mdllm.core.records import read_json, read_npz, write_json, write_npz
 from mdllm.language.forms import load_language
 from mdllm.language.series import CodeSeries
 from mdllm.language.text.language import TextLanguage
 from mdllm.language.windows import window_starts
 from mdllm.models.base import load_model
+from mdllm.models.rollout.entropy import entropy_after, next_temperature
 from mdllm.models.rollout.generation import FrameGenerator, frame_generator
 from mdllm.models.rollout.sampling import FrameUniforms
 from mdllm.models.rollout.text_generation import TextFrameGenerator
@@ -29,6 +30,8 @@ from mdllm.run.preemption import Preemption, watch_for_preemption
 logger = logging.getLogger(__name__)
 
 _KEYS = ("codes", "log_likelihood", "entropy")
+_KEYS_OF_HELD = ("temperature", "tempered_entropy")
+_HELD = "held_entropy.json"
 
 
 def rollout(
@@ -44,7 +47,8 @@ def rollout(
     """Generate `settings.frames` frames of `settings.replicas` replicas and write them to `output_file` (npz).
 
     The file holds `codes` (R, T, L) int32, `log_likelihood` (R, T) and `entropy` (R, T), float64 in nats, as
-    `GeneratedFrame` defines them.
+    `GeneratedFrame` defines them; where the entropy of frames is held also `temperature` and `tempered_entropy` (R, T),
+    and `held_entropy` (), what is held, in nats per code.
 
     Args:
         codes_file: npz that `CodeSeries.load` reads; the source of the first contexts (`start_frames`).
@@ -64,8 +68,7 @@ def rollout(
     started = time.monotonic()
     batches = range(-(-settings.replicas // settings.batch))
     made, device = run_batches(batches, codes_file, model_folder, language, settings, seed, work_folder, threads)
-    parts = [Chunks(work_folder, batch).read() for batch in batches]
-    result = {key: np.concatenate([part[key] for part in parts]) for key in _KEYS}
+    result = merged(batches, work_folder)
     write_npz(output_file, **result)
     seconds = time.monotonic() - started
     return {
@@ -74,8 +77,31 @@ def rollout(
         "frames_per_s": round(made / seconds, 2),
         "mean_log_likelihood_per_code": float(result["log_likelihood"].mean() / result["codes"].shape[-1]),
         "mean_entropy_per_code": float(result["entropy"].mean() / result["codes"].shape[-1]),
+        **temperatures(result),
         "device": device,
         "threads": threads,
+    }
+
+
+def merged(batches: range, work_folder: Path) -> dict[str, np.ndarray]:
+    """What the file of `rollout` holds, from the finished batches in `work_folder`."""
+    parts = [Chunks(work_folder, batch).read() for batch in batches]
+    result = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+    if "temperature" in result:
+        result["held_entropy"] = np.array(read_json(work_folder / _HELD)["entropy_per_code_nats"])
+    return result
+
+
+def temperatures(result: dict[str, np.ndarray]) -> dict[str, float]:
+    """Of the frames of a rollout whose entropy is held, for its record; otherwise nothing."""
+    if "temperature" not in result:
+        return {}
+    found = result["temperature"]
+    return {
+        "held_entropy_per_code": float(result["held_entropy"]),
+        "mean_temperature": float(found.mean()),
+        "lowest_temperature": float(found.min()),
+        "highest_temperature": float(found.max()),
     }
 
 
@@ -96,7 +122,11 @@ def run_batches(
     torch.set_num_threads(threads)
     model = load_model(model_folder)
     form = load_language(model_folder / "vocabulary.json")
-    starts = start_frames(CodeSeries.load(codes_file), language.context_frames, settings)
+    series = CodeSeries.load(codes_file)
+    starts = start_frames(series, language.context_frames, settings)
+    held = None
+    if settings.hold_entropy:
+        held = _held_entropy(model, form, series, model_folder, language, settings, seed, work_folder)
     made = 0
     with watch_for_preemption() as preemption:
         for batch in batches:
@@ -112,8 +142,25 @@ def run_batches(
             context = starts[replicas]
             if done is not None:
                 context = np.concatenate([context, done["codes"]], axis=1)[:, -language.context_frames :]
-            made += _continue(generator, chunks, first, replicas, context, settings, seed, preemption)
+            made += _continue(generator, chunks, first, replicas, context, settings, seed, preemption, held)
     return made, str(model.device)
+
+
+def _held_entropy(
+    model, form, series: CodeSeries, model_folder: Path, language, settings, seed: int, work_folder: Path
+) -> float:
+    """What is held, nats per code: the mean of frames that follow contexts of the model's validation frames."""
+    path, context = work_folder / _HELD, language.context_frames
+    if not path.exists():
+        kind = TextFrameGenerator if isinstance(form, TextLanguage) else FrameGenerator
+        first = read_json(model_folder / "training.json")["training_frames"] + context
+        windows = first + window_starts(series.stretches()[first:], context + 1, 1)
+        contexts = series.codes[windows[:, None] + np.arange(context)]
+        found = entropy_after(kind(model, form, context, settings), contexts, seed)
+        work_folder.mkdir(parents=True, exist_ok=True)
+        write_json(path, {"entropy_per_code_nats": found})
+        logger.info("frames are held at the entropy of those after validation frames, %.4f nats per code", found)
+    return read_json(path)["entropy_per_code_nats"]
 
 
 def start_frames(series: CodeSeries, context_frames: int, settings: RolloutSettings) -> np.ndarray:
@@ -146,13 +193,13 @@ class Chunks:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def read(self) -> dict[str, np.ndarray] | None:
-        """`codes` (R, t, L), `log_likelihood` (R, t) and `entropy` (R, t) of the frames made; None before the first."""
+        """The arrays (R, t, ...) of `rollout` of the frames made; None before the first."""
         chunks = []
         frames = 0
         while (path := self._path(frames)).exists():
             chunks.append(read_npz(path))
             frames += chunks[-1]["codes"].shape[1]
-        return {key: np.concatenate([chunk[key] for chunk in chunks], axis=1) for key in _KEYS} if chunks else None
+        return {key: np.concatenate([chunk[key] for chunk in chunks], axis=1) for key in chunks[0]} if chunks else None
 
     def write(self, first: int, arrays: dict[str, np.ndarray]) -> None:
         """Add frames from number `first` on; a kill leaves either all or nothing of them."""
@@ -171,9 +218,20 @@ def _continue(
     settings: RolloutSettings,
     seed: int,
     preemption: Preemption,
+    held: float | None,
 ) -> int:
-    """Bring a batch from frame `first`, before which `context` stands, to `settings.frames`: the number made."""
+    """Bring a batch from frame `first`, before which `context` stands, to `settings.frames`: the number made.
+
+    Args:
+        held: entropy of frames that is held, nats per code; None: none is.
+    """
     uniforms = FrameUniforms(seed, replicas, generator.draws)
+    keys = _KEYS if held is None else _KEYS + _KEYS_OF_HELD
+    temperature = None if held is None else np.ones(len(replicas))
+    if held is not None and first:
+        done = chunks.read()
+        last = done["tempered_entropy"][:, -1] / context.shape[-1]
+        temperature = next_temperature(done["temperature"][:, -1], last, held)
     pending = []
     with tqdm(
         total=settings.frames * len(replicas),
@@ -183,13 +241,15 @@ def _continue(
         mininterval=1,
     ) as progress:
         for frame in range(first, settings.frames):
-            made = generator.next_frame(context, uniforms.of(frame))
+            made = generator.next_frame(context, uniforms.of(frame), temperature)
+            if held is not None:
+                temperature = next_temperature(temperature, made.tempered_entropy / context.shape[-1], held)
             context = np.concatenate([context[:, 1:], made.codes[:, None]], axis=1)
             pending.append(made)
             progress.update(len(replicas))
             last = frame + 1 == settings.frames
             if len(pending) == settings.checkpoint_every or last or preemption.requested:
-                arrays = {key: np.stack([getattr(entry, key) for entry in pending], axis=1) for key in _KEYS}
+                arrays = {key: np.stack([getattr(entry, key) for entry in pending], axis=1) for key in keys}
                 chunks.write(frame + 1 - len(pending), arrays)
                 pending = []
             if preemption.requested and not last:

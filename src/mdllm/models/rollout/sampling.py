@@ -11,7 +11,7 @@ from mdllm.config.settings.stages import RolloutSettings
 
 
 def truncated_probabilities(
-    log_probabilities: torch.Tensor, temperature: float, top_k: int, top_p: float, epsilon_cutoff: float
+    log_probabilities: torch.Tensor, temperature: float | torch.Tensor, top_k: int, top_p: float, epsilon_cutoff: float
 ) -> torch.Tensor:
     """Probabilities (R, K), float64, that codes are drawn from, given the model's `log_probabilities` (R, K).
 
@@ -31,11 +31,17 @@ def truncated_probabilities(
     return probabilities / probabilities.sum(-1, keepdim=True)
 
 
-def truncated(log_probabilities: torch.Tensor, settings: RolloutSettings) -> torch.Tensor:
-    """`truncated_probabilities` as the config section `rollout` says."""
-    return truncated_probabilities(
-        log_probabilities, settings.temperature, settings.top_k, settings.top_p, settings.epsilon_cutoff
-    )
+def truncated(
+    log_probabilities: torch.Tensor, settings: RolloutSettings, temperature: torch.Tensor | None = None
+) -> torch.Tensor:
+    """`truncated_probabilities` as the config section `rollout` says, or at a temperature (R,) of each replica."""
+    chosen = settings.temperature if temperature is None else temperature[:, None]
+    return truncated_probabilities(log_probabilities, chosen, settings.top_k, settings.top_p, settings.epsilon_cutoff)
+
+
+def tempered_entropy(log_probabilities: torch.Tensor, temperature: torch.Tensor) -> torch.Tensor:
+    """Entropy (R,) in nats of conditionals (R, K) at a temperature (R,) of each."""
+    return torch.special.entr((log_probabilities.double() / temperature[:, None]).softmax(-1)).sum(-1)
 
 
 def draw(probabilities: torch.Tensor, uniforms: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,7 @@ from mdllm.language.text.grammar import END
 from mdllm.language.text.language import TextLanguage
 from mdllm.models.likelihood import symbol_log_probabilities
 from mdllm.models.rollout.generation import GeneratedFrame
-from mdllm.models.rollout.sampling import draw, truncated
+from mdllm.models.rollout.sampling import draw, tempered_entropy, truncated
 
 
 class TextFrameGenerator:
@@ -29,32 +29,41 @@ class TextFrameGenerator:
         self.ends = np.array([language.end_of(residue) for residue in range(language.residues)])
 
     @torch.inference_mode()
-    def next_frame(self, context: np.ndarray, uniforms: np.ndarray) -> GeneratedFrame:
-        """The frame that follows `context` (R, N, L), drawn with `uniforms` (R, draws); R is the same in every call."""
+    def next_frame(
+        self, context: np.ndarray, uniforms: np.ndarray, temperature: np.ndarray | None = None
+    ) -> GeneratedFrame:
+        """The frame that follows `context` (R, N, L), drawn with `uniforms` (R, draws); R is the same in every call.
+
+        Args:
+            temperature: (R,) one for each replica; None: that of the settings.
+        """
         replicas, residues = len(context), self.language.residues
         grammar = self.language.grammar
         codes = np.zeros((replicas, residues), np.int32)
         done = np.zeros(replicas, int)  # codes that are complete
         state = np.zeros(replicas, int)
-        log_likelihood, entropy = np.zeros(replicas), np.zeros(replicas)
+        log_likelihood, entropy, tempered = np.zeros((3, replicas))
+        own = None if temperature is None else torch.as_tensor(temperature, device=self.model.device)
         logits = self.prefill(context)
         for column in uniforms.T:
             running = done < residues
             ends = self.ends[np.minimum(done, residues - 1)]
             log_p = symbol_log_probabilities(logits, state, ends, self.language)
             chosen = draw(
-                truncated(log_p, self.settings),
+                truncated(log_p, self.settings, own),
                 torch.as_tensor(column, device=logits.device),
             )
             symbol = chosen.cpu().numpy()
             log_likelihood += np.where(running, log_p.gather(-1, chosen[:, None])[:, 0].cpu().numpy(), 0)
             entropy += np.where(running, torch.special.entr(log_p.exp()).sum(-1).cpu().numpy(), 0)
+            if own is not None:
+                tempered += np.where(running, tempered_entropy(log_p, own).cpu().numpy(), 0)
             complete = running & (symbol == END)
             codes[complete, done[complete]] = state[complete] - 1
             state = grammar.following[state, symbol]
             done += complete
             if (done == residues).all():
-                return GeneratedFrame(codes, log_likelihood, entropy)
+                return GeneratedFrame(codes, log_likelihood, entropy, temperature, None if own is None else tempered)
             logits = self.step(np.where(symbol == END, ends, np.append(self.language.digits, 0)[symbol]))
         raise AssertionError("a frame has at most as many symbols as there are draws")
 

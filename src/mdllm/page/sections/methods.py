@@ -75,13 +75,19 @@ def _model(summary: dict) -> str:
     """What the model is, what it learned, and how its frames were drawn."""
     conditions, training, rollout = (summary[name] for name in ("conditions", "training", "rollout"))
     drawn = f"{rollout['replicas']} replicas of {rollout['frames']:,} frames, temperature {conditions['temperature']:g}"
+    if held := rollout["held_entropy"]:
+        drawn += (
+            f" at first and then {held['lowest_temperature']:.2f} to {held['highest_temperature']:.2f} (mean "
+            f"{held['mean_temperature']:.2f}), so that frames are held at {held['held_nats']:.3f} nats per code "
+            f"({held['reached_nats']:.3f} reached)"
+        )
     drawn += f", seed {conditions['seed']}"
     if training is None:
         base = summary["base"]
         return (
             f"Spans of training frames were redrawn by the base {base['base']} of {base['training_proteins']:,} other "
             f"proteins ({base['parameters']:,} parameters, validation loss {base['validation_loss']:.3f} nats per "
-            f"hidden code; residue types {base['baseline_residue_types']:.3f}): {drawn}."
+            f"hidden code; residue types {base['baseline_residue_types']:.3f}): {drawn}. {_likelihoods(rollout)}"
         )
     return (
         f"A {conditions['model']} model of {training['parameters']:,} parameters learned windows of "
@@ -89,8 +95,18 @@ def _model(summary: dict) -> str:
         f"{training['validation_loss']:.3f} nats per code; residue-wise frequencies "
         f"{training['baseline_frequencies']:.3f}, the last frame mixed with them "
         f"{training['baseline_persistence']:.3f}). It generated {drawn}, top-k {conditions['top_k']}, top-p "
-        f"{conditions['top_p']:g}."
+        f"{conditions['top_p']:g}. {_likelihoods(rollout)}"
     )
+
+
+def _likelihoods(rollout: dict) -> str:
+    """Mean and spread over generated frames, under each that was asked."""
+    under = {"model": "the model", "base": "the base alone", "tuned": "its tuned copy alone"}
+    found = [
+        f"{value['mean_nats']:.1f} ± {value['spread_nats']:.1f} under {under[name]}"
+        for name, value in rollout["log_likelihood_of_frames"].items()
+    ]
+    return f"Log-likelihood of the codes drawn for a frame, nats: {', '.join(found)}."
 
 
 def _citations(summary: dict, records: dict[str, dict]) -> tuple[str, ...]:

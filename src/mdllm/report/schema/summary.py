@@ -22,7 +22,8 @@ class Conditions(Section):
     model: str
     form: str | None = Field(None, description="codes, or text; null: no model continues the frames")
     context_frames: int | None = Field(None, description="frames N that a window shows before the next frame")
-    temperature: float
+    temperature: float = Field(description="where entropy is held, that of the first frame of each replica")
+    hold_entropy: bool = False
     top_k: int | None = None
     top_p: float | None = None
     epsilon_cutoff: float | None = None
@@ -85,16 +86,39 @@ class BaseSummary(Section):
     not_redrawn: dict[str, int] = Field(description="structures whose spans could not be closed, by source")
 
 
+class Likelihood(Section):
+    mean_nats: float = Field(description="mean over generated frames")
+    spread_nats: float = Field(description="standard deviation over generated frames")
+
+
+class HeldEntropy(Section):
+    """Frames that are held at an entropy, by a temperature of each."""
+
+    held_nats: float = Field(description="per code: that of frames which the model draws after validation frames")
+    reached_nats: float = Field(description="per code, at the temperatures of the frames: mean over generated frames")
+    mean_temperature: float
+    lowest_temperature: float
+    highest_temperature: float
+
+
 class RolloutSummary(Section):
     replicas: int
     frames: int = Field(description="generated frames per replica")
     residues: int = Field(description="codes per frame")
-    log_likelihood_per_code_nats: float = Field(description="mean log-probability of a generated code, nats")
+    log_likelihood_per_code_nats: float = Field(
+        description="mean log-probability of a generated code, nats; where a base redraws, those that stay as they are "
+        "count as certain"
+    )
+    log_likelihood_of_frames: dict[str, Likelihood] = Field(
+        description="of all codes that were drawn for a frame, at temperature 1, under the model; where it is the "
+        "product of a base and its tuned copy, under either of them too (base, tuned). Nulls are not asked for it"
+    )
     entropy_per_code_nats: float = Field(description="mean entropy of a code's conditional distribution, nats")
     entropy_per_code_first_nats: float = Field(description="the same over the first tenth of the frames, nats")
     entropy_per_code_last_nats: float = Field(
         description="the same over the last tenth: differs where the model drifts"
     )
+    held_entropy: HeldEntropy | None = Field(None, description="null: all frames have one temperature")
 
 
 class Summary(Section):
