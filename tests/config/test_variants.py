@@ -102,6 +102,7 @@ def test_a_base_is_neither_trained_nor_rolled_out_and_its_null_is_everybodys(fol
     [
         ({"model": {"name": "base"}}, r"speaks of steps along the chain, and tokenizer\.name is multiscale; choose"),
         ({**BASE, "rollout": {"top_k": 5}}, r"rollout\.top_k has no effect: model base is taken as it is"),
+        ({**BASE, "rollout": {"hold_entropy": True}}, r"rollout\.hold_entropy has no effect: model base is taken"),
         ({**BASE, "training": {"max_steps": 5}}, r"training\.max_steps has no effect: model base is taken as it is"),
         ({**BASE, "language": {"stride": 5}}, r"language\.stride has no effect: model base is taken as it is"),
         ({**BASE, "kinetics": {"discretizer": {"name": "states"}}}, r"structures of model base do not follow each oth"),

@@ -8,6 +8,7 @@ from scipy.optimize import brentq
 from scipy.special import entr, softmax
 
 from mdllm.config.settings.stages import LanguageSettings, RolloutSettings
+from mdllm.core.errors import InputError
 from mdllm.core.records import read_npz, write_json, write_npz
 from mdllm.language.vocabulary import Vocabulary
 from mdllm.models.base import keep_kind
@@ -30,14 +31,18 @@ def entropy_at(temperature: float) -> float:
     return entr(softmax(np.log(AFTER_START) / temperature, axis=-1)).sum(-1).mean()
 
 
+def write_model(folder, after_md) -> None:
+    model = MarkovForCausalLM(MarkovConfig(2, 8))
+    transition = np.zeros((2, 8, 8))
+    transition[:, :4, :4], transition[:, 4:, 4:] = after_md[:, None], AFTER_START[:, None]
+    model.log_transition.copy_(torch.as_tensor(transition).log())
+    model.save_pretrained(folder / "model")
+
+
 @pytest.fixture
 def folder(tmp_path):
     """Codes of MD, all of 0-3 but for one last frame alone, and the model."""
-    model = MarkovForCausalLM(MarkovConfig(2, 8))
-    transition = np.zeros((2, 8, 8))
-    transition[:, :4, :4], transition[:, 4:, 4:] = AFTER_MD[:, None], AFTER_START[:, None]
-    model.log_transition.copy_(torch.as_tensor(transition).log())
-    model.save_pretrained(tmp_path / "model")
+    write_model(tmp_path, AFTER_MD)
     keep_kind(MarkovSettings(name="markov"), tmp_path / "model")
     Vocabulary.from_scratch(2, 8).save(tmp_path / "model" / "vocabulary.json")
     write_json(tmp_path / "model" / "training.json", {"training_frames": 50})
@@ -99,6 +104,12 @@ def test_any_division_and_interruption_gives_the_same_bytes(folder, start_at_the
     counts = merge_batches(ROLLOUT, work, folder / "merged.npz")
     assert (folder / "merged.npz").read_bytes() == (folder / "rollout.npz").read_bytes()
     assert counts["held_entropy_per_code"] == pytest.approx(HELD, abs=1e-6)
+
+
+def test_a_model_that_is_sure_of_every_code_has_no_entropy_to_hold(folder, start_at_the_end):
+    write_model(folder, np.eye(4)[:2])
+    with pytest.raises(InputError, match=r"hold_entropy has no effect: after validation frames the model is sure"):
+        run(folder, ROLLOUT)
 
 
 def test_temperatures_stay_within_their_limits():

@@ -17,6 +17,9 @@ Axes: R replicas, W contexts, N context frames, L residues.
 
 import numpy as np
 
+from mdllm.models.rollout.generation import FrameGenerator
+from mdllm.models.rollout.text_generation import TextFrameGenerator
+
 GAIN = 0.2
 LOWEST, HIGHEST = 0.5, 2.0
 _CONTEXTS, _BATCH = 256, 32
@@ -28,7 +31,7 @@ def next_temperature(temperature: np.ndarray, entropy: np.ndarray, held: float) 
     return np.clip(temperature * np.exp(GAIN * (held - entropy) / held), LOWEST, HIGHEST)
 
 
-def entropy_after(generator, contexts: np.ndarray, seed: int) -> float:
+def entropy_after(generator: FrameGenerator | TextFrameGenerator, contexts: np.ndarray, seed: int) -> float:
     """Mean entropy per code, nats, of the frames that a generator draws after contexts (W, N, L), at temperature 1.
 
     At most 256 contexts are asked, evenly spread, in batches of one size.

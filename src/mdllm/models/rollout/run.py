@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from tqdm import tqdm
+from transformers import PreTrainedModel
 
 from mdllm.config.settings.stages import LanguageSettings, RolloutSettings
 from mdllm.core.errors import InputError
 from mdllm.core.records import read_json, read_npz, write_json, write_npz
-from mdllm.language.forms import load_language
+from mdllm.language.forms import Language, load_language
 from mdllm.language.series import CodeSeries
 from mdllm.language.text.language import TextLanguage
 from mdllm.language.windows import window_starts
@@ -62,7 +63,8 @@ def rollout(
         counts and speed for the provenance record.
 
     Raises:
-        InputError: fewer than N contiguous frames at the end of the training frames.
+        InputError: fewer than N contiguous frames at the end of the training frames, or `hold_entropy` of a model that
+            is sure of every code.
         SystemExit: SIGTERM arrived; a checkpoint has been written.
     """
     started = time.monotonic()
@@ -147,7 +149,14 @@ def run_batches(
 
 
 def _held_entropy(
-    model, form, series: CodeSeries, model_folder: Path, language, settings, seed: int, work_folder: Path
+    model: PreTrainedModel,
+    form: Language,
+    series: CodeSeries,
+    model_folder: Path,
+    language: LanguageSettings,
+    settings: RolloutSettings,
+    seed: int,
+    work_folder: Path,
 ) -> float:
     """What is held, nats per code: the mean of frames that follow contexts of the model's validation frames."""
     path, context = work_folder / _HELD, language.context_frames
@@ -157,6 +166,11 @@ def _held_entropy(
         windows = first + window_starts(series.stretches()[first:], context + 1, 1)
         contexts = series.codes[windows[:, None] + np.arange(context)]
         found = entropy_after(kind(model, form, context, settings), contexts, seed)
+        if not found:
+            raise InputError(
+                "rollout.hold_entropy has no effect: after validation frames the model is sure of every code, which no "
+                "temperature changes; remove it"
+            )
         work_folder.mkdir(parents=True, exist_ok=True)
         write_json(path, {"entropy_per_code_nats": found})
         logger.info("frames are held at the entropy of those after validation frames, %.4f nats per code", found)
