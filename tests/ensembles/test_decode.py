@@ -80,6 +80,16 @@ def test_each_ensemble_is_its_codes_decoded(trp_cage_prepared, tokens, tmp_path)
     assert table[table["source"] == "roundtrip"]["frame"].tolist() == list(range(442, 601))
     assert table[table["source"] != "model"]["log_likelihood_nats"].isna().all()
     assert table[["log_likelihood_base_nats", "log_likelihood_tuned_nats"]].isna().all(axis=None)
+    assert "temperature" not in table
+
+
+def test_frames_whose_entropy_is_held_have_their_temperatures(trp_cage_prepared, tokens, tmp_path):
+    temperature = 1 + np.arange(REPLICAS * FRAMES).reshape(REPLICAS, FRAMES) / 100
+    write_npz(tokens / "held.npz", **read_npz(tokens / "rollout.npz"), temperature=temperature)
+    table = decode(tokens, trp_cage_prepared.topology, tmp_path / "out", samples=2, rollout="held.npz")
+    model = table["source"] == "model"
+    assert table.loc[model, "temperature"].tolist() == np.repeat(temperature, 2).tolist()
+    assert table.loc[~model, "temperature"].isna().all()
 
 
 def test_residues_have_their_names_and_numbers(trp_cage_prepared, tokens, tmp_path, trp_cage_files):

@@ -95,7 +95,8 @@ def _model(summary: dict) -> str:
         f"{training['validation_loss']:.3f} nats per code; residue-wise frequencies "
         f"{training['baseline_frequencies']:.3f}, the last frame mixed with them "
         f"{training['baseline_persistence']:.3f}). It generated {drawn}, top-k {conditions['top_k']}, top-p "
-        f"{conditions['top_p']:g}. {_likelihoods(rollout)}"
+        f"{conditions['top_p']:g}. {_likelihoods(rollout)} Validation frames of MD have "
+        f"{-training['validation_loss'] * rollout['residues']:.1f} in the mean."
     )
 
 
