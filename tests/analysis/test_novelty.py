@@ -243,3 +243,23 @@ def test_frames_that_joined_are_never_held_out(trp_cage_prepared):
     out = held_out(table, rows, backbone, spans=spans, **places, most=100, least=10)
     np.testing.assert_array_equal(np.sort(out.rows), np.arange(442, 492))
     assert set(out.compared) <= set(rows)
+
+
+def test_of_structures_without_md_what_is_typical_of_md_is_the_yardstick(trp_cage_prepared):
+    universe, rows = trp_cage_prepared.universe(), np.arange(442, 445)
+    table = trp_cage_prepared.frames.iloc[rows].reset_index(drop=True)
+    table = table.assign(training=True, round=0, time_ps=np.nan, segment=np.arange(3))
+    backbone = read_backbone(universe, rows)
+    tokenizer = TorsionGrid.fit(backbone[:, :, :3], TorsionGridSettings(name="torsion_grid"), 0)
+    spans = sliding_spans(np.ones(19, bool), 7)
+    places = {"read": lambda rows: backbone[rows], "training_states": [], "tokenizer": tokenizer}
+    out = held_out(table, np.arange(3), backbone, spans=spans, **places, most=100, least=10)
+    assert out.kind == "structures"
+    np.testing.assert_allclose(out.raw.whole_nm, 0, atol=1e-3)
+    fitted = Threshold.fit(out.coded.measures(), 0.99)
+    typical = fitted.with_typical().scale
+    floor = np.r_[0.2, np.full(14, 0.055), np.full(14, 0.55)]
+    np.testing.assert_allclose(typical, np.maximum(fitted.scale, floor))
+    assert (typical == floor).any()
+    in_time = held_out(table.assign(segment=0), np.arange(3), backbone, spans=spans, **places, most=100, least=10)
+    assert in_time.kind == "stretches"

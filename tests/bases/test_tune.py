@@ -98,6 +98,20 @@ def test_on_a_code_that_no_frame_shows_the_base_is_alone(both, cage):
     assert torch.allclose(told.log_probabilities[1:], mine[1:])
 
 
+def test_frames_of_another_molecule_support_the_residues_that_they_stand_for(both, cage):
+    """Every residue is that of the frames two before it; the first two have none."""
+    base, own = both
+    twins = np.r_[-1, -1, np.arange(18)]
+    told = joined_with(base, own, cage, TuningSettings(weight=1.0, gated=True), twins)
+    codes = torch.from_numpy(base.steps.nearest(cage))
+    shifted = codes.clone()
+    shifted[:, 2:] = codes[:, :-2]
+    view = view_of(base, cage, shifted)
+    mine, alone = own.tell(view()).log_probabilities, base.tell(view()).log_probabilities
+    assert torch.allclose(told(view, ROW).log_probabilities, mine)
+    assert torch.allclose(told(view, 3).log_probabilities, alone)  # residue 1, to its left, has no twin
+
+
 @pytest.mark.parametrize("weight", [0.0, 0.4, 1.0])
 def test_every_draw_keeps_its_likelihood_under_the_base_and_under_its_copy(both, cage, weight):
     base, own = both

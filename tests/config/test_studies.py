@@ -171,3 +171,10 @@ def test_a_file_that_cannot_be_read_stops_nobody_who_does_not_ask_for_it(folder)
     assert len(found.study("good").runs) == 8
     with pytest.raises(InputError, match=r"bad\.yaml is not valid YAML"):
         found.study("bad")
+
+
+def test_systems_that_runs_learn_from_are_named_in_values_and_axes(folder):
+    by_value = {"model.tuning": {"nothing": None, "l99a": {"steps": 5, "system": "like_x"}}}
+    save(folder, axes=by_value)
+    save(folder, "t", axes={"model.tuning.system": {"none": None, "far": "unlike_x"}})
+    assert studied_systems(folder) == ["like_x", "unlike_x", "x"]

@@ -206,6 +206,55 @@ def test_what_is_no_system_of_a_series(folder, change, message):
         plan(folder)
 
 
+A_BASE = {"tokenizer": {"name": "chain", "codebook_size": 512}, "model": {"name": "base"}}
+STRUCTURE = {"source": {"type": "structure", "pdb": "1L2Y"}, "main": False, "variants": {"base": A_BASE}}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"frame_interval_ps": 1.0}, r"frame_interval_ps has no effect: frames do not follow each other"),
+        (
+            {"main": True},
+            r"variant main: model mistral learns how frames follow each other, and those of source",
+        ),
+        ({"source": {"type": "structure"}}, r"give either `pdb`"),
+        (
+            {"variants": {"base": {**A_BASE, "dynamics": {"frames": 10}}}},
+            r"dynamics\.frames has no effect: .* moves",
+        ),
+        (
+            {"variants": {"base": {**A_BASE, "model": {"name": "base", "tuning": {"system": "x"}}}}},
+            r"model\.tuning\.system: 'x' is the system itself; leave this key out",
+        ),
+        (
+            {"variants": {"base": {**A_BASE, "model": {"name": "base", "tuning": {"system": "nowhere"}}}}},
+            r"nowhere\.yaml.*(not|no such|does)",
+        ),
+    ],
+)
+def test_what_is_no_system_of_a_structure(folder, change, message):
+    write(folder, STRUCTURE)
+    system = plan(folder).systems["x"]
+    assert [system.runs("base", stage) for stage in ("novelty", "dynamics")] == [True, False]
+    assert system.prepare()["frame_interval_ps"] == "unordered"
+    write(folder, {**STRUCTURE, **change})
+    with pytest.raises(InputError, match=message):
+        plan(folder)
+
+
+def test_a_system_that_is_learned_from_is_known(folder):
+    tuned = {**A_BASE, "model": {"name": "base", "tuning": {"system": "other"}}}
+    write(folder, {**STRUCTURE, "variants": {"base": tuned}})
+    write(folder, STRUCTURE, "other")
+    found = plan(folder)
+    assert list(found.systems) == ["x"]
+    assert "other" in found.known
+    write(folder, SERIES, "other")
+    with pytest.raises(InputError, match=r"'other' is a series, which has no backbones"):
+        plan(folder)
+
+
 def test_an_rmsd_needs_its_reference_in_every_kind_of_system(folder):
     content = {**system(), "stages": {"tokenizer": {"name": "bins", "variable": "psi2"}}}
     content |= {"states": {"A": {"psi2": [-3.2, 0]}, "B": {"psi2": [0, 3.2]}}}

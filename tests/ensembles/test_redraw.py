@@ -5,11 +5,12 @@ import pytest
 
 from mdllm.bases.settings import BaseModelSettings, SpanSettings, TuningSettings
 from mdllm.config.settings.stages import RolloutSettings
+from mdllm.config.settings.system import TrainingSet
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import rmsd
 from mdllm.core.records import read_json, read_npz, write_npz
 from mdllm.core.trajectories import read_backbone
-from mdllm.ensembles.redraw import RECORD, STRUCTURES, as_often, redraw
+from mdllm.ensembles.redraw import RECORD, STRUCTURES, Taught, as_often, redraw
 
 SPANS = SpanSettings(drawings=4, longest_span=6)
 
@@ -24,7 +25,7 @@ def training(trp_cage_prepared, tmp_path_factory):
     return path, read_backbone(trp_cage_prepared.universe(), frames)[:, :, :3]
 
 
-def run(prepared, codes, output, model=None, seed=0, joined=0):
+def run(prepared, codes, output, model=None, seed=0, joined=0, taught=None):
     rollout = RolloutSettings(replicas=3, frames=4)
     table = prepared.frames.assign(round=(prepared.frames["frame"] > 481 - joined).astype(int))
     redraw(
@@ -36,6 +37,7 @@ def run(prepared, codes, output, model=None, seed=0, joined=0):
         rollout,
         seed,
         output,
+        taught=taught,
     )
     return read_npz(output / STRUCTURES), read_json(output / RECORD)
 
@@ -105,3 +107,20 @@ def test_frames_that_joined_are_as_often_a_start_as_those_of_the_trajectory(trp_
     assert (start >= 38).mean() > 0.25
     assert (start < 38).any()
     assert np.bincount(as_often(np.array([0] * 10 + [1] * 2 + [2]))).tolist() == [1] * 10 + [5, 5, 10]
+
+
+def test_frames_of_another_system_teach_as_its_own_would(trp_cage_prepared, training, tmp_path):
+    tuning = TuningSettings(steps=3, learning_rate=3e-3, weight=1.0, gated=False)
+    model = BaseModelSettings(name="base", spans=SPANS, tuning=tuning)
+    trp_cage_prepared.frames.to_parquet(tmp_path / "frames.parquet")
+    files = (trp_cage_prepared.topology, trp_cage_prepared.trajectory, tmp_path / "frames.parquet")
+
+    def taught_by(*ranges):
+        taught = Taught(*files, TrainingSet(frames=list(ranges)))
+        return run(trp_cage_prepared, training[0], tmp_path, model, taught=taught)[0]
+
+    own, same, other = run(trp_cage_prepared, training[0], tmp_path, model)[0], taught_by((442, 481)), taught_by((0, 9))
+    np.testing.assert_array_equal(own["log_likelihood_tuned"], same["log_likelihood_tuned"])
+    np.testing.assert_array_equal(own["model"], same["model"])
+    assert (own["log_likelihood_tuned"] != other["log_likelihood_tuned"]).any()
+    np.testing.assert_array_equal(own["residue_types"], other["residue_types"])

@@ -8,7 +8,7 @@ from figures.artists import Pictures, draw_into
 from mdllm.figures.draw import draw
 from mdllm.figures.registry import groups
 
-OF_STRUCTURES = [kind.name for kind in groups()["structures"] + groups()["training"]]
+OF_STRUCTURES = [kind.name for kind in groups()["structures"] + groups()["motion"] + groups()["training"]]
 OF_SYSTEMS = [kind.name for kind in groups()["variants_structures"]]
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mdllm.core.geometry import rmsd
 from mdllm.core.trajectories import TrajectoryWriter, open_backbone, read_backbone
 from mdllm.observables.slow import COLUMNS, SlowCoordinates, save_none
 
@@ -76,3 +77,21 @@ def test_the_same_frames_give_the_same_coordinates(fitted, trp_cage_prepared):
     again = SlowCoordinates.fit(trp_cage_prepared.universe(), segment, states=True, seed=0)
     np.testing.assert_array_equal(again.components, fitted.components)
     np.testing.assert_array_equal(again.centers, fitted.centers)
+
+
+def test_one_structure_gets_its_shape_as_plane(trp_cage_prepared, tmp_path):
+    universe = trp_cage_prepared.universe()
+    backbone = read_backbone(universe, np.array([442, 3000, 1200]))
+    with TrajectoryWriter(tmp_path / "one.xtc") as trajectory:
+        trajectory.write(backbone[:1], np.zeros(1))
+    alone = open_backbone(trp_cage_prepared.topology, tmp_path / "one.xtc")
+    fitted = SlowCoordinates.fit(alone, np.zeros(1, int), states=True, seed=0)
+    fitted.save(tmp_path / "slow.npz")
+    values = SlowCoordinates.load(tmp_path / "slow.npz").compute(backbone)
+    atoms = backbone[:, :, :3].reshape(3, -1, 3)
+    np.testing.assert_allclose(values["slow_1"], rmsd(atoms, atoms[0]), atol=1e-3)
+    ca = backbone[:, :, 1].astype(float)
+    expected = [np.sqrt(((x - x.mean(0)) ** 2).sum() / len(x)) for x in ca]
+    np.testing.assert_allclose(values["slow_2"], expected, rtol=1e-5)
+    assert fitted.labels()["slow_1"].startswith("RMSD")
+    assert fitted.label(values).tolist() == ["S1"] * 3

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from MDAnalysisTests.datafiles import DCD, PSF, PDB_small
 
+from mdllm.config.settings.system import UNORDERED
 from mdllm.core.errors import InputError
 from mdllm.prepare.frames import frame_interval
 from mdllm.prepare.times import Clock
@@ -173,3 +174,12 @@ def test_replicas_that_begin_anew_do_not_overlap(tmp_path, topology, positions):
     assert len(frames) == 12
     assert "frames_repeated" not in counts
     assert frames["segment"].tolist() == [0] * 6 + [1] * 6
+
+
+def test_structures_follow_no_other():
+    assert [segment for _, segment in ticked([0, 1, 2], UNORDERED)] == [0, 1, 2]
+    times = [time for time, _ in ticked([0, 1, 2], UNORDERED)]
+    assert np.isnan(times).all()
+    assert np.isnan(frame_interval(pd.DataFrame({"time_ps": times, "segment": [0, 1, 2]})))
+    with pytest.raises(InputError, match="none of which follows another"):
+        frame_interval(pd.DataFrame({"time_ps": [0.0, 1.0], "segment": [0, 1]}))

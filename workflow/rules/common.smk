@@ -242,6 +242,26 @@ def collection_read(wildcards):
     return [] if name is None else in_words(made_collection, Path("config"), name)
 
 
+def learned_from(wildcards):
+    """The other system whose training frames the model of a variant learns from, or None."""
+    variant = of_system(wildcards).trained[wildcards.variant]
+    name = None if variant.continues else variant.settings.model.learns_from
+    return None if name is None else in_words(plan.system, name)
+
+
+def frames_learned_from(wildcards):
+    """Input function: its prepared frames."""
+    other = learned_from(wildcards)
+    names = ("topology.pdb", "trajectory.xtc", "frames.parquet") if other else ()
+    return [f"{other.frames}/{name}" for name in names]
+
+
+def training_set_learned_from(wildcards):
+    """Params function: which of them it is trained on."""
+    chosen = (other := learned_from(wildcards)) and other.settings.training_set
+    return chosen.plain() if chosen else {}
+
+
 def of_base(wildcards):
     """The settings of a base."""
     return in_words(read_base, Path("config"), wildcards.base)

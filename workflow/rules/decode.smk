@@ -1,4 +1,5 @@
-# Needs: the tokenizer, and rollout/codes.npz, or what a base has redrawn; a collection where model.tuning.mixed names it.
+# Needs: the tokenizer, and rollout/codes.npz, or what a base has redrawn; a collection where model.tuning.mixed names it; the
+# frames of another system where model.tuning.system does.
 # Makes: redrawn/, training frames with spans redrawn by a base, and by nulls; ensemble/, structures of the generated
 # frames and of all nulls, decoded alike.
 
@@ -8,6 +9,7 @@ rule redraw:
         unpack(prepared),
         codes=made_by("tokenize", "tokens/codes.npz"),
         collection=collection_read,
+        taught=frames_learned_from,
     output:
         structures="results/{system}/{variant}/redrawn/structures.npz",
         record="results/{system}/{variant}/redrawn/redrawn.json",
@@ -20,6 +22,7 @@ rule redraw:
         "../../envs/llm.yaml"
     params:
         settings=read_by("redraw"),
+        taught=training_set_learned_from,
     script:
         "../scripts/redraw.py"
 

@@ -100,6 +100,9 @@ class MixedSettings(Section):
 class TuningSettings(Section):
     """A copy of the base that goes on to learn from the training frames, and how both are joined."""
 
+    system: Name | None = Field(
+        None, description="file of config/systems whose training frames are learned from; null: those of this system"
+    )
     steps: PositiveInt = Field(200, description="optimizer updates of 32 windows")
     learning_rate: PositiveFloat = 3e-4
     mixed: MixedSettings | None = Field(None, description="null: windows of the training frames alone")
@@ -129,6 +132,10 @@ class BaseModelSettings(ModelSettings):
             name = self.reads_collection
             needs[f"collection {name}", ""] = lambda: made_collection(Path("config"), name)
         return needs
+
+    @property
+    def learns_from(self) -> str | None:
+        return self.tuning and self.tuning.system
 
     @property
     def reads_collection(self) -> str | None:

@@ -1,6 +1,6 @@
-"""What the training frames of a system know, joined with what a base knows.
+"""What the training frames of a system, or of a similar one, know, joined with what a base knows.
 
-A copy of the base's network goes on to learn, from windows of the training frames alone, and its probabilities are
+A copy of the base's network goes on to learn, from windows of these frames alone, and its probabilities are
 joined with the base's as a product, p ~ p_tuned^w p_base^(1 - w). Trained on one state, it has forgotten the others;
 so the base may be left alone where the drawing stands on a code that the training frames never show at that residue.
 
@@ -98,11 +98,19 @@ def tuned(
     return replace(base, network=network.eval())
 
 
-def joined_with(base: Base, tuned: Base, frames: np.ndarray, settings: TuningSettings) -> Knowledge:
-    """The product of both, and where frames (F, L, 3, 3) give no support, if `settings.gated`, the base alone."""
-    shown = np.zeros((frames.shape[1], base.hidden + 1), bool)
-    codes = base.steps.nearest(frames)
-    shown[np.arange(frames.shape[1]), codes] = True
+def joined_with(
+    base: Base, tuned: Base, frames: np.ndarray, settings: TuningSettings, twins: np.ndarray | None = None
+) -> Knowledge:
+    """The product of both, and where frames (F, L, 3, 3) give no support, if `settings.gated`, the base alone.
+
+    Args:
+        twins: where the frames are of another molecule, its residue for each residue of this one; -1: there is none,
+            and no support.
+    """
+    twins = np.arange(frames.shape[1]) if twins is None else twins
+    shown = np.zeros((len(twins), base.hidden + 1), bool)
+    there = np.flatnonzero(twins >= 0)
+    shown[there, base.steps.nearest(frames)[:, twins[there]]] = True
     shown[:, base.hidden] = True  # nothing stands there
     shown = torch.from_numpy(shown)
 

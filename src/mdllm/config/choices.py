@@ -85,6 +85,11 @@ class ModelSettings(Choice):
         return 1
 
     @property
+    def learns_from(self) -> str | None:
+        """The system whose training frames it learns from, of a model that redraws; None: none, or its own."""
+        return None
+
+    @property
     def reads_collection(self) -> str | None:
         """The collection that it reads, of a model that redraws; None: none."""
         return None
@@ -96,10 +101,12 @@ class SourceSettings(Choice):
     Attributes:
         simulated: how frames are made here, by rules of their own without an implementation: by OpenMM, or as walkers.
         frames_are: atoms, points in a model potential, or states of a series, whose implementation gives its files.
+        in_time: whether frames of a file follow each other in time.
     """
 
     simulated: ClassVar[Literal["molecule", "potential"] | None] = None
     frames_are: ClassVar[Literal["atoms", "potential", "series"]] = "atoms"
+    in_time: ClassVar[bool] = True
 
     def formats(self) -> tuple[str | None, str | None]:
         """Formats of topology and trajectories by their names in MDAnalysis; None: by the endings."""
@@ -208,6 +215,7 @@ SOURCES = Registry(
         "series": "mdllm.sources.series:SeriesSource",
         "simulation": "mdllm.config.settings.simulation:SimulationSource",
         "potential": "mdllm.simulation.potentials.settings:PotentialSource",
+        "structure": "mdllm.config.settings.simulation:StructureSource",
         "shared": "mdllm.config.settings.simulation:SharedSource",
     },
 )

@@ -58,6 +58,18 @@ def check_system(settings: SystemSettings, system: System, path: str) -> None:
             raise InputError(f"{path}: collective_variables: an RMSD to {TRAINING_START} needs a training set")
         if idle := sorted(settings.references.keys() - used):
             raise InputError(f"{path}: references.{idle[0]} has no effect: no variable is an RMSD to it; remove it")
+    if not settings.source.in_time:
+        if settings.frame_interval_ps is not None:
+            raise InputError(
+                f"{path}: frame_interval_ps has no effect: frames do not follow each other in time; remove it"
+            )
+        for name, variant in system.variants.items():
+            if variant.continues or variant.kinetic:
+                raise InputError(
+                    f"{path}: variant {name}: model {variant.settings.model.name} learns how frames follow each other, "
+                    f"and those of source {settings.source.type} do not; set main: false, and model.name: base in "
+                    "variants"
+                )
     for key in _NOT_OF.get(system.frames_are, ()):
         if key in given:
             raise InputError(f"{path}: {key} has no effect on a {IN_WORDS[system.frames_are]}; remove it")
@@ -88,6 +100,8 @@ def _reason(key: str, system: System, variant: Variant) -> str | None:
         return "a causal trace looks into a nanogpt with one code per frame only"
     if section == "verification" and not settings.verification.wanted:
         return "verification.proposals and random_frames are 0, so that nothing is simulated"
+    if section in ("dynamics", "properties") and not system.settings.source.in_time:
+        return f"frames of source {system.settings.source.type} do not follow each other in time, so nothing moves"
     if section == "properties" and not settings.properties.frames:
         return "properties.frames is 0, so that nothing is measured"
     if section == "prepare" and system.frames_are != "atoms":

@@ -54,8 +54,10 @@ class Plan:
 
     @cached_property
     def known(self) -> dict[str, System]:
-        """The systems of the run, and those that studies are about and whose files are sound."""
+        """The systems of the run, those that they learn from, and those that studies are about or learn from and whose
+        files are sound."""
         found = dict(self.systems)
+        found |= {name: self._system(name) for system in self.systems.values() for name in system.learns_from()}
         for name in studied_systems(self._config):
             with contextlib.suppress(InputError):  # which `system` raises as soon as it is asked for
                 found.setdefault(name, self._system(name))
@@ -129,6 +131,8 @@ class Plan:
         simulation = None if frames_of else self._simulation(name, path, settings.source)
         system = System(name, settings, with_rounds(variants, str(path)), simulation, frames_of)
         check_system(settings, system, str(path))
+        for other in system.learns_from():
+            self._check_teacher(other, system, f"{path}: model.tuning.system")
         for variant, chosen in system.variants.items():
             _check_codes(settings, system, chosen, f"{path}: variant {variant}")
             if taken := sorted((system.trainings(variant).keys() - {variant}) & system.variants.keys()):
@@ -147,6 +151,17 @@ class Plan:
             stages = {key: value for key, value in overrides.items() if key != "training_set"}
             check_overrides(stages, [(system, variants[variant])], f"{path}: variants.{variant}")
         return system
+
+    def _check_teacher(self, name: str, system: System, key: str) -> None:
+        """Raise an InputError where a system cannot learn from the frames of the system `name`."""
+        if name in (system.name, system.frames_of):
+            raise InputError(f"{key}: '{name}' is the system itself; leave this key out")
+        place = self._folder / f"{name}.yaml"
+        source = validate(SystemSettings, read_yaml(place), str(place)).source
+        if source.frames_are != "atoms":
+            raise InputError(
+                f"{key}: '{name}' is a {IN_WORDS[source.frames_are]}, which has no backbones to learn from"
+            )
 
     def _simulation(self, name: str, path: Path, source) -> tuple[str, SimulationSource] | None:
         """The simulation that makes the frames of a system, with the name of the system that it belongs to."""

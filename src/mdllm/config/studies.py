@@ -70,14 +70,26 @@ def study_names(config: Path) -> list[str]:
 
 
 def studied_systems(config: Path) -> list[str]:
-    """Systems that the files of `config`/studies name; of a file that cannot be read none, as long as nobody asks."""
+    """Systems that the files of `config`/studies name, to study or to learn from.
+
+    Of a file that cannot be read none, as long as nobody asks.
+    """
     found = set()
     for name in study_names(config):
         try:
-            found.add(read_yaml(Path(config) / "studies" / f"{name}.yaml").get("system"))
+            found |= set(_systems_in(read_yaml(Path(config) / "studies" / f"{name}.yaml")))
         except InputError:
             continue
-    return sorted(name for name in found if isinstance(name, str))
+    return sorted(found)
+
+
+def _systems_in(content: dict) -> Iterator[str]:
+    for key, value in content.items():
+        if key.rpartition(".")[2] == "system":  # as a key, or as an axis with its values
+            values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
+            yield from (name for name in values if isinstance(name, str))
+        elif isinstance(value, dict):
+            yield from _systems_in(value)
 
 
 def read_study(config: Path, name: str) -> tuple[Path, StudySettings]:

@@ -6,7 +6,7 @@ from functools import cached_property
 from mdllm.config.choices import SOURCES, SourceSettings
 from mdllm.config.settings.simulation import SimulationSource
 from mdllm.config.settings.stages import StageSettings
-from mdllm.config.settings.system import Observables, SystemSettings, TrainingSet
+from mdllm.config.settings.system import UNORDERED, Observables, SystemSettings, TrainingSet
 from mdllm.core.errors import InputError
 from mdllm.core.records import digest
 
@@ -187,6 +187,11 @@ class System:
         """The folder of the prepared frames."""
         return f"results/{self.frames_of or self.name}/frames"
 
+    def learns_from(self) -> list[str]:
+        """Other systems whose training frames bases learn from."""
+        models = [variant.settings.model for variant in self.variants.values() if not variant.continues]
+        return sorted({model.learns_from for model in models} - {None})
+
     def frames_of_variant(self, variant: str) -> str:
         """The folder of the frames that a variant stands on: with those that joined before its round."""
         return f"results/{self.name}/{variant}/frames" if self.trained[variant].before else self.frames
@@ -227,7 +232,11 @@ class System:
 
     def runs(self, variant: str, stage: str) -> bool:
         """Whether a stage applies to a variant."""
-        return self.trained[variant].runs(stage) and (stage != "exact" or self.frames_are == "potential")
+        if stage == "exact" and self.frames_are != "potential":
+            return False
+        if stage in ("dynamics", "properties") and not self.settings.source.in_time:  # nothing moves
+            return False
+        return self.trained[variant].runs(stage)
 
     def raw_source(self) -> SourceSettings:
         """Where acquire finds the raw frames; of a simulated system they are what the rule simulate makes."""
@@ -273,7 +282,7 @@ class System:
             "residues": self.settings.selection if self.decoded else None,
             "atoms": None if self.decoded else self.settings.atoms,
             "sequence": self.settings.chain_sequences(),
-            "frame_interval_ps": self.settings.frame_interval_ps,
+            "frame_interval_ps": self.settings.frame_interval_ps if self.settings.source.in_time else UNORDERED,
             "skip_damaged": self.settings.skip_damaged,
             **next(iter(self.variants.values())).settings.prepare.model_dump(mode="json", exclude_none=True),
             "slow": self.decoded and (self.settings.plane is None or self.settings.states == "auto"),

@@ -12,6 +12,7 @@ Axes: R groups of one span, T structures of a group, L residues.
 """
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,13 +27,14 @@ from mdllm.bases.tune import joined_with, tuned
 from mdllm.collections.reader import Collection
 from mdllm.config.choices import ModelSettings
 from mdllm.config.settings.stages import RolloutSettings
+from mdllm.config.settings.system import TrainingSet
 from mdllm.core.errors import InputError
 from mdllm.core.records import write_json, write_npz
-from mdllm.core.sequences import sequence
+from mdllm.core.sequences import aligned_pairs, sequence
 from mdllm.core.trajectories import open_backbone, read_backbone
 from mdllm.ensembles.names import FREQUENCIES, MODEL, RESIDUE_TYPES
 from mdllm.language.series import CodeSeries
-from mdllm.prepare.training_set import JOINED
+from mdllm.prepare.training_set import JOINED, select_training_frames
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +44,28 @@ _RECORDED = (
     *("validation_loss", "baseline_residue_types", "baseline_pairs_of_types", "validation_codes"),
     *("validation_proteins", "training_proteins", "parameters"),
 )
+
+
+@dataclass(frozen=True)
+class Taught:
+    """The training frames of another system, that a tuned base learns from.
+
+    Attributes:
+        topology, trajectory, frames: its prepared backbones, and the table `frames.parquet`.
+        training_set: which of them.
+    """
+
+    topology: Path
+    trajectory: Path
+    frames: Path
+    training_set: TrainingSet
+
+    def read(self) -> tuple[np.ndarray, str]:
+        """N, CA, C (F, L, 3, 3) in nm, and the sequence (L)."""
+        universe = open_backbone(self.topology, self.trajectory)
+        chosen = select_training_frames(pd.read_parquet(self.frames), self.training_set)
+        backbone = read_backbone(universe, chosen.index)[:, :, :3].astype(float)
+        return backbone, sequence(universe.residues.resnames)
 
 
 def redraw(
@@ -54,6 +78,7 @@ def redraw(
     seed: int,
     output: Path,
     collection: Path | None = None,
+    taught: Taught | None = None,
 ) -> dict:
     """Write `structures.npz` and `redrawn.json` into `output`.
 
@@ -71,6 +96,7 @@ def redraw(
             the base that comes with mdllm makes the null.
         rollout: how many, where `model` is a base: `replicas` groups of `frames` structures.
         collection: folder of the one that `model.tuning.mixed` names, if it does.
+        taught: the system that `model.tuning.system` names, if it does.
 
     Raises:
         InputError: there is no such base, it speaks of other codes than the tokenizer of the variant, or the collection
@@ -100,9 +126,19 @@ def redraw(
     if is_base:
         knowledge = of_base(base)
         if model.tuning is not None:
+            lesson, molecule, twins = backbone, proposer.molecule, None
+            if taught is not None:
+                lesson, theirs = taught.read()
+                molecule = Proposer(base, lesson, theirs, settings).molecule
+                twins = np.full(len(letters), -1)
+                ours, of_theirs = np.array(aligned_pairs(letters, theirs)).T
+                twins[ours] = of_theirs
+                logger.info(
+                    "tuned on %d residues, %d of which stand for one of %d", len(theirs), len(ours), len(letters)
+                )
             others = collection and Collection(collection)
-            own = tuned(base, backbone, proposer.molecule, model.tuning, seed, others)
-            knowledge = joined_with(base, own, backbone, model.tuning)
+            own = tuned(base, lesson, molecule, model.tuning, seed, others)
+            knowledge = joined_with(base, own, lesson, model.tuning, twins)
         sources = {MODEL: knowledge, FREQUENCIES: of_frequencies(base, backbone), **sources}
     made: dict[str, list[Proposals]] = {
         source: [

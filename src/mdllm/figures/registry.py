@@ -57,7 +57,7 @@ _APPLIES = {
     "fidelity": "structures",
     "analyze": "structures",
     "novelty": "structures",
-    "dynamics": "structures",
+    "dynamics": "motion",
     "properties": "properties",
     "verify": "verification",
     "trace": "causal_trace",

@@ -4,7 +4,8 @@ Features are cosine and sine of every phi and psi that the first frame has: none
 coordinates are the two slowest of a time-lagged independent component analysis (Perez-Hernandez et al., J. Chem. Phys.
 139, 015102, 2013; deeptime), at a lag of LAG_FRAMES frames. Where fewer frames follow each other at that lag than there
 are features, or LEAST_PAIRS, slowness would be fitted to noise or is not known at all, and they are the two largest
-principal components instead. States are clusters in their plane (k-means, scikit-learn): the number of them, up to
+principal components instead; fewer structures than LEAST_FRAMES vary in no plane, and get their RMSD to the first one
+and their radius of gyration. States are clusters in their plane (k-means, scikit-learn): the number of them, up to
 MOST_STATES, is the one with the largest mean silhouette, and one where none reaches SILHOUETTE. They are called S1,
 S2 ... from the most populated on; a frame is in that of the nearest center.
 
@@ -20,18 +21,19 @@ from pathlib import Path
 
 import numpy as np
 
-from mdllm.core.geometry import backbone_torsions, peptide_bonds
+from mdllm.core.geometry import backbone_torsions, paired_rmsd, peptide_bonds
 from mdllm.core.records import read_npz, write_npz
 from mdllm.core.trajectories import iterate_backbone
 
 logger = logging.getLogger(__name__)
 LAG_FRAMES = 10
 LEAST_PAIRS = 50
+LEAST_FRAMES = 3
 MOST_STATES = 5
 SILHOUETTE = 0.5
 COLUMNS = ("slow_1", "slow_2")
 _FIT_FRAMES, _CLUSTERED = 50_000, 2000
-TIME, VARIANCE = "tICA", "PCA"
+TIME, VARIANCE, SHAPE = "tICA", "PCA", "shape"
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class SlowCoordinates:
         mean: (D,) of the features.
         components: (D, 2) per unit of standard deviation of each coordinate.
         centers: (K, 2), in the plane; K = 0 where states are defined otherwise.
-        kind: tICA or PCA.
+        kind: tICA, PCA or shape.
         bonded: (L - 1,) whether a residue is bound to the next.
     """
 
@@ -88,6 +90,8 @@ class SlowCoordinates:
         stride = max(1, -(-len(segment) // _FIT_FRAMES))
         index = np.arange(0, len(segment), stride)
         bonded = peptide_bonds(next(iterate_backbone(universe, index[:1]))[1])[0]
+        if len(index) < LEAST_FRAMES:
+            return Shape.of(next(iterate_backbone(universe, index))[1], bonded, states)
         features = np.concatenate([_features(backbone, bonded) for _, backbone in iterate_backbone(universe, index)])
         features, segment = features.astype(float), np.asarray(segment)[index]
         mean, kind, components = features.mean(0), TIME, _slowest(features, segment)
@@ -112,7 +116,34 @@ class SlowCoordinates:
         if not len(content["mean"]):
             return None
         bonded = content.get("bonded", np.ones(len(content["mean"]) // 4, bool))  # of an older version
-        return cls(content["mean"], content["components"], content["centers"], str(content["kind"][0]), bonded)
+        kind = str(content["kind"][0])
+        made = Shape if kind == SHAPE else cls
+        return made(content["mean"], content["components"], content["centers"], kind, bonded)
+
+
+class Shape(SlowCoordinates):
+    """RMSD of N, CA, C to a structure, and radius of gyration of CA, nm; `mean` is the structure (L * 3 * 3)."""
+
+    @classmethod
+    def of(cls, backbone: np.ndarray, bonded: np.ndarray, states: bool) -> "Shape":
+        """From structures (F, L, >=3, 3) in nm, of the first; where states are asked for, all of them are one."""
+        made = cls(backbone[0, :, :3].astype(float).ravel(), np.zeros((0, 2)), np.zeros((0, 2)), SHAPE, bonded)
+        centers = np.stack(list(made.compute(backbone[:1]).values()), axis=-1)[: int(states)]
+        logger.info("the plane is that of RMSD to the first structure and radius of gyration")
+        return cls(made.mean, made.components, centers, SHAPE, bonded)
+
+    def labels(self) -> dict[str, str]:
+        names = ("RMSD to first structure (nm)", "radius of gyration (nm)")
+        return dict(zip(COLUMNS, names, strict=True))
+
+    def compute(self, coordinates: np.ndarray) -> dict[str, np.ndarray]:
+        backbone = np.asarray(coordinates)
+        points = backbone.reshape(len(backbone), -1, 4, 3)[:, :, :3]
+        goal = np.broadcast_to(self.mean.reshape(1, -1, 3), (len(points), points.shape[1] * 3, 3))
+        rmsd = paired_rmsd(points.reshape(goal.shape), goal)
+        ca = points[:, :, 1].astype(float)
+        spread = ((ca - ca.mean(1, keepdims=True)) ** 2).sum(-1)
+        return dict(zip(COLUMNS, (rmsd, np.sqrt(spread.mean(1))), strict=True))
 
 
 def save_none(path: Path) -> None:

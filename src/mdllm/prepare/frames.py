@@ -183,13 +183,16 @@ def _shape(ts, atoms: AtomsOfInterest) -> np.ndarray | None:
 
 
 def frame_interval(frames: pd.DataFrame) -> float:
-    """Mean time in ps between neighbouring frames of one segment of the table `frames.parquet`; NaN: unknown.
+    """Mean time in ps between neighbouring frames of one segment of the table `frames.parquet`; NaN: unknown, or of
+    structures, none of which follows another and none of which has a time.
 
     Raises:
-        InputError: no frame follows another.
+        InputError: no frame follows another, though they have times.
     """
     by_segment = frames.groupby("segment", sort=False)["time_ps"]
     steps = int((by_segment.size() - 1).sum())
+    if not steps and frames["time_ps"].isna().all():
+        return float("nan")
     if not steps:
         raise InputError(
             f"the prepared trajectory has {len(frames)} frame(s), none of which follows another in time, so nothing "

@@ -8,6 +8,7 @@ import logging
 import math
 import warnings
 
+from mdllm.config.settings.system import UNORDERED
 from mdllm.core.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -48,8 +49,8 @@ class Clock:
     """Time and segment of each frame of several files, in order.
 
     Args:
-        interval_ps: time between raw frames, which then decides times and segments; UNKNOWN: times are NaN; None: as
-            the files say.
+        interval_ps: time between raw frames, which then decides times and segments; UNKNOWN: times are NaN; UNORDERED:
+            likewise, and every frame is a segment; None: as the files say.
     """
 
     def __init__(self, interval_ps: float | str | None):
@@ -99,8 +100,8 @@ class Clock:
         """
         if not self.reads_times:
             self.segment += self._last is None
-            self._last = 0.0
-            return (math.nan if self._given in (None, UNKNOWN) else number * self._given), self.segment
+            self._last = None if self._given == UNORDERED else 0.0
+            return (math.nan if self._given in (None, UNKNOWN, UNORDERED) else number * self._given), self.segment
         if self._last is not None and self._continues(time_ps):
             self._steps += 1
             self._last = time_ps

@@ -17,6 +17,7 @@ from Bio.PDB import PDBIO, MMCIFParser
 from Bio.PDB.PDBExceptions import PDBConstructionWarning
 from Bio.PDB.PDBIO import PDBIOException
 
+from mdllm.config.settings.simulation import StructureSource
 from mdllm.core.errors import InputError
 from mdllm.core.records import replacing
 from mdllm.sources.checksums import unchanged
@@ -49,6 +50,15 @@ def fetch_structure(pdb_id: str, cache: Path, server: str = RCSB) -> Path:
         if _download(f"{server}/{pdb_id.upper()}{suffix}", path):
             return unchanged(_with_atoms(path))
     raise InputError(f"{server} has no entry {pdb_id.upper()}; correct the PDB id")
+
+
+def as_frames(source: StructureSource, cache: Path) -> tuple[Path, list[Path]]:
+    """The file of a structure as topology and trajectory: its models are the frames.
+
+    An entry of the Protein Data Bank lies where the rule fetch_structure has put it.
+    """
+    path = Path(source.path)
+    return path, [path]
 
 
 def write_as_pdb(structure: Path, output: Path) -> None:

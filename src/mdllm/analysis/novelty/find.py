@@ -10,11 +10,11 @@ import pandas as pd
 
 from mdllm.analysis.discovery.table import doubts_about
 from mdllm.analysis.novelty.clusters import assign, find_medoids
-from mdllm.analysis.novelty.held_out import MEANING, HeldOut, held_out
+from mdllm.analysis.novelty.held_out import ALONE, MEANING, HeldOut, held_out
 from mdllm.analysis.novelty.residues import residue_names, residue_table, size_of_change, torsion_changes
 from mdllm.analysis.novelty.spans import Distances, KnownFrames, sliding_spans
 from mdllm.analysis.novelty.table import HELD_OUT, HELD_OUT_CODED, cluster_table, share_table, source_table
-from mdllm.analysis.novelty.threshold import Threshold
+from mdllm.analysis.novelty.threshold import TYPICAL_SPAN_RAD, Threshold
 from mdllm.analysis.quality.geometry import METRICS, bonded_neighbours
 from mdllm.config.settings.stages import AnalysisSettings, NoveltySettings
 from mdllm.core.geometry import superpose, with_oxygen
@@ -104,6 +104,8 @@ def find_novelty(
         least=round(1 / (1 - settings.quantile)),
     )
     threshold = Threshold.fit(out.coded.measures(), settings.quantile)
+    if out.kind == ALONE:
+        threshold = threshold.with_typical()
     resids = md.universe.residues.resids
     number = md.table["frame"].to_numpy()
     known = KnownFrames(known_backbone, spans)
@@ -225,7 +227,10 @@ def _with_clusters(
 
 def _residues(frames: pd.DataFrame, model: Ensemble, md: Ensemble, out: HeldOut, quantile: float) -> pd.DataFrame:
     place = pd.Series(np.arange(len(md.table)), index=md.table["frame"])
-    expected = size_of_change(torsion_changes(out.backbone, md.pick(out.compared)))
+    shown = size_of_change(torsion_changes(out.backbone, md.pick(out.compared)))
+    expected = np.quantile(shown, quantile, axis=0)
+    if out.kind == ALONE:
+        expected = np.maximum(expected, TYPICAL_SPAN_RAD)
     members = (frames["source"] == MODEL) & (frames["cluster"] > 0)
     cluster, changes = [], []
     for rows, backbone in _rows_of(frames, model, members):
@@ -235,7 +240,7 @@ def _residues(frames: pd.DataFrame, model: Ensemble, md: Ensemble, out: HeldOut,
     names = residue_names(md.universe)
     empty = [np.zeros((0, len(names), 2))], [np.zeros(0, int)]
     changes, cluster = (np.concatenate(x) for x in ((changes, cluster) if cluster else empty))
-    return residue_table(cluster, changes, np.quantile(expected, quantile, axis=0), names)
+    return residue_table(cluster, changes, expected, names)
 
 
 def _write_structures(folder: Path, md: Ensemble, centers: np.ndarray, clusters: pd.DataFrame) -> None:

@@ -3,6 +3,9 @@
 Where there are too few of these, the training frames are cut into contiguous stretches, and each is compared with the
 frames of all others: what a simulation of the same state would show if one stretch of it were not known. Frames that
 joined the training frames from elsewhere (`mdllm.verification.rounds`) are never held out.
+
+Of structures without MD nothing can be held out: what the tokenizer makes of each is compared with all of them, and
+what MD typically shows takes the place of what it shows of this molecule (`mdllm.analysis.novelty.threshold`).
 """
 
 import logging
@@ -18,10 +21,12 @@ from mdllm.tokenizers.base import Tokenizer
 
 logger = logging.getLogger(__name__)
 STRETCHES = 5
-UNSEEN, BLOCKS = "unseen", "stretches"
+UNSEEN, BLOCKS, ALONE = "unseen", "stretches", "structures"
 MEANING = {
     UNSEEN: "MD frames of the training states that were not trained on",
     BLOCKS: f"each of {STRETCHES} stretches of the training frames, compared with the others",
+    ALONE: "the structures themselves, since there is no MD of them; new is what is beyond what MD of other proteins "
+    "typically shows",
 }
 
 
@@ -67,13 +72,18 @@ def held_out(
         most: frames held out at most, evenly spread.
         least: frames that must be there outside the training set; below, stretches of it are taken.
     """
+    alone = bool(table["time_ps"].isna().all() and table["segment"].is_unique)
     outside = ~table["training"].to_numpy() & table["state"].isin(training_states).to_numpy()
     unseen = spread(np.flatnonzero(outside), most)
-    if len(unseen) >= least:
-        parts = [(unseen, np.arange(len(training)))]
+    everything = np.arange(len(training))
+    kind = ALONE if alone else UNSEEN if len(unseen) >= least else BLOCKS
+    if alone:
+        logger.info("of structures without MD nothing can be held out")
+        parts = [(training, everything)]
+    elif kind == UNSEEN:
+        parts = [(unseen, everything)]
     else:
         logger.info("%d held-out MD frames are too few: stretches of the training frames are held out", len(unseen))
-        everything = np.arange(len(training))
         own = np.flatnonzero(table[JOINED].to_numpy()[training] == 0)
         pieces = [piece for piece in np.array_split(own, min(STRETCHES, len(own))) if len(piece)]
         shown = [spread(piece, max(most // STRETCHES, 1)) for piece in pieces]
@@ -86,7 +96,6 @@ def held_out(
         distances = known.distances(coded)
         found.append((rows, known.distances(backbone), distances, coded, training[against][distances.nearest]))
     rows, raw, coded, backbone, compared = zip(*found, strict=True)
-    kind = UNSEEN if len(unseen) >= least else BLOCKS
     stacked = (np.concatenate(rows), _stack(raw), _stack(coded), np.concatenate(backbone), np.concatenate(compared))
     return HeldOut(kind, *stacked)
 

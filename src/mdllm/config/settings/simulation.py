@@ -1,17 +1,21 @@
-"""What a system file may say where its frames are simulated: the structure, the solvent, and the run.
+"""What a system file may say where its frames come of a structure: the structure, and of MD the solvent and the run.
 
 Units stand in the key. Times are whole multiples of each other where one divides the other, which is checked here, so
 that a mistake is found before any job starts.
 """
 
 import os
+import pkgutil
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from mdllm.config.choices import SourceSettings
+from mdllm.config.registry import Requirements
 from mdllm.config.section import Name, Section
+from mdllm.core.errors import InputError
 
 PdbId = Annotated[str, Field(pattern=r"^[1-9][A-Za-z0-9]{3}$", description="identifier of the Protein Data Bank")]
 Mutation = Annotated[str, Field(pattern=r"^([A-Za-z0-9]:)?[ACDEFGHIKLMNPQRSTVWY]\d+[ACDEFGHIKLMNPQRSTVWY]$")]
@@ -128,6 +132,25 @@ class SimulationSource(SourceSettings):
     def frames(self, length_ps: float) -> int:
         """Number of save intervals in `length_ps`."""
         return round(length_ps / self.save_interval_ps)
+
+
+class StructureSource(StructureFile, SourceSettings):
+    """One structure without any MD, or the models of its file: frames of which none follows another in time."""
+
+    implementation: ClassVar[str] = "mdllm.sources.structures:as_frames"
+    in_time: ClassVar[bool] = False
+    type: Literal["structure"]
+
+    def raw_files(self) -> list[str]:
+        if self.file is not None and not Path(self.path).is_file():
+            raise InputError(f"source.file: {self.path} does not exist (paths start at the working directory)")
+        return [self.path]
+
+    def requirements(self, cache: Path) -> Requirements:
+        if self.pdb is None:
+            return {}
+        fetch_structure = pkgutil.resolve_name("mdllm.sources.structures:fetch_structure")
+        return {(f"PDB entry {self.pdb.upper()}", ""): lambda: fetch_structure(self.pdb, cache)}
 
 
 class SharedSource(SourceSettings):

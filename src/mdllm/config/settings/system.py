@@ -15,6 +15,7 @@ Region = dict[str, tuple[float, float]]
 TRAINING_START = "training_start"
 Sequence = Annotated[str, Field(pattern=r"^[ACDEFGHIKLMNPQRSTVWYX]+$", description="one letter per residue")]
 OUTSIDE = "none"  # the label of frames outside all states
+UNORDERED = "unordered"  # in place of the time between frames, none of which follows another
 
 
 def require_radians(variable: VariableSettings, key: str, *values: float) -> None:
