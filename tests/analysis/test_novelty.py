@@ -258,7 +258,7 @@ def test_of_structures_without_md_what_is_typical_of_md_is_the_yardstick(trp_cag
     np.testing.assert_allclose(out.raw.whole_nm, 0, atol=1e-3)
     fitted = Threshold.fit(out.coded.measures(), 0.99)
     typical = fitted.with_typical().scale
-    floor = np.r_[0.2, np.full(14, 0.055), np.full(14, 0.55)]
+    floor = np.r_[0.16, np.full(14, 0.055), np.full(14, 0.54)]
     np.testing.assert_allclose(typical, np.maximum(fitted.scale, floor))
     assert (typical == floor).any()
     in_time = held_out(table.assign(segment=0), np.arange(3), backbone, spans=spans, **places, most=100, least=10)

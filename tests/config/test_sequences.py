@@ -6,7 +6,7 @@ import pytest
 from mdllm.config.collections import system_sequences
 from mdllm.config.plan import Plan
 from mdllm.core.errors import InputError
-from mdllm.core.sequences import aligned_pairs, letter, sequence
+from mdllm.core.sequences import aligned_pairs, homologous_pairs, letter, sequence
 from mdllm.prepare.run import check_sequence
 from project import ROOT
 
@@ -64,3 +64,11 @@ def test_caps_have_no_letter(structures):
 def test_prepare_is_given_the_sequence_of_all_chains():
     plan = Plan({"systems": ["trp_cage"], "preset": "cpu"}, ROOT / "config")
     assert plan.systems["trp_cage"].prepare()["sequence"] == ["NLYIQWLKDGGPSSGRPPPS"]
+
+
+def test_distant_proteins_align_by_likeness_of_residues():
+    """The P-loop of adenylate kinase and that of shikimate kinase, 7 of 17 residues alike."""
+    adenylate, shikimate = "MRIILLGAPGAGKGTQAQFIMEKYG", "APKAVLVGLPGSGKSTIGRRLAKALG"
+    assert aligned_pairs(adenylate, shikimate) != [(i, i + 1) for i in range(25)]
+    assert set(homologous_pairs(adenylate, shikimate)) >= {(i, i + 1) for i in range(6, 16)}
+    assert homologous_pairs("WWWW", "GGGG") == []

@@ -1,5 +1,7 @@
 """Training frames with spans redrawn, by the base that is shipped and by nulls."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -124,3 +126,16 @@ def test_frames_of_another_system_teach_as_its_own_would(trp_cage_prepared, trai
     np.testing.assert_array_equal(own["model"], same["model"])
     assert (own["log_likelihood_tuned"] != other["log_likelihood_tuned"]).any()
     np.testing.assert_array_equal(own["residue_types"], other["residue_types"])
+
+
+def test_a_teacher_that_is_not_alike_is_refused_where_it_has_to_support(trp_cage_prepared, training, tmp_path):
+    lines = Path(trp_cage_prepared.topology).read_text().splitlines()
+    unlike = [line[:17] + "UNK" + line[20:] if line.startswith("ATOM") else line for line in lines]
+    (tmp_path / "unlike.pdb").write_text("\n".join(unlike))
+    trp_cage_prepared.frames.to_parquet(tmp_path / "frames.parquet")
+    files = (tmp_path / "unlike.pdb", trp_cage_prepared.trajectory, tmp_path / "frames.parquet")
+    taught = Taught(*files, TrainingSet(frames=[(442, 445)]))
+    tuning = TuningSettings(steps=1, system="elsewhere")
+    model = BaseModelSettings(name="base", spans=SPANS, tuning=tuning)
+    with pytest.raises(InputError, match=r"no residue of system elsewhere lies on one .* say gated: false"):
+        run(trp_cage_prepared, training[0], tmp_path, model, taught=taught)

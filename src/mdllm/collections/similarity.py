@@ -19,8 +19,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from Bio.Align import PairwiseAligner, substitution_matrices
 from tqdm import tqdm
+
+from mdllm.core.sequences import homology
 
 logger = logging.getLogger(__name__)
 # Gapped scores of BLOSUM62 with gaps of 11 and 1: Altschul et al., Nucleic Acids Res. 25, 3389 (1997), lambda and K.
@@ -62,8 +63,7 @@ def _above_chance(bits: float, length: int, other: int) -> bool:
 def _by_biopython(
     ours: Mapping[str, str], others: Mapping[str, str] | None, scratch: Path, least: float, threads: int
 ) -> list[Pair]:
-    matrix = substitution_matrices.load("BLOSUM62")
-    aligner = PairwiseAligner(mode="local", substitution_matrix=matrix, open_gap_score=-11, extend_gap_score=-1)
+    aligner = homology()
     names = list(ours)
     found = []
     for number, name in enumerate(tqdm(names, desc="compare", unit="sequence", mininterval=1)):

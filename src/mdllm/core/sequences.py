@@ -1,8 +1,8 @@
-"""One-letter sequences of residues, and how two of them lie on each other."""
+"""One-letter sequences of residues, and how two of them, of one protein or of two, lie on each other."""
 
 from collections.abc import Iterable
 
-from Bio.Align import PairwiseAligner
+from Bio.Align import PairwiseAligner, substitution_matrices
 from Bio.Data.PDBData import protein_letters_3to1_extended
 from MDAnalysis.lib.util import inverse_aa_codes
 
@@ -41,6 +41,20 @@ def aligned_pairs(ours: str, theirs: str) -> list[tuple[int, int]]:
         for i, j in zip(range(first, last), range(other, other + last - first), strict=True)
         if i in index and j in other_index
     ]
+
+
+def homology() -> PairwiseAligner:
+    """Local alignments of proteins that may be distant: BLOSUM62, a gap of n residues costs 10 + n."""
+    matrix = substitution_matrices.load("BLOSUM62")
+    return PairwiseAligner(mode="local", substitution_matrix=matrix, open_gap_score=-11, extend_gap_score=-1)
+
+
+def homologous_pairs(ours: str, theirs: str) -> list[tuple[int, int]]:
+    """Pairs of indices of residues of two proteins that the best local alignment puts on each other; may be none."""
+    found = homology().align(ours, theirs)
+    if not len(found) or not found.score:
+        return []
+    return [pair for a, b in zip(*found[0].aligned, strict=True) for pair in zip(range(*a), range(*b), strict=True)]
 
 
 def _indices(sequence: str) -> dict[int, int]:

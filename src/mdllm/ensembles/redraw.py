@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from mdllm.bases.base import find_base, load_base
 from mdllm.bases.propose import Proposals, Proposer
-from mdllm.bases.settings import COMES_WITH_MDLLM, BaseModelSettings, ProposalSettings
+from mdllm.bases.settings import COMES_WITH_MDLLM, BaseModelSettings, ProposalSettings, TuningSettings
 from mdllm.bases.spans import of_base, of_frequencies, of_residue_types
 from mdllm.bases.tune import joined_with, tuned
 from mdllm.collections.reader import Collection
@@ -30,7 +30,7 @@ from mdllm.config.settings.stages import RolloutSettings
 from mdllm.config.settings.system import TrainingSet
 from mdllm.core.errors import InputError
 from mdllm.core.records import write_json, write_npz
-from mdllm.core.sequences import aligned_pairs, sequence
+from mdllm.core.sequences import homologous_pairs, sequence
 from mdllm.core.trajectories import open_backbone, read_backbone
 from mdllm.ensembles.names import FREQUENCIES, MODEL, RESIDUE_TYPES
 from mdllm.language.series import CodeSeries
@@ -129,13 +129,8 @@ def redraw(
             lesson, molecule, twins = backbone, proposer.molecule, None
             if taught is not None:
                 lesson, theirs = taught.read()
+                twins = twins_of(letters, theirs, model.tuning)
                 molecule = Proposer(base, lesson, theirs, settings).molecule
-                twins = np.full(len(letters), -1)
-                ours, of_theirs = np.array(aligned_pairs(letters, theirs)).T
-                twins[ours] = of_theirs
-                logger.info(
-                    "tuned on %d residues, %d of which stand for one of %d", len(theirs), len(ours), len(letters)
-                )
             others = collection and Collection(collection)
             own = tuned(base, lesson, molecule, model.tuning, seed, others)
             knowledge = joined_with(base, own, lesson, model.tuning, twins)
@@ -169,6 +164,25 @@ def redraw(
         *(groups * settings.group, ", ".join(sources), ", ".join(f"{n} of {source}" for source, n in kept.items())),
     )
     return {"structures": groups * settings.group, "not_redrawn": kept}
+
+
+def twins_of(ours: str, theirs: str, tuning: TuningSettings) -> np.ndarray:
+    """The residue of another sequence that each residue (L,) of ours lies on; -1: none.
+
+    Raises:
+        InputError: there is none at all, and they alone give support.
+    """
+    pairs = homologous_pairs(ours, theirs)
+    if not pairs and tuning.gated:
+        raise InputError(
+            f"no residue of system {tuning.system} lies on one of this system in an alignment of their sequences, so "
+            "the base would be alone everywhere; say gated: false, or take a similar protein"
+        )
+    twins = np.full(len(ours), -1)
+    for own, other in pairs:
+        twins[own] = other
+    logger.info("%d of %d residues have one that they learn from", len(pairs), len(ours))
+    return twins
 
 
 def as_often(group: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ of 1 - quantile has a novelty above 1, however many spans there are.
 
 Held-out MD has gone through the tokenizer, encode->decode, as every generated frame has: what the tokenizer alone does
 to a structure that it was not fitted on is not new. See `mdllm.analysis.novelty.held_out` for what is held out. Where
-no MD is known, what is typical of it takes its place: medians over runs of Trp-cage, T4 lysozyme and Mad2
+no MD is known, what is typical of it takes its place: medians over runs of Trp-cage, chignolin, T4 lysozyme and Mad2
 (`benchmarks/scales.py`, `benchmarks/records/scales.json`).
 
 Axes: F frames, D distances of a frame (`mdllm.analysis.novelty.spans.Distances.measures`).
@@ -20,7 +20,7 @@ import numpy as np
 from mdllm.analysis.novelty.spans import Distances
 
 # Distances at which the novelty is 1 where no MD of the molecule is known.
-TYPICAL_WHOLE_NM, TYPICAL_SPAN_NM, TYPICAL_SPAN_RAD = 0.2, 0.055, 0.55
+TYPICAL_WHOLE_NM, TYPICAL_SPAN_NM, TYPICAL_SPAN_RAD = 0.16, 0.055, 0.54
 
 
 @dataclass(frozen=True)
