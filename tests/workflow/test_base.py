@@ -7,6 +7,9 @@ import pytest
 
 from mdcath import NTL9, first_model, read_positions, write_mdcath
 from mdllm.bases.base import load_base
+from mdllm.bases.settings import BaseSettings
+from mdllm.bases.train import train_base
+from mdllm.collections.reader import Collection
 from mdllm.config.reading import read_yaml
 from project import ROOT, SMALL, Project
 
@@ -107,9 +110,10 @@ def of_mdcath(tmp_path, shared, structures) -> Project:
 
 
 @pytest.mark.slow
-def test_several_processes_make_a_base_from_mdcath_as_one_does(of_mdcath):
+def test_several_processes_make_a_base_from_mdcath_as_one_does(of_mdcath, tmp_path):
     """They share the windows of each update and of each validation; the collection keeps temperatures apart."""
     project, folder = of_mdcath, of_mdcath.folder / "results" / "bases" / "large"
+    paths = tmp_path / "work", tmp_path / "alone"
     project.run("--set-resources", "base:gpu=2", "--set-threads", "base=2", "--", "base_large")
     shared, log = load_base(folder).record, pd.read_csv(folder / "training_log.csv")
     provenance = json.loads((folder / "provenance.json").read_text())
@@ -122,8 +126,9 @@ def test_several_processes_make_a_base_from_mdcath_as_one_does(of_mdcath):
         "1l2yA00/0": 320.0,
         "1l2yA00/1": 348.0,
     }
-    project.run("--forcerun", "base", "--", "base_large")
-    alone, log_alone = load_base(folder).record, pd.read_csv(folder / "training_log.csv")
+    settings = BaseSettings.model_validate(project.read("config/bases/large.yaml"))
+    alone = train_base(settings, Collection(project.folder / "results/collections/mdcath"), *paths, threads=1)
+    log_alone = pd.read_csv(paths[1] / "training_log.csv")
     assert alone["processes"] == 1
     assert shared["validation_codes"] == alone["validation_codes"]
     # Every validation, before and after training has told them apart: a process's own rows weigh a little more or less.
