@@ -7,6 +7,7 @@ from mdllm.config.plan import Plan
 from mdllm.config.reading import merge, read_yaml
 from mdllm.config.settings.stages import StageSettings, sections
 from mdllm.core.errors import InputError
+from mdllm.figures.conditions import line
 from mdllm.schemas import problems
 from project import ROOT
 
@@ -98,6 +99,7 @@ def test_of_a_system_only_the_source_is_required(folder):
     assert found.prepare()["slow"] is True
     assert found.training_set("main") == {"state": None, "frames": None}  # not cut: as before there were pieces
     assert found.conditions("main")["training_states"] is None
+    assert "model mistral · 2 layers of 64 · " in line(found.conditions("main"))
     write(folder, {"source": source, "training_set": {"frames": [[0, 5]]}})
     assert plan(folder).systems["x"].conditions("main")["training_states"] == []
     write(folder, system())

@@ -93,7 +93,7 @@ def test_a_base_is_neither_trained_nor_rolled_out_and_its_null_is_everybodys(fol
     assert found.stage("hot", "redraw") == {"seed": 0}
     assert found.stage("cold", "redraw")["rollout"]["temperature"] == 0.5
     said = found.conditions("cold")
-    assert (said["temperature"], said["model"]) == (0.5, "base")
+    assert (said["temperature"], said["model"], said["model_details"]) == (0.5, "base", "medium")
     assert not {"top_k", "context_frames", "form"} & said.keys()
 
 

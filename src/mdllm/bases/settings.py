@@ -134,6 +134,11 @@ class BaseModelSettings(ModelSettings):
         return needs
 
     @property
+    def details(self) -> str:
+        learned = "" if self.tuning is None else f", tuned on {self.tuning.system or 'these frames'}"
+        return f"{self.base}{learned}"
+
+    @property
     def learns_from(self) -> str | None:
         return self.tuning and self.tuning.system
 

@@ -70,6 +70,11 @@ class ModelSettings(Choice):
     traceable: ClassVar[bool] = False
 
     @property
+    def details(self) -> str | None:
+        """Its size, or what it was made of, in words for the line under figures; None: the name says it."""
+        return None
+
+    @property
     def asked_device(self) -> str:
         """auto: CUDA where there is one; cpu; cuda."""
         return "auto"

@@ -306,6 +306,7 @@ class System:
             "round": chosen.round,
             "tokenizer": settings.tokenizer.name,
             "model": settings.model.name,
+            "model_details": settings.model.details,
             **context,
             **settings.rollout.model_dump(mode="json", include=set(sampling)),
             "seed": settings.seed,

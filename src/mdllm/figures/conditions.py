@@ -6,6 +6,7 @@ _FORMS = {
     "preset": "preset {}",
     "round": "round {}",
     "model": "model {}",
+    "model_details": "{}",
     "form": "{}",
     "tokenizer": "tokenizer {}",
     "codebook_size": "K {}",

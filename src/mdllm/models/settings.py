@@ -32,6 +32,10 @@ class MistralSettings(ModelSettings):
             )
         return self
 
+    @property
+    def details(self) -> str:
+        return f"{self.layers} layers of {self.hidden_size}"
+
 
 class LoraSettings(Section):
     """Low-rank adapters (Hu et al., arXiv 2106.09685): W + alpha / r B A, with W as it was."""
@@ -59,6 +63,10 @@ class PretrainedSettings(ModelSettings):
     max_length: PositiveInt = Field(9000, description="tokens of the longest window; a longer one is an error")
     gradient_checkpointing: bool = Field(True, description="compute activations twice rather than keep them")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: CUDA where there is one")
+
+    @property
+    def details(self) -> str:
+        return self.base
 
     @property
     def asked_device(self) -> str:
@@ -114,6 +122,10 @@ class NanoGptSettings(ModelSettings):
             raise ValueError(f"hidden_size {self.hidden_size} must be {multiple} of heads {self.heads}")
         return self
 
+    @property
+    def details(self) -> str:
+        return f"{self.blocks} blocks of {self.hidden_size}"
+
 
 class LstmSettings(ModelSettings):
     """Embedding, one LSTM layer, linear output (Tsai, Kuo & Tiwary, Nat. Commun. 11, 5115, 2020)."""
@@ -122,6 +134,10 @@ class LstmSettings(ModelSettings):
     name: Literal["lstm"]
     embedding_size: PositiveInt = 8
     hidden_size: PositiveInt = 64
+
+    @property
+    def details(self) -> str:
+        return f"{self.hidden_size} units"
 
 
 class MarkovSettings(ModelSettings):

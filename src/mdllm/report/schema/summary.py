@@ -20,6 +20,7 @@ class Conditions(Section):
     tokenizer: str
     codebook_size: int = Field(description="number of codes K")
     model: str
+    model_details: str | None = Field(None, description="its size, or what it was made of")
     form: str | None = Field(None, description="codes, or text; null: no model continues the frames")
     context_frames: int | None = Field(None, description="frames N that a window shows before the next frame")
     temperature: float = Field(description="where entropy is held, that of the first frame of each replica")
