@@ -3,9 +3,9 @@
     snakemake --profile profiles/local --configfile config/paper_cpu.yaml
     python benchmarks/paper_cpu.py [results]
 
-Writes records/paper_cpu.json: per system and variant the losses, the share of frames found in the other state and in its
-region, by model and nulls, new frames, the wall time of each stage as it was, and checksums of frames and tables, which
-the first command makes anew.
+Writes records/paper_cpu.json: per system and variant the losses, the share of frames found in the other state and in
+its region, by model and nulls, new frames, the wall time of each stage as it was, and checksums of frames and tables,
+which the first command makes anew.
 """
 
 import sys
