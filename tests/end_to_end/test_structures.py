@@ -47,6 +47,10 @@ def test_an_ensemble_and_what_is_new_in_it(results):
     assert set(frames["nearest_training_frame"]) == {0}
     plane = pd.read_csv(results / "one" / "base" / "figures" / "plane.csv")
     assert plane.filter(like="slow_1").max().max() < 3
+    clusters = pd.read_csv(results / "one" / "base" / "novelty" / "clusters.csv")
+    assert clusters["more_often_than_nulls"].notna().all()
+    discovery = pd.read_csv(results / "one" / "base" / "analysis" / "discovery.csv")
+    assert not discovery["verdict"].str.contains("not judged", na=False).any()
     assert "How it moves" not in (results / "one" / "report.html").read_text()
 
 

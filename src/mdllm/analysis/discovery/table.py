@@ -74,7 +74,10 @@ def _row(
     inside, as_close = (frames["state"] == state).to_numpy(), frames[found(state)].to_numpy()
     cluster = frames["replica"].to_numpy() if source in GENERATED else blocks_of_series(frames["segment"].to_numpy())
     options = (cluster, settings.confidence, settings.resamples, rng)
-    share, share_found = (interval_of_mean(chosen.astype(float), *options) for chosen in (inside, as_close))
+    mean, median = interval_of_mean, interval_of_median
+    if source not in GENERATED and len(frames) == 1:  # a lone structure through the tokenizer: nothing was drawn
+        mean = median = _as_it_is
+    share, share_found = (mean(chosen.astype(float), *options) for chosen in (inside, as_close))
     row = {
         "source": source,
         "frames": len(frames),
@@ -100,14 +103,18 @@ def _row(
     for name, column in _DISTANCES.items():
         values = frames[column(state)].to_numpy()
         known = np.isfinite(values).all()
-        median = interval_of_median(values, *options) if known else Interval(np.nan, np.nan, np.nan)
+        found_at = median(values, *options) if known else Interval(np.nan, np.nan, np.nan)
         row |= {
-            f"{name}_median": median.value,
-            f"{name}_low": median.low,
-            f"{name}_high": median.high,
+            f"{name}_median": found_at.value,
+            f"{name}_low": found_at.low,
+            f"{name}_high": found_at.high,
             f"{name}_min": values.min() if known else np.nan,
         }
     return row
+
+
+def _as_it_is(values: np.ndarray, *_) -> Interval:
+    return Interval(values[0], values[0], values[0])
 
 
 def doubts_about(training: dict, quality: pd.DataFrame) -> list[str]:

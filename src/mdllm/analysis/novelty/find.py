@@ -20,7 +20,7 @@ from mdllm.config.settings.stages import AnalysisSettings, NoveltySettings
 from mdllm.core.geometry import superpose, with_oxygen
 from mdllm.core.records import read_json, read_npz, write_json
 from mdllm.core.trajectories import iterate_backbone, write_topology
-from mdllm.ensembles.names import LIKELIHOODS, MD, MODEL
+from mdllm.ensembles.names import LIKELIHOODS, MD, MODEL, NULLS, ROUNDTRIP
 from mdllm.ensembles.sources import Ensemble, open_ensembles, spread
 from mdllm.prepare.training_set import JOINED
 from mdllm.tokenizers.base import load_tokenizer
@@ -134,7 +134,9 @@ def find_novelty(
     frames = _with_clusters(frames, ensembles, centers, spans, threshold, settings.cluster_distance)
     residues = _residues(frames, model, md, out, settings.quantile)
     length = len(md.universe.residues)
-    shares = share_table(frames, len(medoids), analysis, seed)
+    # Of a few structures the floor says nothing of a cluster: it is these, once each.
+    nulls = [null for null in NULLS if out.kind != ALONE or null != ROUNDTRIP]
+    shares = share_table(frames, len(medoids), analysis, seed, nulls)
     quality = pd.read_csv(inputs.quality)
     judged = frames.merge(pd.read_parquet(inputs.quality_frames)[[*_KEYS, *_other_metrics()]], on=_KEYS, how="left")
     medoid_rows = judged[judged["source"] == MODEL].iloc[medoids]

@@ -7,6 +7,8 @@ than its baselines, or whose structures are worse than those of its null, has fo
 before MD has kept it.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
@@ -41,14 +43,16 @@ def source_table(frames: pd.DataFrame, settings: AnalysisSettings, seed: int) ->
     return pd.DataFrame(rows)
 
 
-def share_table(frames: pd.DataFrame, clusters: int, settings: AnalysisSettings, seed: int) -> pd.DataFrame:
-    """One row per cluster and source, of model and nulls.
+def share_table(
+    frames: pd.DataFrame, clusters: int, settings: AnalysisSettings, seed: int, nulls: Iterable[str] = NULLS
+) -> pd.DataFrame:
+    """One row per cluster and source, of model and `nulls`.
 
     Columns: cluster, source, frames_in_cluster, share with _low and _high, replicas_reached, first_frame (NaN where a
     source has no replicas), and for nulls times_more, by how much the model's share is larger, with _low and _high, and
     never_reached, where these are lower bounds.
     """
-    sources = {source: own for source, own in frames.groupby("source", sort=False) if source in (MODEL, *NULLS)}
+    sources = {source: own for source, own in frames.groupby("source", sort=False) if source in (MODEL, *nulls)}
     units = {source: _units(own, source) for source, own in sources.items()}
     rows = []
     for cluster in range(1, clusters + 1):
