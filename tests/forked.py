@@ -5,8 +5,9 @@ call. The child is what ``python -m MODULE ...`` or ``python SCRIPT ...`` is: it
 environment, those streams; it imports mdllm from its own path, and it ends. `python` is the program to call in place of
 `sys.executable`; a Snakemake that it runs starts its scripts with it as well.
 
-Signals do not reach the child: what is interrupted is run with `sys.executable`. And all children have one seed of
-hashes: where the bytes of two runs are compared, one of them is run with that as well.
+The child is in the process group of its caller: a signal to the group reaches both, one to the caller alone does not
+reach the child. And all children have one seed of hashes: where the bytes of two runs are compared, one of them is run
+with `sys.executable`.
 """
 
 import ast
@@ -30,7 +31,7 @@ import json, os, socket, sys
 with socket.socket(socket.AF_UNIX) as server:
     server.connect({address!r})
     socket.send_fds(server, [b"."], [0, 1, 2])
-    server.sendall(json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]).encode())
+    server.sendall(json.dumps([os.getpgrp(), sys.argv[1:], os.getcwd(), dict(os.environ)]).encode())
     server.shutdown(socket.SHUT_WR)
     sys.exit(int(server.recv(8)))
 """
@@ -95,14 +96,16 @@ def _import_of_others() -> None:
 def _answer(connection: socket.socket, program: str) -> None:
     """Run the call in a child, and tell its status."""
     _, streams, _, _ = socket.recv_fds(connection, 1, 3)
-    called = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    group, *called = json.loads(b"".join(iter(lambda: connection.recv(1 << 16), b"")))
+    with contextlib.suppress(PermissionError, ProcessLookupError):  # of another session, or it has ended
+        os.setpgid(0, group)
     child = os.fork()
     if not child:
         connection.close()
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
             os.close(stream)
-        status = _status_of(*json.loads(called), program)
+        status = _status_of(*called, program)
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()

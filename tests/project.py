@@ -56,8 +56,8 @@ class Project:
         root: checkout whose Snakefile, library and profiles are used.
 
     Attributes:
-        forks: whether `run` starts Snakemake and all jobs by `forked.python`; what is compared with an undisturbed run,
-            byte by byte, and what is measured, does not.
+        forks: whether Snakemake and all jobs are started by `forked.python`; what is compared with an undisturbed run,
+            byte by byte, and what is measured, is not.
     """
 
     forks = True
@@ -94,14 +94,17 @@ class Project:
 
     def start(self, *arguments: str) -> subprocess.Popen:
         """The running workflow, in a process group of its own, its output in `snakemake.out`."""
+        command = self.command(*arguments)
+        if self.forks:
+            command[0] = forked.python()
         with open(self.folder / "snakemake.out", "w") as out:
             return subprocess.Popen(
-                self.command(*arguments),
+                command,
                 cwd=self.folder,
                 env=self.environment(),
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
+                process_group=0,
             )
 
     def run(self, *arguments: str, ok: bool = True) -> str:
@@ -152,7 +155,6 @@ def copy_of(finished: Project, folder: Path, *parts: str, **overrides) -> Projec
 
 def kill_when(project: Project, target: str, reached: Callable[[], bool]) -> None:
     """Start the workflow and SIGKILL it, head process and jobs, as soon as `reached()`; then free the lock."""
-    project.forks = False
     process = project.start(target)
     deadline = time.monotonic() + PATIENCE_S
     while not reached():

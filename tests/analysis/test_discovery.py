@@ -51,7 +51,25 @@ def test_many_replicas_against_silent_nulls_beat_them():
     found = verdict(model=[0.5] * 5 + [0.0] * 5, roundtrip=[0.0] * 10, frequencies=[0.0] * 10)
     assert found["verdict"] == "more often than its nulls, which never reach it"
     assert found["beats_nulls"]
+    assert not found["training_state"]
     assert (found["replicas_reached"], found["first_frame_min"], found["first_frame_median"]) == (5, 10, 10)
+    for share in ("share", "share_found"):
+        assert 0 < found[f"{share}_low"] < found[share] == 0.25 < found[f"{share}_high"] < 0.5
+
+
+def test_a_null_of_one_replica_says_nothing_of_leaving_a_training_state():
+    found = verdict(state="A", model=[0.5] * 10, roundtrip=[0.0] * 10, frequencies=[0.0])
+    assert found["training_state"]
+    assert found["verdict"] == "not judged: intervals need at least two replicas"
+
+
+def test_a_distance_that_one_frame_lacks_has_no_median():
+    shares = dict.fromkeys(("model", *NULLS), [0.5] * 10)
+    table = frames(shares)
+    table.loc[0, "rmsd_to_true_B_nm"] = np.nan
+    rows = discovery_table(table, ["A", "B"], ["A"], [], SETTINGS, seed=0).set_index(["state", "source"])
+    assert rows.loc[("B", "model"), ["rmsd_to_true_nm_median", "rmsd_to_true_nm_min"]].isna().all()
+    assert rows.loc[("A", "model"), "rmsd_to_true_nm_median"] == 0.1
 
 
 def test_a_model_that_has_learned_nothing_discovers_nothing():

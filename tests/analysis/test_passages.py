@@ -57,12 +57,27 @@ def test_with_nowhere_known_to_go_on_a_start_stays():
     np.testing.assert_allclose(times, [30, np.nan], rtol=1e-9)
 
 
+def test_a_single_start_counts_as_one():
+    """One start of ten goes on, in a state of which one was followed and passed after three frames: m = 5 + 3 / 10."""
+    times = mean_passage_times(np.array([10.0, 1]), np.array([50.0, 3]), np.array([[0.0, 1], [0, 0]]))
+    np.testing.assert_allclose(times, [5.3, 3], rtol=1e-6)
+
+
 def test_two_states_pass_after_one_over_p():
     trajectories = discrete(sample(two_state(0.02, 0.05), 200, 1000), 2, interval_ps=0.5)
     for start, end, exact in ((0, 1, 0.5 / 0.02), (1, 0, 0.5 / 0.05)):
         mean = passage(trajectories, start, end).mean_ps
         assert abs(mean.value - exact) < 3 * mean.standard_error
         assert mean.standard_error < 0.05 * exact
+
+
+def test_times_and_their_errors_are_in_ps():
+    codes = sample(two_state(0.05, 0.05), 40, 200)
+    found = [passage(discrete(codes, 2, interval_ps=interval)).mean_ps for interval in (1.0, 0.5)]
+    for name in ("value", "sd_runs", "standard_error"):
+        in_frames, in_ps = (getattr(mean, name) for mean in found)
+        assert in_frames > 0
+        assert in_ps == pytest.approx(0.5 * in_frames)
 
 
 def test_trajectories_shorter_than_the_passage_are_unbiased():

@@ -30,6 +30,7 @@ def test_killed_in_three_stages_and_still_the_same(finished, tmp_path):
     )
     assert not (results / "tokens" / "codes.npz").exists()
 
+    project.forks = False
     kill_when(project, TARGET, lambda: any(results.glob(".work/train-*/checkpoint-*/complete")))
     assert not (results / "model" / "provenance.json").exists()
     states = {(stage.variant, stage.name): stage.state for stage in stages_of(plan_of(project), project.folder)}
@@ -37,9 +38,11 @@ def test_killed_in_three_stages_and_still_the_same(finished, tmp_path):
     assert states["main", "train"] == "stopped"
     assert states["main", "rollout"] == "waiting"
 
+    project.forks = True
     kill_when(project, TARGET, lambda: any(results.glob(".work/rollout-*/batch-*/frames-*.npz")))
     assert not (results / "rollout" / "codes.npz").exists()
 
+    project.forks = False
     project.run(TARGET)
     for path in FINAL:
         assert sha256(project.folder / path) == sha256(finished.folder / path), path

@@ -80,6 +80,7 @@ def test_killed_in_production_and_still_the_same(undisturbed, make_project):
     work = project.folder / "results" / "simulated" / "raw" / ".work"
     kill_when(project, TARGET, lambda: any(path.stat().st_size for path in work.glob("simulate_0-*/trajectory.xtc")))
     assert not (project.folder / RAW[1]).exists()
+    project.forks = False
     project.run(TARGET)
     assert "continuing after" in (project.folder / "logs" / "simulated" / "simulate_0.log").read_text()
     for path in [*RAW, "results/simulated/frames/trajectory.xtc"]:

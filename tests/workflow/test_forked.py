@@ -1,8 +1,11 @@
 """`forked.python` is to its caller what `sys.executable` is."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -45,3 +48,18 @@ def test_it_ends_the_same_way(tmp_path, end):
     assert quick.stdout == real.stdout
     assert quick.returncode == (real.returncode if real.returncode >= 0 else 128 - real.returncode)  # as of a shell
     assert real.stderr.splitlines()[-1:] == quick.stderr.splitlines()[-1:]
+
+
+def test_a_signal_to_the_group_of_the_caller_ends_it(tmp_path):
+    (tmp_path / "waits.py").write_text("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)\n")
+    caller = subprocess.Popen(
+        [forked.python(), "waits.py"], cwd=tmp_path, stdout=subprocess.PIPE, text=True, process_group=0
+    )
+    child = int(caller.stdout.readline())
+    assert child != caller.pid
+    os.killpg(caller.pid, signal.SIGKILL)
+    assert caller.wait() == -signal.SIGKILL
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{child}").exists() and "\nState:\tZ" not in Path(f"/proc/{child}/status").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

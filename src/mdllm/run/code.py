@@ -16,6 +16,7 @@ from pathlib import Path
 
 _SOURCE = Path(__file__).resolve().parents[2]
 _FILE = re.compile(r"[\w-]+\.(?!py$)\w+")
+_NAMING = (ast.Import, ast.ImportFrom, ast.Constant)
 _WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -95,18 +96,18 @@ class _Code:
     """
 
     def __init__(self, path: Path):
-        tree = ast.parse(path.read_bytes())
+        naming: list[ast.AST] = []
+        code = hashlib.sha256(repr(_plain(ast.parse(path.read_bytes()), naming)).encode())
         named, data = set(), set()
-        for node in ast.walk(tree):
+        for node in naming:
             if isinstance(node, ast.Import):
                 named |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
                 named |= {f"{node.module}.{alias.name}" for alias in node.names}
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _FILE.fullmatch(node.value):
+            elif isinstance(node.value, str) and _FILE.fullmatch(node.value):
                 data.add(path.parent / node.value)
         parts = [name.split(".") for name in named]
         self.modules = {".".join(part[:length]) for part in parts for length in range(1, len(part) + 1)}
-        code = hashlib.sha256(repr(_plain(tree)).encode())
         for file in filter(Path.is_file, sorted(data)):
             code.update(file.read_bytes())
         self.digest = code.hexdigest()
@@ -117,19 +118,28 @@ class _Code:
         return _Code(path)
 
 
-def _plain(node):
-    """A syntax tree as nested lists without docstrings, the same in every version of Python that can parse it."""
+def _plain(node, naming: list[ast.AST]):
+    """A syntax tree as nested lists without docstrings, the same in every version of Python that can parse it.
+
+    Args:
+        naming: is given the nodes of imports and constants.
+    """
     if isinstance(node, list):
-        return [_plain(item) for item in node]
+        return [_plain(item, naming) for item in node]
     if not isinstance(node, ast.AST):
         return node
-    plain = [type(node).__name__]
-    for name in node._fields:
+    kind = type(node)
+    if kind in _NAMING:
+        naming.append(node)
+    plain = [kind.__name__]
+    for name in kind._fields:
         value = getattr(node, name, None)
-        if name == "body" and isinstance(node, _WITH_DOCSTRING) and value and _is_text(value[0]):
+        if value is None or name == "ctx":  # what versions of Python differ in, as in empty lists
+            continue
+        if name == "body" and kind in _WITH_DOCSTRING and value and _is_text(value[0]):
             value = value[1:]
-        if value is not None and value != [] and name != "ctx":  # what versions of Python differ in
-            plain.append((name, _plain(value)))
+        if value != []:
+            plain.append((name, _plain(value, naming)))
     return plain
 
 
