@@ -72,6 +72,34 @@ def test_a_distance_that_one_frame_lacks_has_no_median():
     assert rows.loc[("A", "model"), "rmsd_to_true_nm_median"] == 0.1
 
 
+def test_the_interval_of_a_distance_holds_its_median():
+    table = frames(dict.fromkeys(("model", *NULLS), [0.5] * 10))
+    table["rmsd_to_true_B_nm"] = np.random.default_rng(0).uniform(0.1, 0.3, len(table))
+    rows = discovery_table(table, ["A", "B"], ["A"], [], SETTINGS, seed=0).set_index(["state", "source"])
+    found = rows.loc[("B", "model")]
+    assert found["rmsd_to_true_nm_median"] == pytest.approx(
+        table.loc[table["source"] == "model", "rmsd_to_true_B_nm"].median()
+    )
+    least, low, median, high = (found[f"rmsd_to_true_nm_{name}"] for name in ("min", "low", "median", "high"))
+    assert 0.1 < least < low < median < high < 0.3
+
+
+def test_a_lone_structure_through_the_tokenizer_is_known_and_two_are_a_sample():
+    table = frames(dict.fromkeys(("model", *NULLS), [0.5] * 10))
+    table["rmsd_to_true_B_nm"] = np.random.default_rng(0).uniform(0.1, 0.3, len(table))
+    others, own = table[table["source"] != "roundtrip"], table[table["source"] == "roundtrip"]
+    for count in (1, 2):
+        few = pd.concat([others, own.tail(count)])
+        rows = discovery_table(few, ["A", "B"], ["A"], [], SETTINGS, seed=0).set_index(["state", "source"])
+        found = rows.loc[("B", "roundtrip")]
+        low, median, high = (found[f"rmsd_to_true_nm_{name}"] for name in ("low", "median", "high"))
+        if count == 1:
+            assert found[["share", "share_low", "share_high"]].tolist() == [1, 1, 1]
+            assert low == median == high == own["rmsd_to_true_B_nm"].iloc[-1]
+        else:
+            assert low != high
+
+
 def test_a_model_that_has_learned_nothing_discovers_nothing():
     """Codes at random reach every state more often than the nulls do."""
     poor = {"validation_loss": 2.6, "baseline_frequencies": 1.6, "baseline_persistence": 1.5}
@@ -142,6 +170,8 @@ def test_the_training_state_is_asked_whether_the_model_stays():
     assert stays["verdict"] == "stays at least as much as one of its nulls"
     leaves = verdict("A", model=[0.5] * 10, roundtrip=[0.0] * 10, frequencies=[0.1] * 10)
     assert leaves["verdict"] == "leaves the training state more often than every null"
+    between = verdict("A", model=[0.3] * 10, roundtrip=[0.0] * 10, frequencies=[0.6] * 10)
+    assert between["verdict"] == "stays at least as much as one of its nulls"
 
 
 def test_one_replica_cannot_be_judged():

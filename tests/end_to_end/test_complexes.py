@@ -22,7 +22,7 @@ SMALL = {
     "fidelity": {"training_rmsd_nm": 5, "training_state_kept": 0, "unseen_frames": 10},
     "model": {"layers": 1, "hidden_size": 64, "intermediate_size": 64},
     "language": {"context_frames": 2},
-    "training": {"max_steps": 2, "evaluate_every": 2, "batch_size": 1, "validation_windows": 1},
+    "training": {"max_steps": 1, "evaluate_every": 1, "batch_size": 1, "validation_windows": 1},
     "rollout": {"frames": 2, "replicas": 2, "batch": 2, "checkpoint_every": 2},
     "analysis": {"resamples": 50},
 }

@@ -52,6 +52,23 @@ def test_pieces_of_an_interval_hold_exactly_its_values(bounds):
     assert (covered != inside)[~axis.outside(values)].mean() < 0.003
 
 
+@pytest.mark.parametrize(("size", "step"), [(2.0, 1), (6.2, 2)])
+@pytest.mark.parametrize("start", [-3.1, -1.0, 1.0])
+def test_a_tick_says_the_angle_where_it_stands(start, size, step):
+    axis = VariableAxis("psi_rad", "ψ1", "rad", start, (start, start + size))
+    eighths = {"−3π/4": -3, "−π/2": -2, "−π/4": -1, "0": 0, "π/4": 1, "π/2": 2, "3π/4": 3, "π": 4}
+    ticks = axis.ticks()
+    said = np.array([eighths[name] * np.pi / 4 for name in ticks.values()])
+    np.testing.assert_allclose(np.exp(1j * said), np.exp(1j * np.array(list(ticks))), atol=1e-12)
+    np.testing.assert_allclose(np.diff(list(ticks)), step * np.pi / 4)
+    assert all(start <= tick <= start + size for tick in ticks)
+
+
+def test_an_axis_is_a_little_wider_than_its_values():
+    axis = VariableAxis.of(DESCRIPTION, "d_nm", [np.linspace(5.0, 6.0, 1001)])
+    np.testing.assert_allclose(axis.span, [5.002 - 0.0608, 5.998 + 0.0608], atol=1e-3)
+
+
 def test_ticks_are_named_within_one_turn():
     axis = VariableAxis.of(DESCRIPTION, "psi_rad", [spread(3.1)])
     figure, ax = plt.subplots()
@@ -73,5 +90,7 @@ def test_a_distance_is_not_folded():
     axis = VariableAxis.of(DESCRIPTION, "d_nm", [np.array([0.5, 9.0])], [[0.1, 0.4]])
     assert axis.fold(np.array([9.0])) == 9.0
     assert axis.span[0] < 0.1
+    assert axis.pieces([0.1, 0.4]) == [pytest.approx((0.1, 0.3))]
+    assert VariableAxis.of(DESCRIPTION, "d_nm", [np.array([0.5, 9.0])], [[8.0, 20.0]]).span[1] > 20
     assert axis.text() == "CA1–CA5 distance (nm)"
     assert axis.text(two_lines=True) == "CA1–CA5\ndistance (nm)"

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from figures.artists import draw_into
 from mdllm.figures.study import draw_measure, draw_plane
@@ -39,6 +40,7 @@ def test_a_measure_stands_over_its_axis_a_panel_per_source(tmp_path):
         pictures.words("m")
     )
     assert len(pd.read_csv(tmp_path / "m.csv")) == 4
+    assert panels[0].get_yscale() == "log"
 
 
 def test_values_that_are_names_and_further_axes(tmp_path):
@@ -48,6 +50,7 @@ def test_values_that_are_names_and_further_axes(tmp_path):
     pictures = drawn(tmp_path, draw_measure, "m", named, ["a", "b"], "states_kept", [], "about")
     assert {"x", "y", "1", "2", "b"} <= set(pictures.words("m"))
     assert len(pictures.figures["m"].axes[0].containers) == 2
+    assert pictures.figures["m"].axes[0].get_yscale() == "linear"  # nothing to compare with
 
 
 def test_a_plane_has_a_point_for_every_value_and_source(tmp_path):
@@ -58,3 +61,13 @@ def test_a_plane_has_a_point_for_every_value_and_source(tmp_path):
     expected = [(0.9, 0.1), (0.9875, 0.0125), (0.99, 0.01), (0.99875, 0.00125)]
     np.testing.assert_allclose(found[found[:, 0].argsort()], expected)
     assert {"frames still in their state", LABEL} <= set(pictures.words("p"))
+
+
+def test_points_of_the_model_in_a_plane_say_where_they_stand_on_the_axes(tmp_path):
+    named = table().replace({"source": {"training": "model"}})
+    pictures = drawn(
+        tmp_path, draw_plane, "p", named, ["tokenizer.codebook_size"], ("states_kept", "reconstruction"), "about"
+    )
+    (ax,) = pictures.figures["p"].axes
+    said = {text.get_text(): text.xy for text in ax.texts}
+    assert said == {"64": pytest.approx((0.99, 0.01)), "512": pytest.approx((0.99875, 0.00125))}

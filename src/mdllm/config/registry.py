@@ -4,7 +4,7 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Union, get_args
 
@@ -97,8 +97,12 @@ def found_by_name(group: str, ours: Mapping[str, str]) -> dict[str, Any]:
 
 
 @lru_cache
+def _installed() -> EntryPoints:
+    return entry_points()
+
+
 def _plugins(group: str) -> list[EntryPoint]:
-    return sorted(entry_points(group=group), key=lambda point: point.name)
+    return sorted(_installed().select(group=group), key=lambda point: point.name)
 
 
 def _package(point: EntryPoint) -> str:
