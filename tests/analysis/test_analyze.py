@@ -94,7 +94,7 @@ def test_the_summary_follows_its_schema_and_the_tables(analyzed):
     assert summary["training"]["beats_baselines"] is True
     assert summary["kinetics"] is None
     made = {"codebook_size": 128, "replicas": REPLICAS, "frames": FRAMES, "training_frames": 491}
-    assert summary["conditions"] == {**CONDITIONS, **made}
+    assert summary["conditions"] == {**CONDITIONS, "model_details": None, **made}
     assert summary["rollout"] == {
         "replicas": REPLICAS,
         "frames": FRAMES,
