@@ -9,7 +9,7 @@ from analysis.synthetic import FRAMES, REPLICAS, seek_novelty, write_run
 from mdllm.analysis.novelty import clusters
 from mdllm.analysis.novelty.clusters import assign, find_medoids, separations, separations_within
 from mdllm.analysis.novelty.held_out import held_out
-from mdllm.analysis.novelty.spans import KnownFrames, sliding_spans
+from mdllm.analysis.novelty.spans import Distances, KnownFrames, sliding_spans
 from mdllm.analysis.novelty.table import share_table
 from mdllm.analysis.novelty.threshold import Threshold
 from mdllm.config.settings.stages import AnalysisSettings
@@ -84,6 +84,15 @@ def test_of_held_out_frames_as_many_are_new_as_the_quantile_says():
     assert ((held_out / threshold.scale).max(1) > 1).mean() == pytest.approx(0.01, abs=0.001)
     other = np.abs(np.random.default_rng(1).normal(size=(4000, 60))) * np.geomspace(0.01, 1, 60)
     assert ((other / threshold.scale).max(1) > 1).mean() == pytest.approx(0.01, abs=0.006)
+
+
+def test_a_frame_is_as_new_as_its_furthest_distance():
+    """One whole, two spans; the scale of each is one, but for the last, a torsion, that is two."""
+    threshold = Threshold(np.array([1, 1, 1, 1, 2.0]))
+    distances = Distances(
+        np.array([3.0, 0.5]), np.zeros(2, int), np.array([[1, 2], [0.1, 0.2]]), np.array([[0, 1], [0, 9]])
+    )
+    np.testing.assert_allclose(threshold.novelty(distances), [3.0, 4.5])
 
 
 def test_frames_of_two_states_are_two_clusters(backbones, trp_cage_prepared):
