@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from mdllm.config.measures import measures
+from mdllm.core.errors import InputError
 from mdllm.core.records import write_json
 from mdllm.report.study.table import run_table, study_table
 
@@ -35,6 +36,17 @@ def test_means_and_intervals_over_seeds(tmp_path):
     assert (row["low"], row["high"]) == (pytest.approx(2 - half, rel=1e-6), pytest.approx(2 + half, rel=1e-6))
     assert np.isnan(means.loc[(1.0, "model"), "low"])
     assert means.loc[(0.5, "frequencies"), "low"] == means.loc[(0.5, "frequencies"), "mean"] == 3.0
+
+
+def test_a_measure_without_any_value_is_an_error(tmp_path):
+    columns = {"training_state": [False], "source": ["model"], "share": [0.1], "rmsd_to_true_nm_median": [np.nan]}
+    pd.DataFrame(columns).to_csv(tmp_path / "d.csv", index=False)
+    files = dict.fromkeys(("found", "distance_to_true"), str(tmp_path / "d.csv"))
+    run = {"run": "r", "axes": {"rollout.top_p": 1.0}, "seed": 0, "files": files}
+    with pytest.raises(InputError, match=r"no run has a value of distance_to_true .*remove it from `measures`"):
+        run_table([run])
+    del files["distance_to_true"]
+    assert run_table([run])["value"].tolist() == [0.1]
 
 
 def test_frames_are_valid_within_what_training_frames_of_md_have(tmp_path):

@@ -8,6 +8,7 @@ import pandas as pd
 from scipy.stats import t as student
 
 from mdllm.config.measures import measures
+from mdllm.core.errors import InputError
 
 
 def record_of(path: str) -> Path:
@@ -20,6 +21,9 @@ def run_table(runs: Sequence[Mapping]) -> pd.DataFrame:
 
     Args:
         runs: of each run its name `run`, `axes` (values by key), `seed`, and `files` by measure.
+
+    Raises:
+        InputError: a measure has no value in any run, as a distance to MD of states of which there is no MD.
     """
     rows, read = [], {}
     for run in runs:
@@ -28,6 +32,10 @@ def run_table(runs: Sequence[Mapping]) -> pd.DataFrame:
                 read[name, path] = measures()[name].of(Path(path))
             about = {"run": run["run"], **run["axes"], "seed": run["seed"]}
             rows += [{**about, "measure": name, "source": s, "value": value} for s, value in read[name, path].items()]
+    if without := [name for name in runs[0]["files"] if name not in {row["measure"] for row in rows}]:
+        raise InputError(
+            f"no run has a value of {', '.join(without)} ({measures()[without[0]].label}); remove it from `measures`"
+        )
     return pd.DataFrame(rows)
 
 
