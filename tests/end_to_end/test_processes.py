@@ -5,6 +5,7 @@ import re
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -68,12 +69,25 @@ def launcher(project) -> int:
     return parent
 
 
+def awaits(process: int, number: signal.Signals) -> bool:
+    """Whether a signal waits for a process that stands still, or has ended it."""
+    try:
+        pending = re.findall(r"(?:SigPnd|ShdPnd):\s+(\w+)", Path(f"/proc/{process}/status").read_text())
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return any(int(mask, 16) >> (number - 1) & 1 for mask in pending)
+
+
 def checkpoints(project) -> set[str]:
     return {path.parent.name for path in (project.folder / MAIN).glob(".work/train-*/checkpoint-*/complete")}
 
 
 def stop_after_a_checkpoint(project, victim: Callable[[Project], int], number: signal.Signals) -> str:
-    """Send the signal to the process that `victim` picks: the log of the stage, once the workflow has failed."""
+    """Send the signal to the process that `victim` picks: the log of the stage, once the workflow has failed.
+
+    The few steps that are left take less time than a launcher needs to pass a signal on, so processes stand still until
+    it has arrived.
+    """
     before = checkpoints(project)
     head = project.start(*on_gpus(2))
     deadline, chosen = time.monotonic() + PATIENCE_S, None
@@ -84,7 +98,16 @@ def stop_after_a_checkpoint(project, victim: Callable[[Project], int], number: s
         if chosen is None and len(processes_of_training(project)) == 2:
             chosen = victim(project)
         time.sleep(0.01)
+    training = processes_of_training(project)
+    for process in training:
+        os.kill(process, signal.SIGSTOP)
     os.kill(chosen, number)
+    while chosen not in training and not all(awaits(process, number) for process in training):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    for process in training:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGCONT)
     assert head.wait(PATIENCE_S) != 0
     assert processes_of_training(project) == []
     return (project.folder / "logs/trp_cage/main/train.log").read_text()

@@ -48,7 +48,7 @@ def test_the_dry_run_of_the_demo_becomes_fourteen_jobs(tmp_path, cache):
     out = estimate(text)
     assert re.search(r"^before_gpu\s+1\s+8\s+0\s+0.0", out.stdout, re.MULTILINE)
     assert re.search(r"^train\s+2\s+2\s+1\s+16.0", out.stdout, re.MULTILINE)
-    assert re.search(r"^total\s+14\s+41\s+24.0", out.stdout, re.MULTILINE)
+    assert re.search(r"^total\s+14\s+44\s+24.0", out.stdout, re.MULTILINE)
 
 
 def test_a_dry_run_that_fails_is_not_taken_for_one_without_jobs(tmp_path, cache):
