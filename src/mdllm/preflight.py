@@ -17,7 +17,7 @@ from mdllm.sources.structures import fetch_structure
 def missing(plan: Plan, cache: Path) -> list[str]:
     """What is not there and cannot be fetched, one message each with what to do; empty if the run can start."""
     needs: Requirements = {}
-    for name, system in plan.systems.items():
+    for name, system in {**plan.systems, **plan.teachers}.items():
         needs |= _of_data(name, system, cache)
     for settings in _all_settings(plan):
         needs |= settings.tokenizer.requirements(cache) | settings.model.requirements(cache)

@@ -1,11 +1,14 @@
 """What variants share, which stages apply to them, and keys that would have no effect."""
 
+import re
+
 import pytest
 
 from config_folder import kinetic_system, plan, system, write
 from mdllm.config.plan import Plan
 from mdllm.config.systems import VARIANT_STAGES
 from mdllm.core.errors import InputError
+from mdllm.preflight import missing
 
 
 def test_a_variant_shares_what_its_overrides_do_not_touch(folder):
@@ -249,7 +252,14 @@ def test_a_system_that_is_learned_from_is_known(folder):
     write(folder, STRUCTURE, "other")
     found = plan(folder)
     assert list(found.systems) == ["x"]
+    assert list(found.teachers) == ["other"]
     assert "other" in found.known
+    here, nowhere = ({"source": {"type": "structure", "file": str(folder / name)}} for name in ("x.pdb", "no.pdb"))
+    (folder / "x.pdb").touch()
+    write(folder, {**STRUCTURE, **here, "variants": {"base": tuned}})
+    write(folder, {**STRUCTURE, **nowhere}, "other")
+    (lacking,) = missing(plan(folder), folder)
+    assert re.search(r"raw files of other: .*no\.pdb does not exist", lacking)
     write(folder, SERIES, "other")
     with pytest.raises(InputError, match=r"'other' is a series, which has no backbones"):
         plan(folder)

@@ -53,11 +53,16 @@ class Plan:
         return list(dict.fromkeys(only))
 
     @cached_property
+    def teachers(self) -> dict[str, System]:
+        """The systems that those of the run learn from, and that are none of them: of these the frames are prepared."""
+        names = {name for system in self.systems.values() for name in system.learns_from()}
+        return {name: self._system(name) for name in sorted(names - self.systems.keys())}
+
+    @cached_property
     def known(self) -> dict[str, System]:
         """The systems of the run, those that they learn from, and those that studies are about or learn from and whose
         files are sound."""
-        found = dict(self.systems)
-        found |= {name: self._system(name) for system in self.systems.values() for name in system.learns_from()}
+        found = {**self.systems, **self.teachers}
         for name in studied_systems(self._config):
             with contextlib.suppress(InputError):  # which `system` raises as soon as it is asked for
                 found.setdefault(name, self._system(name))
