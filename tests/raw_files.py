@@ -64,3 +64,10 @@ def prepared(
         **{"frame_interval_ps": None, "stride": 1, **options},
     )
     return counts, pd.read_parquet(output / "frames.parquet")
+
+
+def truncated(source: str | Path, target: Path, share: float = 0.55) -> Path:
+    """The beginning of a file, as a copy that was cut off leaves it."""
+    content = Path(source).read_bytes()
+    target.write_bytes(content[: int(share * len(content))])
+    return target

@@ -20,17 +20,11 @@ from mdllm.core.records import sha256
 from mdllm.sources.acquire import acquire
 from mdllm.sources.files import FilesSource, find_files
 from mdllm.sources.package import PackageSource, fetch_package
-from raw_files import write_xtc
+from raw_files import truncated, write_xtc
 
 
 def files(topology, *trajectories):
     return FilesSource(type="files", topology=str(topology), trajectories=[str(path) for path in trajectories])
-
-
-def truncated(source, target, share=0.55):
-    content = Path(source).read_bytes()
-    target.write_bytes(content[: int(share * len(content))])
-    return target
 
 
 def test_files_are_described_in_order_with_checksums(tmp_path):
