@@ -55,7 +55,7 @@ def train_base(settings: BaseSettings, collection: Collection, work_folder: Path
     """
     torch.set_num_threads(threads)
     training, steps = settings.training, shipped_steps(settings.codebook_size)
-    with PartialState(timeout=_CODING).main_process_first():
+    with PartialState(cpu=not torch.cuda.is_available(), timeout=_CODING).main_process_first():
         write_proteins(collection, settings.codebook_size, settings.frames, work_folder / "proteins")
     proteins, held_out = (Proteins(work_folder / "proteins", split) for split in ("train", "validation"))
     examples = Windows(proteins, training, len(steps), training.steps * training.batch_size, settings.seed, False)

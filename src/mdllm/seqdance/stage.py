@@ -32,7 +32,8 @@ class DanceTraining(Launched):
     command = "dance-process"
 
     def run(self, process: int | None = None) -> None:
-        from accelerate import PartialState  # takes seconds, and the launching process has no use for it
+        import torch  # takes seconds, and the launching process has no use for it
+        from accelerate import PartialState
 
         from mdllm.collections.reader import Collection
         from mdllm.seqdance.collection import write_collection
@@ -51,7 +52,7 @@ class DanceTraining(Launched):
             work = running.work_folder()
             if isinstance(settings.data, CollectionProperties):
                 collection = Collection(Path(self.inputs["proteins"]).parent)
-                with PartialState().main_process_first():
+                with PartialState(cpu=not torch.cuda.is_available()).main_process_first():
                     write_collection(collection, settings.data, work / "properties")
             record = train_dance(settings, work / "properties", work, folder, self.threads)
             running.note(device=record["device"], processes=record["processes"], threads=self.threads)
