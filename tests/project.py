@@ -92,7 +92,7 @@ class Project:
         chosen["PYTHONDONTWRITEBYTECODE"] = ""  # every job would compile the library anew
         return os.environ | chosen
 
-    def start(self, *arguments: str) -> subprocess.Popen:
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen:
         """The running workflow, in a process group of its own, its output in `snakemake.out`."""
         command = self.command(*arguments)
         if self.forks:
@@ -101,7 +101,7 @@ class Project:
             return subprocess.Popen(
                 command,
                 cwd=self.folder,
-                env=self.environment(),
+                env=self.environment() | environment,
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 process_group=0,

@@ -18,6 +18,19 @@ MAIN = "results/trp_cage/main"
 TARGET = f"{MAIN}/training_log.csv"
 FINAL = [TARGET, f"{MAIN}/model/model.safetensors"]
 PATIENCE_S = 240
+# A process that has this on its path stands still as it is about to mark its first checkpoint: the few steps that
+# are left then cannot be over before a signal has come.
+STANDING = """
+import os, signal, sys
+stood = []
+
+def stand_still(event, arguments):
+    if event == "open" and str(arguments[0]).endswith("/complete") and not stood:
+        stood.append(True)
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+sys.addaudithook(stand_still)
+"""
 
 
 def on_gpus(number: int) -> list[str]:
@@ -78,36 +91,33 @@ def awaits(process: int, number: signal.Signals) -> bool:
     return any(int(mask, 16) >> (number - 1) & 1 for mask in pending)
 
 
-def checkpoints(project) -> set[str]:
-    return {path.parent.name for path in (project.folder / MAIN).glob(".work/train-*/checkpoint-*/complete")}
+def stands_still(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
-def stop_after_a_checkpoint(project, victim: Callable[[Project], int], number: signal.Signals) -> str:
+def stop_at_a_checkpoint(project, victim: Callable[[Project], int], number: signal.Signals) -> str:
     """Send the signal to the process that `victim` picks: the log of the stage, once the workflow has failed.
 
-    The few steps that are left take less time than a launcher needs to pass a signal on, so processes stand still until
-    it has arrived.
+    The first process stands still at its first checkpoint until the signal has arrived, and the others wait for it.
     """
-    before = checkpoints(project)
-    head = project.start(*on_gpus(2))
-    deadline, chosen = time.monotonic() + PATIENCE_S, None
-    while checkpoints(project) <= before:
+    (project.folder / "sitecustomize.py").write_text(STANDING)
+    head = project.start(*on_gpus(2), PYTHONPATH=str(project.folder))
+    deadline = time.monotonic() + PATIENCE_S
+    while not any(map(stands_still, training := processes_of_training(project))):
         assert head.poll() is None, (project.folder / "snakemake.out").read_text()[-4000:]
         assert time.monotonic() < deadline
-        # Chosen beforehand: on a busy host the few steps that are left are over before it is found.
-        if chosen is None and len(processes_of_training(project)) == 2:
-            chosen = victim(project)
-        time.sleep(0.01)
-    training = processes_of_training(project)
-    for process in training:
-        os.kill(process, signal.SIGSTOP)
+        time.sleep(0.1)
+    (still,) = filter(stands_still, training)
+    chosen = victim(project)
     os.kill(chosen, number)
-    while chosen not in training and not all(awaits(process, number) for process in training):
+    while chosen not in training and not awaits(still, number):
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    for process in training:
-        with suppress(ProcessLookupError):
-            os.kill(process, signal.SIGCONT)
+    with suppress(ProcessLookupError):
+        os.kill(still, signal.SIGCONT)
     assert head.wait(PATIENCE_S) != 0
     assert processes_of_training(project) == []
     return (project.folder / "logs/trp_cage/main/train.log").read_text()
@@ -115,8 +125,8 @@ def stop_after_a_checkpoint(project, victim: Callable[[Project], int], number: s
 
 def test_sigterm_is_a_checkpoint_of_all_and_one_process_killed_ends_the_job(on_two, finished, tmp_path):
     project = copy_of(finished, tmp_path / "p", *TOKENS)
-    log = stop_after_a_checkpoint(project, launcher, signal.SIGTERM)
+    log = stop_at_a_checkpoint(project, launcher, signal.SIGTERM)
     assert log.count("stopped by SIGTERM at step") == 1
-    stop_after_a_checkpoint(project, lambda project: max(processes_of_training(project)), signal.SIGKILL)
+    stop_at_a_checkpoint(project, lambda project: max(processes_of_training(project)), signal.SIGKILL)
     project.run(*on_gpus(2))
     assert checksums(project) == checksums(on_two)

@@ -60,10 +60,10 @@ class SlurmProject(Project):
         snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
         return [*snakemake, "--profile", "profile", *arguments]
 
-    def start(self, *arguments: str) -> subprocess.Popen:
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen:
         # A shell starts its background processes deaf to Ctrl-C, and they hand that down.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        return super().start(*arguments)
+        return super().start(*arguments, **environment)
 
     def printed(self) -> str:
         """What the workflow that `start` began has printed until now."""
