@@ -1,6 +1,7 @@
 """Data that tests share. What is not there is skipped with the reason; nothing is replaced by a stand-in."""
 
 import functools
+import gc
 import gzip
 import os
 import shutil
@@ -39,6 +40,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.path not in long,
         )
     )
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What has been imported stays, so that nobody need look through it again and again: a tenth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -65,6 +65,7 @@ def _serve(program: str, address: str) -> None:
         listener.listen()
         print("ready", flush=True)
         gc.freeze()  # or every child would copy what it looks through
+        gc.set_threshold(20_000, 20, 50)
         while True:
             asked, _, _ = select.select([listener, sys.stdin], [], [])
             with contextlib.suppress(ChildProcessError):

@@ -30,6 +30,7 @@ SMALL = {
     "language": {"context_frames": 4},
     "training": {"max_steps": 30, "evaluate_every": 10},
     "rollout": {"frames": 16, "replicas": 4, "batch": 4, "checkpoint_every": 4},
+    "redraw": {"null_groups": 10},
     "analysis": {"resamples": 100},
     "novelty": {"training_frames": 300, "held_out_frames": 300},
     "dynamics": {"frames": 300},

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mdllm.bases.cost import tuning_seconds
+from mdllm.bases.settings import ProposalSettings
 from mdllm.config.systems import System, Variant
 from mdllm.core.records import read_json
 from mdllm.prepare.run import first_whole
@@ -25,7 +26,6 @@ _RESIDUES_PER_S = {"prepare": 1e5, "tokenize": 4e4, "fidelity": 5e4, "decode": 1
 _REDRAWN_S = 9.2e-3, 6.3e-5  # of one structure, and more for each residue: its chain is closed, and it is compared
 _ASKED_S = 3.5e-4  # of one code of a span, drawn by a base for one of the drawings
 _TUNING_MB = 400  # the copy, its gradients and moments, and the Trainer
-_NULL_STRUCTURES = 800
 _NOVELTY_PER_S = 3e7  # pairs of a generated and a training frame, times residues
 _CLUSTERED_PER_S = 1e7  # pairs of new frames, times residues
 _READ_PER_S = 2e8  # bytes of raw files, for their checksums
@@ -141,9 +141,10 @@ def _redrawing(variant: Variant, size: Size) -> tuple[float, float]:
     A copy of the base that is tuned first is asked beside it.
     """
     settings, one = variant.settings, _REDRAWN_S[0] + _REDRAWN_S[1] * size.residues
-    memory = 400 + _NULL_STRUCTURES * size.residues * 36 / 1e6
+    null = settings.redraw.null_groups * ProposalSettings().group
+    memory = 400 + null * size.residues * 36 / 1e6
     if variant.continues:
-        return _NULL_STRUCTURES * one, memory
+        return null * one, memory
     spans, made = settings.model.spans, settings.rollout.replicas * settings.rollout.frames
     codes = spans.moves * spans.drawings * (spans.shortest_span + spans.longest_span) / 2
     tuning = settings.model.tuning

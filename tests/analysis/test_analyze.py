@@ -18,6 +18,8 @@ from mdllm.report.schema.ensembles import QualityMetric
 from mdllm.report.summarize import _quality, _rollout
 from mdllm.schemas import render
 
+pytestmark = pytest.mark.slow  # a run is analyzed first
+
 
 @pytest.fixture(scope="module")
 def cvs(analyzed):
@@ -142,7 +144,6 @@ def test_the_description_names_what_figures_need(analyzed):
     assert description["states"]["B"] == [{"phi11_rad": [-3.1416, 0.0]}]
 
 
-@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(analyzed, tmp_path, trp_cage_prepared):
     find_states(write_run(tmp_path, trp_cage_prepared), trp_cage_prepared, tmp_path / "again")
     for name in ("discovery.csv", "quality.csv", "description.json"):

@@ -19,6 +19,8 @@ from mdllm.core.records import read_json
 from mdllm.core.trajectories import open_backbone, read_backbone
 from mdllm.tokenizers.torsion_grid import TorsionGrid, TorsionGridSettings
 
+pytestmark = pytest.mark.slow  # a run is analyzed first
+
 
 @pytest.fixture(scope="module")
 def backbones(trp_cage_prepared):
@@ -130,7 +132,6 @@ def test_each_pair_is_measured_once_and_as_every_pair_is(backbones, monkeypatch)
     assert not np.diag(within).any()
 
 
-@pytest.mark.slow
 def test_the_largest_clusters_are_looked_at_and_all_are_counted(analyzed, trp_cage_prepared, tmp_path):
     inputs = write_run(tmp_path, trp_cage_prepared)
     (tmp_path / "output").mkdir()
@@ -221,7 +222,6 @@ def test_the_summary_has_what_the_tables_have(analyzed):
     assert f"{summary['clusters']} clusters" in summary["verdict"]
 
 
-@pytest.mark.slow
 def test_without_other_frames_stretches_of_the_training_set_are_held_out(trp_cage_prepared, analyzed, tmp_path):
     inputs = write_run(tmp_path, trp_cage_prepared)
     (tmp_path / "output").mkdir()

@@ -16,6 +16,8 @@ from mdllm.core.errors import InputError
 from mdllm.core.trajectories import ANGSTROM_PER_NM
 from mdllm.tokenizers.chain.codebook import Codebook
 
+pytestmark = pytest.mark.slow
+
 SEQUENCE = "NLYIQWLKDGGPSSGRPPPS"
 
 

@@ -20,6 +20,8 @@ from mdllm.core.trajectories import ANGSTROM_PER_NM
 
 from .conftest import settings as a_base
 
+pytestmark = pytest.mark.slow
+
 SEQUENCE = "NLYIQWLKDGGPSSGRPPPS"
 ROW = 10
 

@@ -93,7 +93,8 @@ def test_a_base_is_neither_trained_nor_rolled_out_and_its_null_is_everybodys(fol
     assert found.trainings("base").keys() == {"base"}
     provided = {name: found.provider(name, "redraw") for name in found.variants}
     assert provided == {"main": "main", "base": "base", "cold": "cold", "hot": "main", "other": "other"}
-    assert found.stage("hot", "redraw") == {"seed": 0}
+    assert found.stage("hot", "redraw") == {"seed": 0, "redraw": {"null_groups": 100}}
+    assert "redraw" not in found.stage("cold", "redraw")
     assert found.stage("cold", "redraw")["rollout"]["temperature"] == 0.5
     said = found.conditions("cold")
     assert (said["temperature"], said["model"], said["model_details"]) == (0.5, "base", "medium")
@@ -107,6 +108,7 @@ def test_a_base_is_neither_trained_nor_rolled_out_and_its_null_is_everybodys(fol
         ({**BASE, "rollout": {"top_k": 5}}, r"rollout\.top_k has no effect: model base is taken as it is"),
         ({**BASE, "rollout": {"hold_entropy": True}}, r"rollout\.hold_entropy has no effect: model base is taken"),
         ({**BASE, "training": {"max_steps": 5}}, r"training\.max_steps has no effect: model base is taken as it is"),
+        ({**BASE, "redraw": {"null_groups": 5}}, r"redraw\.null_groups has no effect: model base is taken as it is"),
         ({**BASE, "language": {"stride": 5}}, r"language\.stride has no effect: model base is taken as it is"),
         ({**BASE, "kinetics": {"discretizer": {"name": "states"}}}, r"structures of model base do not follow each oth"),
         ({**BASE, "model": {"name": "base", "spans": {"longest_span": 2}}}, r"shortest_span 4 is above longest_span 2"),

@@ -24,6 +24,7 @@ SMALL = {
     "language": {"context_frames": 2},
     "training": {"max_steps": 1, "evaluate_every": 1, "batch_size": 1, "validation_windows": 1},
     "rollout": {"frames": 2, "replicas": 2, "batch": 2, "checkpoint_every": 2},
+    "redraw": {"null_groups": 2},
     "analysis": {"resamples": 50},
 }
 

@@ -26,7 +26,7 @@ def test_structures_and_tables_are_those_of_the_run(results):
     assert len(results.md.trajectory) == len(results.md_frames) == 4999
     assert len(results.generated.trajectory) == len(results.generated_frames) == 4 * 16
     assert len(results.null("frequencies").trajectory) == 4 * 16
-    assert len(results.null("residue_types").trajectory) == 800
+    assert len(results.null("residue_types").trajectory) == 10 * 8  # of SMALL
     cvs = results.tables["cvs"]
     assert set(cvs["source"]) == {"md", "model", "roundtrip", "frequencies", "residue_types", "synonyms"}
     assert results.tables["summary"] == results.summary

@@ -32,7 +32,7 @@ def results(tmp_path_factory, cache, structures):
         },
     }
     project = Project(folder, cache, {"analysis": {"resamples": 100}}, systems)
-    project.run()
+    project.run("results/one/report.html", "results/one/base/figures/plane.png", "results/many/taught/summary.json")
     return folder / "results"
 
 

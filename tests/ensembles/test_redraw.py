@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 from mdllm.bases.settings import BaseModelSettings, SpanSettings, TuningSettings
-from mdllm.config.settings.stages import RolloutSettings
+from mdllm.config.settings.stages import RedrawSettings, RolloutSettings
 from mdllm.config.settings.system import TrainingSet
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import rmsd
 from mdllm.core.records import read_json, read_npz, write_npz
 from mdllm.core.trajectories import read_backbone
 from mdllm.ensembles.redraw import RECORD, STRUCTURES, Taught, as_often, redraw
+
+pytestmark = pytest.mark.slow
 
 SPANS = SpanSettings(drawings=4, longest_span=6)
 
@@ -37,6 +39,7 @@ def run(prepared, codes, output, model=None, seed=0, joined=0, taught=None):
         codes,
         model,
         rollout,
+        RedrawSettings(null_groups=2),
         seed,
         output,
         taught=taught,
@@ -79,8 +82,7 @@ def test_a_product_keeps_the_likelihood_under_each_of_its_parts(trp_cage_prepare
     assert (made["log_likelihood_tuned"][~drawn] == 0).all()
 
 
-def test_a_model_that_continues_frames_has_the_null_alone(trp_cage_prepared, training, tmp_path, monkeypatch):
-    monkeypatch.setattr("mdllm.ensembles.redraw._NULL_GROUPS", 2)
+def test_a_model_that_continues_frames_has_the_null_alone(trp_cage_prepared, training, tmp_path):
     codes, frames = training
     made, _ = run(trp_cage_prepared, codes, tmp_path)
     assert list(made) == ["residue_types"]

@@ -18,6 +18,8 @@ from mdllm.figures import discovery, quality, style
 from mdllm.figures.registry import figures
 from mdllm.figures.tables import SystemTables, Tables
 
+pytestmark = pytest.mark.slow  # a run is analyzed and drawn first
+
 SINGLE = ("loss",)
 FIGURES = [*OF_STRUCTURES, *OF_SYSTEMS]
 
@@ -38,7 +40,6 @@ def test_text_stays_text_in_the_pdf(drawn, name):
     assert b"CreationDate" not in content
 
 
-@pytest.mark.slow
 def test_the_same_tables_give_the_same_bytes(drawn, table_paths, tmp_path):
     draw_all(table_paths, tmp_path)
     for file in sorted(drawn.iterdir()):
@@ -91,7 +92,6 @@ def test_axes_say_what_and_in_which_unit(pictures, name, label):
     assert label in pictures.words(name)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_says_what_it_was_made_with(pictures, table_paths, tmp_path, name):
     hot = json.loads(table_paths["summary"].read_text())
@@ -123,7 +123,6 @@ def test_discovery_says_in_words_that_a_null_does_as_well(table_paths, tmp_path)
     assert any(phrase in text for text in picture.words("discovery"))
 
 
-@pytest.mark.slow
 def test_a_state_that_nobody_knows_and_a_single_replica_are_drawn(table_paths, tmp_path):
     """No MD frame and no reference of the state, no interval, and a region in the plane that wraps."""
     tables = Tables(table_paths)

@@ -13,6 +13,8 @@ from mdllm.figures import plane, style
 from mdllm.figures.quality import _NAMES
 from mdllm.figures.tables import Tables
 
+pytestmark = pytest.mark.slow
+
 X, Y = "distance_11_15_nm", "psi11_rad"
 PANELS = {"training": 0, "md": 0, "model": 1, "roundtrip": 2, "frequencies": 2}
 

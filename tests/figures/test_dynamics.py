@@ -10,6 +10,8 @@ from mdllm.core.records import write_npz
 from mdllm.figures import properties, style
 from mdllm.figures.tables import Tables
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def tables(table_paths) -> Tables:
@@ -34,7 +36,6 @@ def test_maps_have_md_above_and_the_model_below(pictures, tables, panel, name):
     assert np.abs(shown[above] - shown.T[above]).max() > 0.01
 
 
-@pytest.mark.slow
 def test_properties_are_drawn_also_where_the_surface_was_not_measured(table_paths, tmp_path):
     rng, size = np.random.default_rng(0), 12
     values = {entry.name: rng.uniform(size=size) for entry in RESIDUE_PROPERTIES}

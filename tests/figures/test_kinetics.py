@@ -88,7 +88,6 @@ def test_a_figure_is_at_most_two_columns_wide_and_keeps_its_text(drawn, system, 
     assert len(pd.read_csv(drawn[system].folder / f"{name}.csv"))
 
 
-@pytest.mark.slow
 def test_the_same_tables_give_the_same_bytes(drawn, folders, tmp_path):
     draw_kinetics(folders["psi"], tmp_path)
     assert {file.name for file in tmp_path.iterdir()} >= {"mfpt_table.csv", "mfpt_table.md"}

@@ -18,6 +18,8 @@ from mdllm.models.training import output_layer
 from mdllm.models.training.output_layer import refit
 from mdllm.models.training.train import train
 
+pytestmark = pytest.mark.slow
+
 MODELS = {
     "nanogpt": NanoGptSettings(name="nanogpt", hidden_size=16, heads=2),
     "nanogpt of gpt2": NanoGptSettings(name="nanogpt", decoder="gpt2", hidden_size=16, heads=2),

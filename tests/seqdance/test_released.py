@@ -11,6 +11,8 @@ from mdllm.seqdance.network import encoder_config, seqdance
 from mdllm.seqdance.released import esm2, esm2_masked, released_network
 from mdllm.seqdance.settings import SeqDanceNetworkSettings
 
+pytestmark = pytest.mark.slow
+
 TOKENS = torch.tensor([[0, 5, 6, 7, 8, 9, 2]])
 
 

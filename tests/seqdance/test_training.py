@@ -15,6 +15,8 @@ from mdllm.seqdance.train import split_proteins, train_dance
 
 from .properties import write
 
+pytestmark = pytest.mark.slow
+
 STEPS = 60
 
 
@@ -101,7 +103,6 @@ def test_the_first_seed_is_the_model_of_the_folder(trained):
     assert first.symmetric
 
 
-@pytest.mark.slow
 def test_an_interrupted_training_ends_with_the_same_weights(trained, properties, tmp_path, monkeypatch):
     calls = iter(range(1000))
 

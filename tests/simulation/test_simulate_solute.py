@@ -143,7 +143,6 @@ def test_a_mutation_in_one_of_several_chains_names_it(structures, tmp_path):
         build(path, chains=["C"])
 
 
-@pytest.mark.slow
 def test_a_gap_is_an_error_unless_it_is_to_be_built(gapped):
     path = gapped(with_sequence=True)
     with pytest.raises(

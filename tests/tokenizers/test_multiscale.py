@@ -20,6 +20,8 @@ from mdllm.tokenizers.rigid.poses import best_rotation, torsion_direction
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 import tokenizer as benchmark
 
+pytestmark = pytest.mark.slow  # tokenizers are fitted first
+
 
 @pytest.fixture(scope="module")
 def adk():
@@ -143,7 +145,6 @@ def test_any_codes_decode_to_finite_chains(fitted):
     assert np.median(np.linalg.norm(decoded[:, 1:, 0] - decoded[:, :-1, 2], axis=-1)) < 0.2
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", benchmark.SEEDS[:3])
 @pytest.mark.parametrize("state", ["A", "B"])
 def test_a_state_that_training_never_showed_survives(trp_cage, state, seed):
@@ -167,7 +168,6 @@ def test_codes_drawn_residue_by_residue_decode_near_training(trp_cage):
     assert max(nearest) < 0.3
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("way", ["native from excited", "excited from native"])
 def test_t4_lysozyme_keeps_its_unseen_state(t4_lysozyme, way):
     """With half of the codes, and fewer seeds, than the record has."""

@@ -15,6 +15,8 @@ from mdllm.verification.judge import read_simulated
 from mdllm.verification.restarts import least_visited
 from mdllm.verification.rounds import ROUND_COLUMNS, RoundInputs, join, round_table
 
+pytestmark = pytest.mark.slow
+
 RAW_FRAMES = 6000  # more than were prepared, of 4999
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mdllm.config.settings.stages import RolloutSettings, sections
+from mdllm.config.settings.stages import sections
 from mdllm.config.settings.system import TrainingSet
 from mdllm.ensembles.redraw import Taught, redraw
 from mdllm.run.stage import stage
@@ -25,7 +25,8 @@ with stage(
         frames=pd.read_parquet(inputs["frames"]),
         codes=inputs["codes"],
         model=getattr(chosen, "model", None),
-        rollout=getattr(chosen, "rollout", RolloutSettings()),
+        rollout=getattr(chosen, "rollout", None),
+        null=getattr(chosen, "redraw", None),
         seed=chosen.seed,
         collection=collection[0].parent if collection else None,
         taught=Taught(*taught, TrainingSet.model_validate(snakemake.params.taught)) if taught else None,

@@ -17,7 +17,7 @@ _NOT_OF = {
 }
 _VALIDATION = ("training.validation_share", "training.validation_windows")
 _OF_REDRAWING = ("rollout.frames", "rollout.replicas", "rollout.temperature")
-_OF_STRUCTURES = ("fidelity", "decode", "novelty", "dynamics", "properties", "verification")
+_OF_STRUCTURES = ("fidelity", "redraw", "decode", "novelty", "dynamics", "properties", "verification")
 _OF_WINDOWS = ("language.stride", "language.loss", "language.time_reversed")
 
 
@@ -107,7 +107,7 @@ def _reason(key: str, system: System, variant: Variant) -> str | None:
     if section == "prepare" and system.frames_are != "atoms":
         return f"a {IN_WORDS[system.frames_are]} has its frames already; tokenizer.stride takes every n-th of them"
     if not variant.continues and (
-        section in ("language", "training", "decode") or (section == "rollout" and key not in _OF_REDRAWING)
+        section in ("language", "training", "redraw", "decode") or (section == "rollout" and key not in _OF_REDRAWING)
     ):
         return f"model {settings.model.name} is taken as it is, and redraws spans of the training frames"
     if not settings.model.trained and (key in _OF_WINDOWS or (section == "training" and key not in _VALIDATION)):

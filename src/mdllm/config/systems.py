@@ -19,7 +19,7 @@ VARIANT_STAGES = {
     "join": (),
     "tokenize": ("seed", "tokenizer"),
     "fidelity": ("tokenizer", "fidelity"),
-    "redraw": ("seed", "model", "rollout"),
+    "redraw": ("seed", "model", "rollout", "redraw"),
     "discretize": ("seed", "kinetics"),
     "exact": ("tokenizer", "kinetics"),
     "md_kinetics": ("seed", "analysis", "kinetics"),
@@ -146,7 +146,9 @@ class Variant:
         if stage in ("propose", "verify"):  # a further round changes nothing of those before it
             del sections["verification"]["rounds"]
         if stage == "redraw" and self.continues:  # a null alone, whatever the model is
-            return {"seed": sections["seed"]}
+            return {key: sections[key] for key in ("seed", "redraw")}
+        if stage == "redraw":
+            del sections["redraw"]
         return sections
 
     @cached_property

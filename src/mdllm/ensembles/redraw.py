@@ -26,7 +26,7 @@ from mdllm.bases.spans import of_base, of_frequencies, of_residue_types
 from mdllm.bases.tune import joined_with, tuned
 from mdllm.collections.reader import Collection
 from mdllm.config.choices import ModelSettings
-from mdllm.config.settings.stages import RolloutSettings
+from mdllm.config.settings.stages import RedrawSettings, RolloutSettings
 from mdllm.config.settings.system import TrainingSet
 from mdllm.core.errors import InputError
 from mdllm.core.records import write_json, write_npz
@@ -39,7 +39,6 @@ from mdllm.prepare.training_set import JOINED, select_training_frames
 logger = logging.getLogger(__name__)
 
 STRUCTURES, RECORD = "structures.npz", "redrawn.json"
-_NULL_GROUPS, _NULL_GROUP = 100, 8  # beside models that are no base
 _RECORDED = (
     *("validation_loss", "baseline_residue_types", "baseline_pairs_of_types", "validation_codes"),
     *("validation_proteins", "training_proteins", "parameters"),
@@ -74,7 +73,8 @@ def redraw(
     frames: pd.DataFrame,
     codes: Path,
     model: ModelSettings | None,
-    rollout: RolloutSettings,
+    rollout: RolloutSettings | None,
+    null: RedrawSettings | None,
     seed: int,
     output: Path,
     collection: Path | None = None,
@@ -95,6 +95,7 @@ def redraw(
         model: the config section `model` where it is a base, which then makes the structures of the model; otherwise
             the base that comes with mdllm makes the null.
         rollout: how many, where `model` is a base: `replicas` groups of `frames` structures.
+        null: how many, where it is none.
         collection: folder of the one that `model.tuning.mixed` names, if it does.
         taught: the system that `model.tuning.system` names, if it does.
 
@@ -114,11 +115,12 @@ def redraw(
             f"set it to {base.hidden}"
         )
     letters = sequence(universe.residues.resnames)
-    settings, groups = ProposalSettings(group=_NULL_GROUP), _NULL_GROUPS
     sources = {RESIDUE_TYPES: of_residue_types(base, letters)}
     if is_base:
         spans = {**model.spans.model_dump(), "temperature": rollout.temperature, "group": rollout.frames}
         settings, groups = ProposalSettings(**spans), rollout.replicas
+    else:
+        settings, groups = ProposalSettings(), null.null_groups
     starts = backbone
     if JOINED in frames:
         starts = backbone[as_often(frames[JOINED].to_numpy()[rows])]

@@ -105,6 +105,12 @@ class RolloutSettings(Section):
         return self
 
 
+class RedrawSettings(Section):
+    null_groups: PositiveInt = Field(
+        100, description="times that residue types redraw one span, as 8 structures, beside a model that is no base"
+    )
+
+
 class DecodeSettings(Section):
     samples: PositiveInt = Field(
         1, description="structures per generated frame; above 1 they are drawn from the tokenizer's uncertainty"
@@ -147,6 +153,7 @@ class StageSettings(Section):
     model: Model = MODELS.classes["mistral"]()
     training: TrainingSettings = TrainingSettings()
     rollout: RolloutSettings = RolloutSettings()
+    redraw: RedrawSettings = RedrawSettings()
     decode: DecodeSettings = DecodeSettings()
     analysis: AnalysisSettings = AnalysisSettings()
     novelty: NoveltySettings = NoveltySettings()
