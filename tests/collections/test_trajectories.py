@@ -201,7 +201,10 @@ def test_pairs_of_an_archive_that_was_put_by_hand(shared, tmp_path):
     source = read_collection(ROOT / "config", "small").sources[0]
     place = cached_path(source.url, tmp_path)
     place.parent.mkdir(parents=True)
-    with tarfile.open(shared / "pairs" / "unbound_bound.tar.gz") as given, tarfile.open(place, "w:gz", compresslevel=1) as archive:
+    with (
+        tarfile.open(shared / "pairs" / "unbound_bound.tar.gz") as given,
+        tarfile.open(place, "w:gz", compresslevel=1) as archive,
+    ):
         for entry in given:
             if not fnmatch(entry.name, "*/1[I-K]*"):
                 continue

@@ -10,7 +10,7 @@ from project import FRAMES, copy_of, kill_when
 VERIFICATION = {
     "proposals": 1,
     "replicas": 2,
-    "length_ps": 0.4,
+    "length_ps": 0.6,
     "nvt_ps": 0.1,
     "save_interval_ps": 0.1,
     "checkpoint_interval_ps": 0.2,

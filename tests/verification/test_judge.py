@@ -115,3 +115,5 @@ def test_verdicts_in_plain_words():
         "1 of 1 new cluster of code frequencies is undecided",
         "1 of 1 training frame stays among the training frames",
     ]
+    nothing_whole = proposal_table(proposals[-2:], simulations(n1=[STAYED, STAYED], t1=[APART, APART]))
+    assert sentences(nothing_whole)[-1].startswith("no training frame stays whole")

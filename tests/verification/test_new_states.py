@@ -37,7 +37,7 @@ def test_replicas_of_one_proposal_meet_without_being_a_state(world, ends):
 
 def test_ends_meet_where_training_frames_do_as_well(world):
     a, _, judge = world
-    assert breadth(a[:0], judge) == breadth(a[:1], judge) == judge.near
+    assert breadth(np.array([]), judge) == breadth(a[:1], judge) == judge.near
     wide = np.concatenate([a[:3], a[:3]])
     wide[3:, 10:] += 0.5
     assert breadth(wide, judge) > 3 * judge.near

@@ -35,8 +35,10 @@ def end_of(backbone: np.ndarray) -> np.ndarray:
 
 def breadth(ends: np.ndarray, judge: Judge) -> float:
     """Separation up to which two ends meet, from those (E, L, 4, 3) of training frames; at least that of a cluster."""
+    if len(ends) < 2:
+        return judge.near
     apart = _apart(ends, judge)[np.triu_indices(len(ends), 1)]
-    return max([judge.near, *np.quantile(apart, [_OF_PAIRS]).tolist()] if len(apart) else [judge.near])
+    return max(judge.near, float(np.quantile(apart, _OF_PAIRS)))
 
 
 def find_new_states(ends: np.ndarray, proposals: list[str], limit: float, judge: Judge) -> tuple[list[str], list[int]]:

@@ -59,7 +59,10 @@ def proposal_table(proposals: pd.DataFrame, simulations: pd.DataFrame) -> pd.Dat
 
 
 def sentences(table: pd.DataFrame) -> list[str]:
-    """One for each source and kind of proposal: "3 of 9 new clusters of the model stay, 5 return, 1 falls apart"."""
+    """One for each source and kind of proposal: "3 of 9 new clusters of the model stay, 5 return, 1 falls apart".
+
+    And one more where no training frame has stayed whole, from which limits would be.
+    """
     found = []
     for (kind, source, state), own in table.assign(state=_state(table)).groupby(
         ["kind", "source", "state"], sort=False
@@ -73,6 +76,12 @@ def sentences(table: pd.DataFrame) -> list[str]:
         (count, outcome), *others = parts
         text = f"{count} of {len(own)} {one if len(own) == 1 else several} {_word(outcome, count, kind)}"
         found.append(text + "".join(f", {count} {_word(outcome, count, kind)}" for count, outcome in others))
+    training = table["kind"] == TRAINING
+    if training.any() and (table.loc[training, "share_apart"] == 1).all():
+        found.append(
+            "no training frame stays whole, so that limits are those of held-out MD; look at verification.solvent, "
+            "time_step_ps and the raw frames before any of this is trusted"
+        )
     return found
 
 
