@@ -41,7 +41,8 @@ def draw(system: SystemTables, stem: Path) -> None:
         values = order[named].map("{:.3g}".format)
         if len(place) <= _LABELLED:
             ax.set_xticks(range(len(place)), values, rotation=0 if len(place) < 16 else 90)
-        ax.set_xlabel(f"{variables[named]['label'] if named in variables else named} of each code, in the order of MD")
+        what = f"{variables[named]['label']} of each code" if named in variables else "code"
+        ax.set_xlabel(f"{what}, in the order of MD")
         if order.empty:
             ax.text(0.5, 0.5, _NONE, ha="center", transform=ax.transAxes)
         kinetics.title(fig)
