@@ -15,6 +15,8 @@ from mdllm.core.errors import InputError
 from mdllm.core.records import write_npz
 from mdllm.schemas import render
 
+pytestmark = pytest.mark.slow  # chains are sampled and analyzed first
+
 CHAIN = four_states()
 TABLES = ("populations", "timescales", "mfpt", "transitions", "committor", "chapman_kolmogorov")
 

@@ -25,6 +25,8 @@ from mdllm.sources.package import fetch_wheel
 from project import ROOT
 from promod3 import database, debian_package
 
+pytestmark = pytest.mark.slow
+
 DOMAIN = "1l2yA00"
 RUN = r"^(?P<protein>[^_.]+)(_(?P<temperature_k>\d+)K_(?P<replica>\d))?\."
 
@@ -65,7 +67,6 @@ def test_own_trajectories(collector, own, models):
     assert found.segment("trp/1").interval_ps == 50.0
 
 
-@pytest.mark.slow
 def test_an_interval_that_the_config_says(collector, own):
     assert set(collector.run({**own, "interval_ps": 7.0}).segments["interval_ps"]) == {7.0}
 
@@ -76,7 +77,6 @@ def test_a_structure_without_a_trajectory(collector, own):
         collector.run(own)
 
 
-@pytest.mark.slow
 def test_a_damaged_frame_of_a_trajectory(collector, own, models):
     frames = models[1].copy()
     frames[20] = 0
@@ -180,7 +180,6 @@ def test_ntl9_in_the_layout_of_mdcath(collector, shared, tmp_path):
     assert rmsd(segment.backbone, segment.backbone[0]).max() > 0.3
 
 
-@pytest.mark.slow
 def test_some_pairs_of_unbound_and_bound(collector, shared):
     with tarfile.open(shared / "pairs" / "unbound_bound.tar.gz") as archive:
         archive.extractall(collector.structures, filter="data")
@@ -195,7 +194,6 @@ def test_some_pairs_of_unbound_and_bound(collector, shared):
     assert np.median(list(apart.values())) == pytest.approx(0.08, abs=0.03)
 
 
-@pytest.mark.slow
 def test_pairs_of_an_archive_that_was_put_by_hand(shared, tmp_path):
     """The archive of config/collections/small.yaml, made of some of the same files, where its message says."""
     source = read_collection(ROOT / "config", "small").sources[0]
@@ -238,7 +236,6 @@ def bioemu_benchmarks(cache) -> dict:
     return source.model_dump()
 
 
-@pytest.mark.slow
 def test_two_state_proteins_of_a_wheel(collector, cache):
     source = bioemu_benchmarks(cache)
     source["members"] = source["members"].replace("/*/reference/", "/domainmotion/reference/")

@@ -10,6 +10,8 @@ import pytest
 
 from project import ROOT
 
+pytestmark = pytest.mark.slow  # the package is installed first
+
 IMPORT_ALL = """
 import importlib, pkgutil
 import mdllm
@@ -42,7 +44,6 @@ def run(installed, folder, *command: str) -> str:
     return result.stdout
 
 
-@pytest.mark.slow
 def test_every_module_imports_and_draws_from_an_empty_folder(installed, tmp_path):
     assert run(installed, tmp_path, sys.executable, "-c", IMPORT_ALL).split() == [
         f"{installed}/mdllm/__init__.py",
@@ -86,7 +87,6 @@ def test_a_command_or_stage_imports_nothing_that_it_does_not_need(installed, tmp
     assert not takes_time & set(out.split())
 
 
-@pytest.mark.slow
 def test_a_project_outside_of_a_checkout_runs_the_workflow_of_the_package(installed, tmp_path):
     out = run(installed, tmp_path, str(installed / "bin" / "mdllm"), "demo", "mine", "--no-run")
     assert out.splitlines()[0] == "cd mine"

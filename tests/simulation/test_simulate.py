@@ -23,6 +23,8 @@ from mdllm.simulation.log import check_log
 from mdllm.simulation.platform import open_device
 from mdllm.simulation.simulate import simulate
 
+pytestmark = pytest.mark.slow  # simulations run first
+
 ROOT = Path(__file__).resolve().parents[2]
 # The rule's script, run as Snakemake runs it: with an object `snakemake` in its namespace.
 SCRIPT = """
@@ -167,7 +169,6 @@ def test_the_record_says_what_was_done(alanine):
     assert not list(alanine.work.glob("simulate_0-*"))
 
 
-@pytest.mark.slow
 def test_a_killed_run_continues_to_the_same_bytes(structures, tmp_path, alanine):
     job = Job(tmp_path, settings(structures))
     returned, _ = job.stop(signal.SIGKILL)
@@ -181,7 +182,6 @@ def test_a_killed_run_continues_to_the_same_bytes(structures, tmp_path, alanine)
     assert job.files() == alanine.files()
 
 
-@pytest.mark.slow
 def test_a_killed_run_in_a_box_of_water_continues_to_the_same_bytes(structures, tmp_path):
     """Neighbour lists and the barostat are what a mere checkpoint of OpenMM does not restore."""
     source = box_of_water(structures)
@@ -240,7 +240,6 @@ def test_trp_cage_stays_folded(structures, tmp_path):
     assert abs(bonds.mean() - 0.152) < 0.003
 
 
-@pytest.mark.slow
 def test_t4_lysozyme_starts(structures, tmp_path):
     """A smoke test: the deposited structure, completed, takes some steps. A strong friction takes up what heat is left
     by a minimization of so few steps; each costs seconds."""
