@@ -14,6 +14,7 @@ from openmm import app, unit
 
 from mdllm.config.settings.simulation import ExplicitSolvent, SimulationSource
 from mdllm.core.errors import InputError
+from mdllm.simulation.kernels import use_kernels
 from mdllm.simulation.platform import Device, atoms_apart, derive_seed
 
 logger = logging.getLogger(__name__)
@@ -161,6 +162,8 @@ def _system(molecules: _Molecules, choices: _Choices) -> openmm.System:
             f"model, but solvent.type is {'explicit' if explicit else 'implicit'}; "
             + ("leave that file out" if born else "add one, for instance amber99_obc.xml")
         )
+    if not explicit:
+        use_kernels(system)
     return system
 
 
