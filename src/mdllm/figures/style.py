@@ -61,10 +61,10 @@ def save(upper: SubFigure, stem: Path, data: pd.DataFrame) -> None:
         fig.get_layout_engine().execute(fig)
     with mpl.rc_context({"figure.constrained_layout.use": False}):
         fig.set_layout_engine(None)  # or the layout would be made again, twice for each file, and all be drawn twice
-    for ax in fig.axes:  # the layout's last digits depend on addresses in memory
-        ax.set_position(Bbox(ax.get_position(original=True).get_points().round(6)))
-    fig.savefig(stem.with_suffix(".pdf"), metadata={"CreationDate": None, "ModDate": None})
-    fig.savefig(stem.with_suffix(".png"))
+        for ax in fig.axes:  # the layout's last digits depend on addresses in memory
+            ax.set_position(Bbox(ax.get_position(original=True).get_points().round(6)))
+        fig.savefig(stem.with_suffix(".pdf"), metadata={"CreationDate": None, "ModDate": None})
+        fig.savefig(stem.with_suffix(".png"))
     data.to_csv(stem.with_suffix(".csv"), index=False)
 
 
