@@ -8,6 +8,7 @@ import pytest
 from openmm import app, unit
 
 from mdllm.config.settings.simulation import SimulationSource, StartStructure
+from mdllm.core.errors import InputError
 from mdllm.simulation.platform import open_device
 from mdllm.simulation.solute import build_solute
 from mdllm.simulation.system import assign_forces
@@ -15,8 +16,8 @@ from mdllm.simulation.system import assign_forces
 FORCE_FIELD = ["amber99sbildn.xml", "amber99_obc.xml"]
 
 
-def source(path, **changes):
-    solvent = {"type": "implicit", "force_field": FORCE_FIELD}
+def source(path, force_field=FORCE_FIELD, **changes):
+    solvent = {"type": "implicit", "force_field": force_field}
     return SimulationSource(
         type="simulation", structure={"file": str(path)}, solvent=solvent, production_ps=10, **changes
     )
@@ -57,3 +58,10 @@ def test_another_mass_or_another_molecule_has_forces_of_its_own(alanine, structu
     half = app.Modeller(alanine.topology, alanine.positions)
     half.add(alanine.topology, alanine.positions)
     assert assign_forces(half.topology, source(path)).getNumParticles() == 2 * light.getNumParticles()
+
+
+@pytest.mark.slow
+def test_a_molecule_that_fits_two_templates_is_named(alanine, structures):
+    chosen = source(structures / "alanine_dipeptide.pdb", force_field=["charmm36.xml", "implicit/obc2.xml"])
+    with pytest.raises(InputError, match=r"charmm36\.xml.*templates found for residue.*ALAD, AANM"):
+        assign_forces(alanine.topology, chosen)

@@ -169,10 +169,12 @@ def _system(molecules: _Molecules, choices: _Choices) -> openmm.System:
 
 @contextmanager
 def _parameters_known(files: Sequence[str]) -> Iterator[None]:
-    """Turn OpenMM's complaint about a residue or an atom type without parameters into an InputError."""
+    """Turn OpenMM's complaint about a residue or an atom type without parameters, or with two, into an InputError."""
     try:
         yield
-    except (ValueError, KeyError) as error:
+    except Exception as error:
+        if type(error) not in (ValueError, KeyError, Exception):  # the last where several templates fit
+            raise
         raise InputError(
             f"solvent.force_field: {', '.join(files)} does not cover the system: {error}. Add the file that holds it, "
             "or choose another water_geometry"
