@@ -20,6 +20,7 @@ from prepared import Prepared, prepare_trp_cage, prepared_in
 from web import serving
 
 ROOT = Path(__file__).resolve().parents[1]
+gc.disable()  # until all is imported: a quarter of the time that this takes
 
 
 # What these folders hold runs the workflow from the command line.
@@ -47,6 +48,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)

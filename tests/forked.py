@@ -59,6 +59,7 @@ def python() -> str:
 
 
 def _serve(program: str, address: str) -> None:
+    gc.disable()  # nothing of what is imported is garbage
     _import_of_others()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
@@ -66,6 +67,7 @@ def _serve(program: str, address: str) -> None:
         print("ready", flush=True)
         gc.freeze()  # or every child would copy what it looks through
         gc.set_threshold(20_000, 20, 50)
+        gc.enable()
         while True:
             asked, _, _ = select.select([listener, sys.stdin], [], [])
             with contextlib.suppress(ChildProcessError):
