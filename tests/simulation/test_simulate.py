@@ -290,6 +290,13 @@ def test_a_platform_that_is_not_there():
         open_device("CUDA", 1)
 
 
+@pytest.mark.skipif(not list(Path("/etc/OpenCL/vendors").glob("pocl*")), reason="PoCL is not installed")
+def test_a_cpu_that_calls_itself_a_device_of_opencl_is_passed_over():
+    assert open_device(None, 1).platform.getName() != "OpenCL"
+    with pytest.raises(InputError, match=r"OpenCL does not work here .*this CPU"):
+        open_device("OpenCL", 1)
+
+
 @pytest.mark.parametrize(
     ("solvent", "message"),
     [

@@ -12,6 +12,7 @@ from mdllm.core.errors import InputError
 
 logger = logging.getLogger(__name__)
 _PREFERRED = ("CUDA", "OpenCL", "CPU")
+_POCL = "Portable Computing Language"
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,8 @@ def _try(name: str, threads: int) -> tuple[Device | None, str]:
         context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
     except openmm.OpenMMException as error:
         return None, str(error)
+    if "OpenCLPlatformName" in offered and platform.getPropertyValue(context, "OpenCLPlatformName") == _POCL:
+        return None, f"its device is this CPU, by {_POCL}, which OpenMM does not support"
     details = [platform.getPropertyValue(context, "DeviceName")] if "DeviceName" in offered else []
     details += [f"threads {threads}"] if "Threads" in offered else []
     return Device(platform, ", ".join([name, *details, f"OpenMM {openmm.Platform.getOpenMMVersion()}"])), ""
