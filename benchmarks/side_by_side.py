@@ -1,15 +1,15 @@
-"""Simulations of the proposals of several runs, many at a time on one GPU.
+"""Simulations of the proposals of several runs, many at a time.
 
     snakemake --profile profiles/local --config only=SYSTEM results/SYSTEM/VARIANT/proposals/proposals.csv
-    python benchmarks/side_by_side.py simulate FOLDER WORKERS SECONDS results/SYSTEM/VARIANT ...
+    python benchmarks/side_by_side.py simulate FOLDER WORKERS SECONDS [of=SOURCE,...] results/SYSTEM/VARIANT ...
     python benchmarks/side_by_side.py judge FOLDER results/SYSTEM/VARIANT ...
 
 A GPU that simulates one small protein after another, each stretch in a context of its own as the workflow does it to go
 on exactly after a kill, spends its time on making contexts. Here each of WORKERS processes has one context for all of
 its simulations: the same force field, minimization, lengths and temperature, but a killed simulation begins anew and
-draws other random numbers. Clusters come first, then random frames; after SECONDS what is not done is left. `judge`
-does what the stage `verify` does with those that are there, as many random frames of each source, and writes
-results/SYSTEM/VARIANT/verification.
+draws other random numbers. Clusters come first, then random frames, with `of` those of these sources alone; after
+SECONDS what is not done is left. `judge` does what the stage `verify` does with those that are there, as many random
+frames of each source, and writes results/SYSTEM/VARIANT/verification.
 """
 
 import json
@@ -19,7 +19,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -29,6 +29,7 @@ import pandas as pd
 from openmm import app, unit
 from record import ROOT
 
+from mdllm.config.plan import Plan
 from mdllm.config.reading import read_yaml
 from mdllm.config.settings.simulation import SimulationSource
 from mdllm.config.settings.stages import NoveltySettings
@@ -45,16 +46,15 @@ from mdllm.verification.verdict import CLUSTER, RANDOM, STATE, TRAINING
 from mdllm.verification.verify import VerificationInputs, verify
 
 
-def system_of(variant: Path) -> str:
-    """The system of a variant, or that which a study looks at."""
-    name = variant.parent.name
-    study = ROOT / "config" / "studies" / f"{name.removeprefix('study_')}.yaml"
-    return read_yaml(study)["system"] if study.is_file() else name
+@cache
+def plan() -> Plan:
+    return Plan(read_yaml(ROOT / "config" / "config.yaml"), ROOT / "config")
 
 
 def settings_of(variant: Path) -> VerificationSettings:
-    system = read_yaml(ROOT / "config" / "systems" / f"{system_of(variant)}.yaml")
-    return VerificationSettings(**system["stages"]["verification"])
+    """Those of the run; of its system's first one where cost.py has made the proposals."""
+    runs = plan().system(variant.parent.name).trained
+    return runs.get(variant.name, next(iter(runs.values()))).settings.verification
 
 
 def jobs_of(variant: Path, folder: Path) -> list[Job]:
@@ -63,7 +63,7 @@ def jobs_of(variant: Path, folder: Path) -> list[Job]:
     return jobs(table, settings_of(variant), 100_000 * later, folder / variant.parent.name / variant.name)
 
 
-def items(folder: Path, variants: list[Path]) -> Iterator[tuple[Path, int]]:
+def items(folder: Path, variants: list[Path], sources: set[str]) -> Iterator[tuple[Path, int]]:
     """Variant and number of a job, those of all variants in turn, first clusters and training frames, then the rest."""
     found = []
     for variant in variants:
@@ -71,7 +71,7 @@ def items(folder: Path, variants: list[Path]) -> Iterator[tuple[Path, int]]:
         for number, job in enumerate(jobs_of(variant, folder)):
             row = table.iloc[number // settings_of(variant).replicas]
             place = int(str(row["group"]).rpartition("_")[2])
-            if not (job.folder / "result.json").is_file():
+            if row["source"] in (sources or {row["source"]}) and not (job.folder / "result.json").is_file():
                 found.append(
                     ((row["kind"] not in (CLUSTER, STATE, TRAINING), place, row["source"] != MODEL), variant, number)
                 )
@@ -129,7 +129,9 @@ def one(item: tuple[Path, Path, int]) -> str:
 
 def simulate(folder: str, workers: str, seconds: str, *variants: str) -> None:
     began = time.monotonic()
-    left = [(Path(folder), *item) for item in items(Path(folder), [Path(variant) for variant in variants])]
+    chosen, folders = ([word for word in variants if word.startswith("of=") == of] for of in (True, False))
+    sources = {source for word in chosen for source in word.removeprefix("of=").split(",")}
+    left = [(Path(folder), *item) for item in items(Path(folder), [Path(variant) for variant in folders], sources)]
     with multiprocessing.get_context("spawn").Pool(int(workers), quiet) as pool:
         ended = pool.imap_unordered(one, left)
         for count in range(1, len(left) + 1):
@@ -148,7 +150,7 @@ def quiet() -> None:
 
 def judge(folder: str, *variants: str) -> None:
     for variant in map(Path, variants):
-        frames, settings = variant.parents[1] / system_of(variant) / "frames", settings_of(variant)
+        frames, settings = variant.parents[2] / plan().system(variant.parent.name).frames, settings_of(variant)
         table = pd.read_csv(variant / "proposals" / "proposals.csv")
         done = np.array([(job.folder / "result.json").is_file() for job in jobs_of(variant, Path(folder))])
         random, draw = table["kind"] == RANDOM, table["group"].astype(str).str.rpartition("_")[2].astype(int)
