@@ -89,6 +89,7 @@ bench: venv
 	$(BIN)/python benchmarks/page.py
 	$(BIN)/python benchmarks/dynamics.py
 	$(BIN)/python benchmarks/survey.py
+	$(BIN)/python benchmarks/solvents.py
 
 bench-gpu: venv
 	$(BIN)/python benchmarks/llm.py
