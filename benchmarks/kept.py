@@ -4,8 +4,11 @@
     python benchmarks/kept.py results/trp_cage_verified                            # records/kept.json
     snakemake --profile profiles/local --config only=trp_cage_from_a,trp_cage_from_b    # on a GPU
     python benchmarks/kept.py results/trp_cage_from_a results/trp_cage_from_b      # records/kept_of_seeds.json
-    snakemake --profile profiles/local study_false_alarms                          # on a GPU
+    snakemake --profile profiles/local study_from_a study_from_b study_false_alarms
+    python benchmarks/kept.py results/study_from_a results/study_from_b            # records/from_a.json, both
     python benchmarks/kept.py results/study_false_alarms                           # records/false_alarms.json
+    snakemake --profile profiles/local study_false_alarms_full                     # on a GPU
+    python benchmarks/kept.py results/study_false_alarms_full                      # records/false_alarms_full.json
     snakemake --profile profiles/local --config only=trp_cage_rounds_from_a,trp_cage_rounds_from_b    # on a GPU
     python benchmarks/kept.py results/trp_cage_rounds_from_a results/trp_cage_rounds_from_b    # records/rounds.json
 
@@ -34,7 +37,8 @@ from mdllm.core.records import read_json
 from mdllm.verification.judge import last_quarter, read_simulated
 from mdllm.verification.verdict import APART, CLUSTER, NEW_STATE, RESTART
 
-DETAILED, STUDY, ROUNDS = "trp_cage_verified", "study_false_alarms", "trp_cage_rounds_from_a"
+DETAILED = "trp_cage_verified"
+RECORDS = {DETAILED: "kept", "trp_cage_from_a": "kept_of_seeds", "trp_cage_rounds_from_a": "rounds"}
 
 
 def looked_up(folder: Path, case: Case, reverse: Case) -> pd.DataFrame:
@@ -107,7 +111,7 @@ def in_new_states(table: pd.DataFrame) -> list[dict]:
 def main(*results: str) -> None:
     record, (from_a, from_b) = {}, islice(cases(), 2)
     for system in map(Path, results):
-        both, tables = (from_b, from_a) if system.name.endswith("from_b") else (from_a, from_b), {}
+        both, tables = (from_b, from_a) if "from_b" in system.name else (from_a, from_b), {}
         for verdict in sorted(system.glob("*/verification/verdict.json")):
             folder, variant = verdict.parent, verdict.parent.parent.name
             tables[variant] = looked_up(folder, *both)
@@ -127,8 +131,8 @@ def main(*results: str) -> None:
             if len(of_round) > 1:
                 name = f"{system.name}{later and f', round {later}'}, all"
                 record[name] = {"counts": counted(pd.concat(of_round))}
-    names = {DETAILED: "kept", STUDY: "false_alarms", ROUNDS: "rounds"}
-    write_record(names.get(Path(results[0]).name, "kept_of_seeds"), record)
+    first = Path(results[0]).name
+    write_record(RECORDS.get(first, first.removeprefix("study_")), record)
 
 
 if __name__ == "__main__":
