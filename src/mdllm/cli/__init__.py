@@ -133,6 +133,18 @@ def propose(
     )
 
 
+@app.command()
+def export(
+    states: Annotated[list[Path], typer.Argument(help="folders results/SYSTEM/VARIANT/verification/states/NAME")],
+) -> None:
+    """Write the starts of verified states for AMBER and GROMACS, in the force field that has judged them."""
+    from mdllm.verification.export import COMMANDS, export
+
+    for state in states:
+        typer.echo("\n".join(map(str, export(state))))
+    typer.echo("\n".join(COMMANDS))
+
+
 Model = Annotated[str, typer.Option(help="results/dances/NAME, or released weights: file, folder or name on the hub")]
 Encoder = Annotated[str | None, typer.Option(help="ESM2 of released weights that hold the heads alone")]
 Checksum = Annotated[str | None, typer.Option(help="SHA-256 of released weights; default: that of their first use")]

@@ -18,7 +18,7 @@ from mdllm.simulation.kernels import use_kernels
 from mdllm.simulation.platform import Device, atoms_apart, derive_seed
 
 logger = logging.getLogger(__name__)
-_BORN_FORCES = (openmm.GBSAOBCForce, openmm.CustomGBForce, openmm.AmoebaGeneralizedKirkwoodForce)
+BORN_FORCES = (openmm.GBSAOBCForce, openmm.CustomGBForce, openmm.AmoebaGeneralizedKirkwoodForce)
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def _system(molecules: _Molecules, choices: _Choices) -> openmm.System:
         system = force_field.createSystem(
             molecules.topology, constraints=app.HBonds, hydrogenMass=choices.hydrogen_mass_da * unit.dalton, **method
         )
-    born = any(isinstance(force, _BORN_FORCES) for force in system.getForces())
+    born = any(isinstance(force, BORN_FORCES) for force in system.getForces())
     if born == explicit:
         raise InputError(
             f"solvent.force_field: {', '.join(choices.files)} {'holds an' if born else 'holds no'} implicit solvent "
