@@ -27,12 +27,13 @@ class Pictures:
         return [text for text, _ in self.texts(name)]
 
 
-def draw_into(folder: Path, draw, *arguments) -> Pictures:
-    """The figures that `draw(*arguments, folder)` saves."""
+def draw_into(folder: Path, draw, *arguments, written: bool = True) -> Pictures:
+    """The figures that `draw(*arguments, folder)` saves; their files are what takes long, and can be left out."""
     figures, save = {}, style.save
 
     def keep(upper, stem, data):
-        save(upper, stem, data)
+        if written:
+            save(upper, stem, data)
         figures[stem.name] = upper.figure
 
     with pytest.MonkeyPatch.context() as patched:

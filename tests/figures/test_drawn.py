@@ -54,7 +54,7 @@ def test_the_region_of_a_state_lies_where_it_is_defined(table_paths, tables, tmp
     states = {"A": [{X: [0.7, 0.8], Y: [middle - 0.05, middle + 0.1]}], "B": []}
     (tmp_path / "description.json").write_text(json.dumps(tables.description | {"states": states}))
     changed = Tables({**table_paths, "description": tmp_path / "description.json"})
-    ax = draw_into(tmp_path / "plane", plane.draw, changed).figures["plane"].axes[0]
+    ax = draw_into(tmp_path / "plane", plane.draw, changed, written=False).figures["plane"].axes[0]
     (box,) = ax.patches
     assert (box.get_x(), box.get_width(), box.get_height()) == pytest.approx((0.7, 0.1, 0.15))
     assert np.exp(1j * box.get_y()) == pytest.approx(np.exp(1j * (middle - 0.05)))

@@ -133,7 +133,7 @@ def test_axes_count_frames_where_the_time_between_them_is_unknown(tmp_path, fold
         file = next(unknown[variant].rglob("description.json"))
         file.write_text(json.dumps(json.loads(file.read_text()) | {"time_unit": "frames"}))
     (tmp_path / "drawn").mkdir()
-    pictures = draw_into(tmp_path / "drawn", draw_kinetics, unknown)
+    pictures = draw_into(tmp_path / "drawn", draw_kinetics, unknown, written=False)
     for name, label in (
         ("timescales", "implied timescale (frames)"),
         ("mfpt_lag", "MFPT (frames)"),

@@ -57,7 +57,8 @@ def save(upper: SubFigure, stem: Path, data: pd.DataFrame) -> None:
     """Write `stem`.pdf, .png (300 dpi) and .csv, the data shown; the same input gives the same bytes."""
     fig = upper.figure
     stem.parent.mkdir(parents=True, exist_ok=True)
-    for _ in range(2):  # what surrounds axes of equal aspect is known once they have shrunk
+    shrinking = any(ax.get_aspect() != "auto" for ax in fig.axes)
+    for _ in range(1 + shrinking):  # what surrounds axes of equal aspect is known once they have shrunk
         fig.get_layout_engine().execute(fig)
     with mpl.rc_context({"figure.constrained_layout.use": False}):
         fig.set_layout_engine(None)  # or the layout would be made again, twice for each file, and all be drawn twice
