@@ -3,11 +3,11 @@
 A process that has imported what the library imports of others, and Snakemake, and nothing of mdllm, forks for each
 call. The child is what ``python -m MODULE ...`` or ``python SCRIPT ...`` is: it has that working directory, that
 environment, those streams; it imports mdllm from its own path, and it ends. `python` is the program to call in place of
-`sys.executable`; a Snakemake that it runs starts its scripts with it as well.
+`sys.executable`, and what the child starts by that name is forked as well.
 
-The child is in the process group of its caller: a signal to the group reaches both, one to the caller alone does not
-reach the child. And all children have one seed of hashes: where the bytes of two runs are compared, one of them is run
-with `sys.executable`.
+The child is in the process group of its caller, or of another session: it gets the SIGTERM of the caller, and ends with
+it. And all children have one seed of hashes: where the bytes of two runs are compared, one of them is run with
+`sys.executable`.
 """
 
 import ast
@@ -18,6 +18,7 @@ import json
 import os
 import runpy
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -27,12 +28,17 @@ from pathlib import Path
 
 LIBRARY = Path(__file__).resolve().parents[1] / "src"
 CALL = """#!{python} -IS
-import json, os, socket, sys
+import json, os, signal, socket, sys
 with socket.socket(socket.AF_UNIX) as server:
     server.connect({address!r})
     socket.send_fds(server, [b"."], [0, 1, 2])
     server.sendall(json.dumps([os.getpgrp(), sys.argv[1:], os.getcwd(), dict(os.environ)]).encode())
     server.shutdown(socket.SHUT_WR)
+    child = int(server.recv(8))
+    def pass_on(number, frame):
+        if os.getpgid(child) != os.getpgrp():
+            os.kill(child, number)
+    signal.signal(signal.SIGTERM, pass_on)
     sys.exit(int(server.recv(8)))
 """
 
@@ -97,13 +103,13 @@ def _import_of_others() -> None:
 
 
 def _answer(connection: socket.socket, program: str) -> None:
-    """Run the call in a child, and tell its status."""
+    """Run the call in a child, and tell its number and its status; end it if nobody waits for it any longer."""
     _, streams, _, _ = socket.recv_fds(connection, 1, 3)
     group, *called = json.loads(b"".join(iter(lambda: connection.recv(1 << 16), b"")))
-    with contextlib.suppress(PermissionError, ProcessLookupError):  # of another session, or it has ended
-        os.setpgid(0, group)
     child = os.fork()
     if not child:
+        with contextlib.suppress(PermissionError, ProcessLookupError):  # of another session, or it has ended
+            os.setpgid(0, group)
         connection.close()
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
@@ -113,8 +119,15 @@ def _answer(connection: socket.socket, program: str) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)  # without the half second that Python takes to clear thousands of modules away
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    connection.sendall(str(status if status >= 0 else 128 - status).encode())
+    with contextlib.suppress(ConnectionError):  # nobody waits for it any longer
+        connection.sendall(f"{child:8}".encode())
+        awaited = select.poll()
+        awaited.register(os.pidfd_open(child), select.POLLIN)
+        awaited.register(connection, 0)  # tells that the caller is gone without being asked to
+        if connection.fileno() in dict(awaited.poll()):
+            os.kill(child, signal.SIGKILL)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        connection.sendall(str(status if status >= 0 else 128 - status).encode())
     os._exit(0)
 
 
@@ -136,11 +149,10 @@ def _run(arguments: list[str], folder: str, environment: dict[str, str], program
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    sys.executable = program
     path = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
-    match arguments:
+    match arguments[arguments[0] == "-u" :]:  # how torch starts processes
         case ["-m", module, *rest]:
-            if module == "snakemake":
-                sys.executable = program
             sys.path[:0] = [folder, *path]
             sys.argv = [module, *rest]
             runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -2,13 +2,13 @@
 
 import importlib
 import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
 from transformers import MistralConfig, MistralForCausalLM
 
+import forked
 from mdllm.models.settings import PretrainedSettings
 from project import ROOT
 
@@ -66,7 +66,7 @@ def test_a_step_and_a_frame_in_miniature(llm, form, tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_without_a_gpu_it_says_so():
-    command = [sys.executable, str(ROOT / "benchmarks" / "llm.py")]
+    command = [forked.python(), str(ROOT / "benchmarks" / "llm.py")]
     result = subprocess.run(command, env={"PYTHONPATH": str(ROOT / "src")}, capture_output=True, text=True)
     assert result.returncode == 1
     assert "needs a GPU, and torch finds none; --small needs none" in result.stderr

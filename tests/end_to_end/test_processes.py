@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -104,7 +105,8 @@ def stop_at_a_checkpoint(project, victim: Callable[[Project], int], number: sign
     The first process stands still at its first checkpoint until the signal has arrived, and the others wait for it.
     """
     (project.folder / "sitecustomize.py").write_text(STANDING)
-    head = project.start(*on_gpus(2), PYTHONPATH=str(project.folder))
+    # Processes of their own, which no other has forked: what stands still has its number and its command.
+    head = project.start(*on_gpus(2), PYTHONPATH=str(project.folder), PYTHON_EXEC=sys.executable)
     deadline = time.monotonic() + PATIENCE_S
     while not any(map(stands_still, training := processes_of_training(project))):
         assert head.poll() is None, (project.folder / "snakemake.out").read_text()[-4000:]

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+import forked
 from mdllm.config.settings.stages import LanguageSettings, RolloutSettings, TrainingSettings
 from mdllm.core.records import write_npz
 from mdllm.models.settings import MistralSettings
@@ -87,7 +88,9 @@ def environment() -> dict[str, str]:
 
 def start(stage: str, folder: Path, script: str = __file__) -> subprocess.Popen:
     """The stage of a script like this one in a process of its own."""
-    return subprocess.Popen([sys.executable, script, stage, str(folder)], env=environment(), stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        [forked.python(), script, stage, str(folder)], env=environment(), stderr=subprocess.PIPE, process_group=0
+    )
 
 
 def interrupt(
@@ -101,7 +104,7 @@ def interrupt(
     while not any(folder.glob(checkpoint)):
         assert process.poll() is None, process.stderr.read().decode()
         time.sleep(0.002)
-    process.send_signal(number)
+    os.killpg(process.pid, number)
     _, messages = process.communicate()
     return process.returncode, messages.decode()
 

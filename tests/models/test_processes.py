@@ -1,12 +1,12 @@
 """Training divided among processes, here two on the CPU: the same steps, and one of them writes."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+import forked
 from mdllm.core.errors import InputError
 from mdllm.models.training.train import share_of_update
 from models.pretrained_small import TRAINING, run_training
@@ -22,7 +22,7 @@ def test_two_processes_make_the_steps_of_one(with_base):
     expected = pd.read_csv(with_base / "out/training_log.csv")
     for name in ("out", "work_train"):
         (with_base / name).rename(with_base / f"{name}_one")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    command = [forked.python(), "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
     subprocess.run(
         [*command, str(SCRIPT), "text", str(with_base)], check=True, capture_output=True, env=environment(), timeout=120
     )

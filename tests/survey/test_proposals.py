@@ -1,7 +1,6 @@
 """What `mdllm init` proposes for files of which the states are known."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import MDAnalysis as mda
@@ -12,6 +11,7 @@ import yaml
 from MDAnalysis.lib.distances import calc_bonds, calc_dihedrals
 from MDAnalysisTests.datafiles import DCD, PSF, PDB_small
 
+import forked
 from mdllm.config.settings.system import Observables, SystemSettings
 from mdllm.molecules.backbone import BackboneAtoms
 from mdllm.observables.bound import bind
@@ -147,7 +147,7 @@ def test_a_reference_that_md_visits_stands_for_a_state_of_md(init, project):
 def test_every_proposed_file_is_a_plan(project, shared, init):
     folder = shared / "trajectories" / "ntl9"
     init(project, folder / "2hbaA00.pdb", folder / "2hbaA00_320_0.xtc", "--name", "ntl9")
-    command = [sys.executable, "-m", "snakemake", "--profile", "profiles/local", "--cores", "2", "--dry-run"]
+    command = [forked.python(), "-m", "snakemake", "--profile", "profiles/local", "--cores", "2", "--dry-run"]
     names = "trp_cage,adk,dimer,ntl9"
     made = subprocess.run([*command, "--config", f"only={names}"], cwd=project, capture_output=True, text=True)
     assert made.returncode == 0, made.stdout + made.stderr

@@ -5,6 +5,7 @@ import subprocess
 import pytest
 import yaml
 
+import forked
 from project import DRAW, FIGURES_ALONE, ROOT, SMALL, STAGES, Project
 
 
@@ -83,7 +84,7 @@ def test_a_call_from_another_folder_works_with_directory_and_says_so_without(tmp
 
     def called(*arguments: str) -> subprocess.CompletedProcess:
         return subprocess.run(
-            [*project.command("--dry-run", "--quiet", "rules"), *arguments],
+            [forked.python(), *project.command("--dry-run", "--quiet", "rules")[1:], *arguments],
             **{"cwd": tmp_path / "elsewhere", "env": project.environment(), "text": True},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

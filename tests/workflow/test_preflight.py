@@ -1,12 +1,12 @@
 """Everything that a run lacks, in one list, before it starts."""
 
 import subprocess
-import sys
 
 import pytest
 import torch
 import yaml
 
+import forked
 from mdllm.config.plan import Plan
 from mdllm.config.reading import read_yaml
 from mdllm.preflight import missing, remarks
@@ -83,7 +83,7 @@ def test_after_preflight_no_job_needs_a_network(tmp_path, cache, trp_cage_files)
 
 
 def test_paper_lists_every_job_and_needs_nothing_fetched(tmp_path):
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--dry-run", "--cores", "1"]
+    command = [forked.python(), "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--dry-run", "--cores", "1"]
     (tmp_path / "config").symlink_to(ROOT / "config")
     result = subprocess.run(
         [*command, "--configfile", "config/paper.yaml"], cwd=tmp_path, capture_output=True, text=True
