@@ -11,9 +11,11 @@ from analysis.synthetic import CONDITIONS, FRAMES, REPLICAS, find_states, write_
 from mdllm.analysis.discovery.description import trained_on
 from mdllm.analysis.quality.geometry import METRICS
 from mdllm.core.errors import InputError
+from mdllm.core.geometry import rmsd
 from mdllm.core.records import read_json, read_npz
+from mdllm.core.trajectories import read_backbone
 from mdllm.ensembles.names import GENERATED
-from mdllm.ensembles.sources import open_ensembles
+from mdllm.ensembles.sources import open_ensembles, spread
 from mdllm.report.schema.ensembles import QualityMetric
 from mdllm.report.summarize import _quality, _rollout
 from mdllm.schemas import render
@@ -142,6 +144,18 @@ def test_the_description_names_what_figures_need(analyzed):
     }
     assert description["columns"]["psi11_rad"]["periodic"] is True
     assert description["states"]["B"] == [{"phi11_rad": [-3.1416, 0.0]}]
+
+
+def test_the_description_says_how_close_true_frames_are(analyzed, trp_cage_prepared):
+    """By one superposition after the other, of 500 frames of B, none compared with those less than 1 % of all away."""
+    universe, state = trp_cage_prepared.universe(), trp_cage_prepared.frames["state"].to_numpy()
+    rows = spread(np.flatnonzero(state == "B"), 500)
+    points = read_backbone(universe, rows)[:, :, :3].reshape(len(rows), -1, 3)
+    nearest = [rmsd(points[np.abs(rows - row) > 50], one).min() for row, one in zip(rows, points, strict=True)]
+    close = read_json(analyzed / "analysis" / "description.json")["closeness"]["B"]
+    assert close["limit_all_nm"] == pytest.approx(np.quantile(nearest, 0.95), abs=1e-5)
+    assert 0.01 < close["limit_nm"] < close["limit_all_nm"]
+    assert close["resids"] == [residue + 1 for residue in close["residues"]] == list(range(9, 18))
 
 
 def test_the_same_seed_gives_the_same_bytes(analyzed, tmp_path, trp_cage_prepared):

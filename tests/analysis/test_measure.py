@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 
 from mdllm.analysis.discovery.measure import (
+    Closeness,
     KnownStructures,
+    TrueFrames,
     _closeness,
     _nearest_model,
     _nearest_training,
@@ -96,6 +98,28 @@ def test_residues_that_differ_have_one_on_either_side(trp_cage_prepared):
     a, b = (read_backbone(universe, np.flatnonzero(state == name)[::20]) for name in "AB")
     assert (differing_residues(a, b) + 1).tolist() == [9, 10, 11, 12, 13, 14, 15, 16, 17]
     assert differing_residues(a, a).tolist() == list(range(20))
+    turned = a.copy()
+    turned[:, -1, 2] = half_a_turn(*a[:, -1, :3].transpose(1, 0, 2))  # phi of the last residue, psi of the first:
+    turned[:, 0, 0] = half_a_turn(*a[:, 0, 2::-1].transpose(1, 0, 2))  # beyond these there is none
+    assert differing_residues(a, turned).tolist() == [0, 1, 18, 19]
+
+
+def half_a_turn(first: np.ndarray, second: np.ndarray, point: np.ndarray) -> np.ndarray:
+    """Points (F, 3) on the other side of the axis through two others."""
+    axis = second - first
+    along = axis * (((point - first) * axis).sum(1) / (axis**2).sum(1))[:, None]
+    return 2 * (first + along) - point
+
+
+def test_a_frame_is_as_close_by_the_residues_that_differ_and_by_all():
+    rng = np.random.default_rng(0)
+    true = rng.normal(size=(2, 12, 3))
+    known = TrueFrames(true, Closeness(np.array([1, 2]), 0.02, 0.1))
+    same, elsewhere, last_of_these, far = (true[1].copy() for _ in range(4))
+    elsewhere[9:] += rng.normal(scale=0.05, size=(3, 3))
+    last_of_these[7:9] += rng.normal(scale=0.05, size=(2, 3))
+    far[9:] += 0.5
+    assert known.as_close(np.array([same, elsewhere, last_of_these, far])).tolist() == [True, True, False, False]
 
 
 def test_true_frames_are_as_close_as_they_are_to_each_other_apart_in_time():
@@ -104,7 +128,7 @@ def test_true_frames_are_as_close_as_they_are_to_each_other_apart_in_time():
     pose = rng.normal(size=(1, 6, 4, 3))
     frames = np.repeat(pose + rng.normal(scale=0.1, size=(3, 6, 4, 3)), 2, axis=0)
     frames[1::2] += rng.normal(scale=1e-3, size=(3, 6, 4, 3))
-    rows = np.array([0, 1, 100, 101, 200, 201])
+    rows = np.array([100, 110, 200, 210, 300, 310])
     close = _closeness(frames[:1], frames, rows, 10)
     points = frames[:, :, :3].reshape(6, -1, 3)
     nearest = [min(rmsd(points[other][None], points[one])[0] for other in range(6) if other // 2 != one // 2)
