@@ -1,6 +1,7 @@
 """The whole analysis on real MD frames with a model whose truth is known."""
 
 import json
+from dataclasses import replace
 
 import jsonschema
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from analysis.synthetic import CONDITIONS, FRAMES, REPLICAS, find_states, write_run
 from mdllm.analysis.discovery.description import trained_on
+from mdllm.analysis.discovery.measure import known_structures, skeleton
 from mdllm.analysis.quality.geometry import METRICS
 from mdllm.core.errors import InputError
 from mdllm.core.geometry import rmsd
@@ -16,6 +18,7 @@ from mdllm.core.records import read_json, read_npz
 from mdllm.core.trajectories import read_backbone
 from mdllm.ensembles.names import GENERATED
 from mdllm.ensembles.sources import open_ensembles, spread
+from mdllm.observables.references import ReferenceEnsemble
 from mdllm.report.schema.ensembles import QualityMetric
 from mdllm.report.summarize import _quality, _rollout
 from mdllm.schemas import render
@@ -156,6 +159,17 @@ def test_the_description_says_how_close_true_frames_are(analyzed, trp_cage_prepa
     assert close["limit_all_nm"] == pytest.approx(np.quantile(nearest, 0.95), abs=1e-5)
     assert 0.01 < close["limit_nm"] < close["limit_all_nm"]
     assert close["resids"] == [residue + 1 for residue in close["residues"]] == list(range(9, 18))
+
+
+def test_a_reference_is_compared_with_for_the_state_that_it_stands_for(trp_cage_prepared, tmp_path):
+    inputs = write_run(tmp_path, trp_cage_prepared)
+    md = (inputs.trajectory, inputs.frames)
+    ensembles = open_ensembles(inputs.topology, md, inputs.index, inputs.ensembles, read_npz(inputs.codes)["frame"])
+    model = read_backbone(trp_cage_prepared.universe(), np.array([700])).reshape(1, -1, 3)
+    reference = ReferenceEnsemble(model, identity=1.0, matched=20, state="B", label="NMR")
+    known = known_structures(ensembles["md"], replace(trp_cage_prepared.bound(), references={"nmr": reference}))
+    assert list(known.references) == ["B"]
+    np.testing.assert_array_equal(known.references["B"], skeleton(model.reshape(1, -1, 4, 3)))
 
 
 def test_the_same_seed_gives_the_same_bytes(analyzed, tmp_path, trp_cage_prepared):
