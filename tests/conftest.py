@@ -23,14 +23,15 @@ ROOT = Path(__file__).resolve().parents[1]
 gc.disable()  # until all is imported: a quarter of the time that this takes
 
 
-# What these folders hold runs the workflow from the command line.
+# What these folders hold runs the workflow from the command line; these fixtures take seconds.
 _SLOW = ("end_to_end", "workflow", "slurm")
+_SLOW_FIXTURES = {"analyzed_run"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files start first, so that all processes end together."""
     for item in items:
-        if item.path.parent.name in _SLOW:
+        if item.path.parent.name in _SLOW or _SLOW_FIXTURES & set(item.fixturenames):
             item.add_marker(pytest.mark.slow)
     long = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(

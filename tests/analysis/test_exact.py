@@ -73,6 +73,7 @@ def test_two_cells_are_a_two_state_chain():
     assert matrix[0, 1] == pytest.approx(leave, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_the_four_state_model_has_its_known_kinetics(grid):
     cells, propagator = grid
     populations = np.bincount(well_of(cells), propagator.populations)
@@ -114,6 +115,7 @@ def test_projected_matrices_are_reversible_and_underestimate_timescales(grid):
         before = implied
 
 
+@pytest.mark.slow
 def test_a_simulation_passes_as_often_as_the_grid_says(grid):
     """Walkers in one pair of wells for a short time: the share that has left B for A agrees with the propagator."""
     cells, propagator = grid
@@ -130,6 +132,7 @@ def test_a_simulation_passes_as_often_as_the_grid_says(grid):
     np.testing.assert_array_less(np.abs(found - expected), 3.5 * np.sqrt(expected * (1 - expected) / walkers) + 0.002)
 
 
+@pytest.mark.slow
 def test_the_tables_hold_the_dynamics_and_its_projections(tmp_path, grid):
     exact_tables(SOURCE, well_of, CODEBOOK, SETTINGS, tmp_path)
     populations = pd.read_csv(tmp_path / "populations.csv")

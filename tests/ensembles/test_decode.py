@@ -101,6 +101,7 @@ def test_residues_have_their_names_and_numbers(trp_cage_prepared, tokens, tmp_pa
     assert written.atoms.names.tolist() == ["N", "CA", "C", "O"] * 20
 
 
+@pytest.mark.slow
 def test_samples_are_drawn_from_the_uncertainty_and_repeat_by_seed(trp_cage_prepared, tokens, tmp_path):
     table = decode(tokens, trp_cage_prepared.topology, tmp_path / "a", samples=4)
     decode(tokens, trp_cage_prepared.topology, tmp_path / "b", samples=4)

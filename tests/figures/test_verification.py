@@ -1,6 +1,7 @@
 """The figure of verification, from its tables alone."""
 
 import json
+from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 import pytest
 
 from analysis.synthetic import CONDITIONS
-from figures.artists import alike, draw_into
+from figures.artists import Pictures, alike, draw_into
 from mdllm.figures import verification
 from mdllm.figures.looks import LOOKS, RESTART_LOOKS
 from mdllm.figures.tables import Tables
@@ -47,8 +48,12 @@ def tables(tmp_path) -> Tables:
     )
 
 
+def drawn(tables: Tables, folder: Path, **how) -> Pictures:
+    return draw_into(folder, lambda given, folder: verification.draw(given, folder / "v"), tables, **how)
+
+
 def test_bars_are_shares_of_simulations_and_lines_those_of_the_model(tables, tmp_path):
-    pictures = draw_into(tmp_path / "drawn", lambda given, folder: verification.draw(given, folder / "v"), tables)
+    pictures = drawn(tables, tmp_path / "drawn")
     ends, way, _ = pictures.figures["v"].axes[:3]
     assert [label.get_text() for label in ends.get_yticklabels()] == [
         "model, cluster",
@@ -67,7 +72,7 @@ def test_bars_are_shares_of_simulations_and_lines_those_of_the_model(tables, tmp
 def test_of_many_states_those_that_few_simulations_reach_share_a_colour(tables, tmp_path):
     simulations = tables.simulations
     simulations["where"] = ["new state 1"] * 4 + ["B"] * 2 + [f"new state {number}" for number in (2, 2, 3, 3, 4, 5)]
-    pictures = draw_into(tmp_path / "drawn", lambda given, folder: verification.draw(given, folder / "v"), tables)
+    pictures = drawn(tables, tmp_path / "drawn", written=False)
     ends = pictures.figures["v"].axes[0]
     labels = [text.get_text() for text in pictures.figures["v"].findobj(mpl.legend.Legend)[0].get_texts()]
     assert labels[4:8] == ["state B", "new state 1", "new state 2", "other states"]
@@ -76,15 +81,15 @@ def test_of_many_states_those_that_few_simulations_reach_share_a_colour(tables, 
 
 
 def test_several_rounds_are_lines_of_what_has_been_kept_by_then(tables, tmp_path):
-    one = draw_into(tmp_path / "one", lambda given, folder: verification.draw(given, folder / "v"), tables)
+    one = drawn(tables, tmp_path / "one", written=False)
     assert len(one.figures["v"].axes) == 3
     vars(tables)["rounds"] = pd.read_csv(tmp_path / "several.csv")
-    pictures = draw_into(tmp_path / "drawn", lambda given, folder: verification.draw(given, folder / "v"), tables)
+    pictures = drawn(tables, tmp_path / "drawn", written=False)
     lines = pictures.figures["v"].axes[3].lines
-    drawn = {line.get_label(): (line.get_xdata().tolist(), line.get_ydata().tolist()) for line in lines}
-    assert drawn.keys() == {"model", "restarts, least visited"}
-    assert drawn["model"] == ([0, pytest.approx(0.1), pytest.approx(0.4)], [0, 2, 7])
-    assert drawn["restarts, least visited"][1] == [0, 0, 1]
+    kept = {line.get_label(): (line.get_xdata().tolist(), line.get_ydata().tolist()) for line in lines}
+    assert kept.keys() == {"model", "restarts, least visited"}
+    assert kept["model"] == ([0, pytest.approx(0.1), pytest.approx(0.4)], [0, 2, 7])
+    assert kept["restarts, least visited"][1] == [0, 0, 1]
 
 
 def test_no_two_of_what_proposals_come_from_look_alike():

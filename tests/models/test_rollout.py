@@ -156,6 +156,7 @@ def test_interrupted_rollout_gives_the_same_bytes(rolled_out, tmp_path, number, 
     assert (tmp_path / "rollout.npz").read_bytes() == (folder / "rollout.npz").read_bytes()
 
 
+@pytest.mark.slow
 def test_batches_made_apart_and_out_of_order_give_the_same_bytes(rolled_out, tmp_path):
     folder, _ = rolled_out
     shutil.copytree(folder / "out", tmp_path / "out")

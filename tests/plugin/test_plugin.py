@@ -84,6 +84,7 @@ def asked(site: Path, code: str) -> subprocess.CompletedProcess:
     )
 
 
+@pytest.mark.slow
 def test_what_can_be_chosen_is_listed(installed):
     out = asked(installed, "from mdllm.cli import main; main(['list'])").stdout
     for word in ("coarse_torsions", "gru", "end_to_end", "end_to_end_histogram", "multiscale", "nanogpt", "psi"):

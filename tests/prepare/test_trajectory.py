@@ -154,6 +154,7 @@ def test_raw_files_that_have_moved_since_they_were_listed_are_named(tmp_path, tr
             )
 
 
+@pytest.mark.slow
 def test_reading_frames_needs_no_library_of_models():
     """torch, which deeptime imports, doubles the memory of the stage."""
     code = "import sys, mdllm.prepare.run; print(sorted({'torch', 'deeptime', 'sklearn'} & set(sys.modules)))"

@@ -59,6 +59,7 @@ def test_one_structure_is_enough_for_another_state(native, t4_lysozyme):
     assert found["psi_114_error_rad"] < 0.35
 
 
+@pytest.mark.slow
 def test_more_codes_are_closer(t4_lysozyme):
     errors = [np.median(error(fit(t4_lysozyme[1], codebook_size=size), t4_lysozyme[2])) for size in SIZES]
     assert errors == sorted(errors, reverse=True)
