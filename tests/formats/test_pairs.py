@@ -67,9 +67,10 @@ def pairs() -> list[tuple[Path, Path]]:
             topologies[atoms].append(Path(path))
         if path.endswith(".tpr"):
             seen.add((".tpr", atoms))
+            continue
         try:
             with mda.coordinates.core.get_reader_for(path)(path) as reader:
-                if reader.n_atoms >= _FEWEST_ATOMS and not path.endswith(".tpr"):
+                if reader.n_atoms >= _FEWEST_ATOMS:
                     trajectories[reader.n_atoms].append(Path(path))
         except BaseException:
             continue
