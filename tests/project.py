@@ -123,9 +123,13 @@ class Project:
 
     def would_run(self, *arguments: str) -> set[str]:
         """Names of the rules that a dry run lists, without targets."""
-        lines = self.run("--quiet", "host", "--dry-run", *arguments).splitlines()
-        rules = {line.split()[1].rstrip(":") for line in lines if line.startswith(("rule ", "localrule "))}
-        return rules - {"all", "figures", "report"}
+        return rules_in(self.run("--quiet", "host", "--dry-run", *arguments))
+
+
+def rules_in(listed: str) -> set[str]:
+    """Names of the rules in what a dry run has printed, without targets."""
+    rules = {line.split()[1].rstrip(":") for line in listed.splitlines() if line.startswith(("rule ", "localrule "))}
+    return rules - {"all", "figures", "report"}
 
 
 FRAMES = ("raw", "frames")
