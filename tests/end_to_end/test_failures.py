@@ -45,7 +45,6 @@ def test_a_disk_that_fills_up_is_told_and_the_same_command_goes_on(finished, sma
     assert not (project.folder / target).exists()
     small_disk.change("size=20m")
     assert "tokenize" not in project.would_run(target)
-    project.forks = False
-    project.run(target)
+    project.run(target)  # as a fork: `test_interruption` trains the same without
     for path in (target, "results/trp_cage/main/model/model.safetensors"):
         assert sha256(project.folder / path) == sha256(finished.folder / path), path
