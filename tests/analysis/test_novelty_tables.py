@@ -55,7 +55,12 @@ def test_a_source_has_its_share_of_new_frames_and_its_distances(frames):
 
 
 def test_a_cluster_is_counted_in_the_model_and_in_each_null(frames):
-    table = share_table(frames, 2, SETTINGS, 0).set_index(["cluster", "source"])
+    table = share_table(frames, 2, SETTINGS, 0)
+    assert len(table) == 2 * 3
+    assert table.notna().any().all()
+    table = table.set_index(["cluster", "source"])
+    assert table.loc[(1, "model"), "share_low"] < 5 / 40 < table.loc[(1, "model"), "share_high"]
+    assert table.loc[(1, "frequencies"), "times_more_low"] < 5 < table.loc[(1, "frequencies"), "times_more_high"]
     model, null = table.loc[(1, "model")], table.loc[(1, "frequencies")]
     assert (model["frames_in_cluster"], model["replicas_reached"], model["first_frame"]) == (5, 2, 4)
     assert (null["frames_in_cluster"], null["replicas_reached"], null["first_frame"]) == (1, 1, 3)
@@ -93,6 +98,7 @@ def clusters_of(frames, *, low=(2.0, 2.0), worse=0.0, doubts=(), lacking=None) -
 
 def test_a_cluster_has_its_medoid_its_likelihood_and_what_has_moved(frames):
     row = clusters_of(frames)
+    assert row["cluster"] == 1
     assert (row["medoid_replica"], row["medoid_frame"], row["medoid_sample"]) == (0, 5, 2)
     assert (row["nearest_training_frame"], row["rmsd_nm"], row["novelty_median"]) == (505, 105, 6)
     assert row["log_likelihood_per_code_nats"] == pytest.approx(-np.mean([4, 5, 6, 27, 28]))
@@ -125,5 +131,5 @@ def test_one_null_that_does_as_well_is_enough(frames):
 
 
 def test_doubts_stand_beside_the_verdict_once_each(frames):
-    row = clusters_of(frames, doubts=["it predicts no better", "it predicts no better"])
-    assert row["verdict"] == "more often than its nulls, but it predicts no better"
+    row = clusters_of(frames, doubts=["it predicts no better", "it is no protein", "it predicts no better"])
+    assert row["verdict"] == "more often than its nulls, but it predicts no better and it is no protein"
