@@ -145,13 +145,13 @@ def test_any_codes_decode_to_finite_chains(fitted):
     assert np.median(np.linalg.norm(decoded[:, 1:, 0] - decoded[:, :-1, 2], axis=-1)) < 0.2
 
 
-@pytest.mark.parametrize("seed", benchmark.SEEDS[:3])
 @pytest.mark.parametrize("state", ["A", "B"])
-def test_a_state_that_training_never_showed_survives(trp_cage, state, seed):
+def test_a_state_that_training_never_showed_survives(trp_cage, state):
+    """With one seed; benchmarks/tokenizer.py has five."""
     in_a = backbone_torsions(trp_cage)[0][:, 10] > 0
     training = benchmark.TRAINING_A if state == "A" else benchmark.TRAINING_B
     inside = in_a if state == "A" else ~in_a
-    tokenizer = Multiscale.fit(trp_cage[training], benchmark.settings(128), seed)
+    tokenizer = Multiscale.fit(trp_cage[training], benchmark.settings(128), benchmark.SEEDS[0])
     own, other = trp_cage[inside][::4], trp_cage[~inside]
     assert benchmark.kept_states(tokenizer, other, above=state != "A") >= 0.98
     assert benchmark.kept_states(tokenizer, own, above=state == "A") >= 0.99
