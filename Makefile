@@ -4,7 +4,7 @@
 # make picture   the picture of a figure in the README, from the results of the demo
 # make gallery   docs/gallery and the picture of a page in the README, after the runs that they show; needs Chromium
 # make test   all tests
-# make test-fast   those that take no more than a second or so each, and run no workflow: about two minutes
+# make test-fast   those that take no more than a second or so each, and run no workflow: a minute and a half
 # make docs   the site, in site/, without warnings
 # make lint   ruff, snakefmt, snakemake --lint, config files against their JSON Schemas
 # make venv   only the environment that the others use
