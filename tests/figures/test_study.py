@@ -28,7 +28,7 @@ def test_a_measure_stands_over_its_axis_a_panel_per_source(tmp_path):
     axes = ["tokenizer.codebook_size"]
     pictures = drawn(tmp_path, draw_measure, "m", table(), axes, "reconstruction", [0.02, 0.2], "about")
     panels = pictures.figures["m"].axes
-    assert [ax.get_title() for ax in panels] == ["training", "unseen"]
+    assert [ax.get_title() for ax in panels] == ["MD, training", "unseen"]
     (bars,) = panels[1].containers
     points = bars.lines[0].get_xydata()
     np.testing.assert_allclose(points, [[64, 0.1], [512, 0.0125]])
@@ -41,6 +41,17 @@ def test_a_measure_stands_over_its_axis_a_panel_per_source(tmp_path):
     )
     assert len(pd.read_csv(tmp_path / "m.csv")) == 4
     assert panels[0].get_yscale() == "log"
+
+
+def test_the_lowest_panel_of_each_column_has_the_axis(tmp_path):
+    many = pd.concat([table().assign(source=f"source {number}") for number in range(5)]).drop_duplicates(
+        ["tokenizer.codebook_size", "measure", "source"]
+    )
+    pictures = drawn(tmp_path, draw_measure, "m", many, ["tokenizer.codebook_size"], "states_kept", [], "about")
+    panels = pictures.figures["m"].axes[:5]
+    assert [ax.get_subplotspec().colspan.start for ax in panels] == [0, 1, 2, 0, 1]
+    assert [bool(ax.get_xlabel()) for ax in panels] == [False, False, True, True, True]
+    assert [ax.xaxis.get_tick_params()["labelbottom"] for ax in panels] == [False, False, True, True, True]
 
 
 def test_values_that_are_names_and_further_axes(tmp_path):

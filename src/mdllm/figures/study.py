@@ -32,8 +32,8 @@ def draw_measure(
     own = table[table["measure"] == measure]
     sources, x = list(dict.fromkeys(own["source"])), axes[0]
     places, labels, numeric = _places(own[x])
-    columns = min(_PANELS, len(sources))
-    rows = -(-len(sources) // columns)
+    rows = -(-len(sources) // _PANELS)
+    columns = -(-len(sources) // rows)
     size = (style.DOUBLE_COLUMN, 0.9 + 1.7 * rows)
     with style.figure(about, *size, rows, columns, sharex=True, sharey=True) as (fig, panels):
         for ax, source in zip(panels.ravel(), sources, strict=False):
@@ -43,7 +43,7 @@ def draw_measure(
                 _means(ax, part["at"], part, number, name, joined=numeric)
             for value in lines:
                 ax.axhline(value, color="black", lw=0.6, ls=(0, (4, 3)))
-            ax.set_title(source, loc="center", pad=2)
+            ax.set_title(style.LOOKS[source].label if source in style.LOOKS else source, loc="center", pad=2)
             _axis(ax, list(places.values()), labels, numeric)
         for ax in panels.ravel()[len(sources) :]:
             ax.set_axis_off()
@@ -51,8 +51,9 @@ def draw_measure(
             ax.set_ylabel(textwrap.fill(measures()[measure].label, _LABEL_CHARACTERS), fontsize=7)
         if lines and own["mean"].min() > 0:
             panels[0, 0].set_yscale("log")
-        for ax in panels[-1]:
+        for ax in panels.ravel()[len(sources) - columns : len(sources)]:  # the lowest of each column
             ax.set_xlabel(x)
+            ax.tick_params(labelbottom=True)
         _legend(fig, panels[0, 0], axes[1:])
         style.save(fig, stem, own)
 
@@ -73,7 +74,7 @@ def draw_plane(table: pd.DataFrame, axes: Sequence[str], plane: tuple[str, str],
             errors = {f"{axis}err": _errors(own, f"_{axis}") for axis in "xy"}
             ax.errorbar(
                 own["mean_x"], own["mean_y"], color=look.color, marker=look.marker, ls="none", ms=4, elinewidth=0.6,
-                alpha=0.85, label=source, **errors,
+                alpha=0.85, label=look.label, **errors,
             )  # fmt: skip
             if source == "model":
                 for row in own.to_dict("records"):
