@@ -182,7 +182,7 @@ def judge(folder: str, *variants: str) -> None:
                 "novelty": NoveltySettings(),
                 "settings": settings,
                 "seed": 0,
-                "number": 1,
+                "round_number": 1,
             }
             print(verify(inputs, **about, work_folder=work, output=output), flush=True)
 
