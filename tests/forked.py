@@ -14,6 +14,7 @@ import ast
 import atexit
 import contextlib
 import gc
+import importlib
 import json
 import os
 import runpy
@@ -23,10 +24,14 @@ import socket
 import subprocess
 import sys
 import tempfile
+import weakref
 from functools import cache
 from pathlib import Path
 
 LIBRARY = Path(__file__).resolve().parents[1] / "src"
+# What those that the library imports import when they are first used.
+LATER = ("matplotlib.backends.backend_agg", "matplotlib.backends.backend_pdf", "nbformat", "parmed", "pyarrow.dataset")
+LATER += ("pyarrow.vendored.version", "scipy.cluster", "smart_open")
 CALL = """#!{python} -IS
 import json, os, signal, socket, sys
 with socket.socket(socket.AF_UNIX) as server:
@@ -97,9 +102,14 @@ def _import_of_others() -> None:
             if names and not any(name.startswith("mdllm") for name in names):
                 with contextlib.suppress(ImportError):  # of an extra that is not installed
                     exec(compile(ast.Module([node], []), str(file), "exec"), {})
+    for name in LATER:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
     from snakemake import cli, script  # noqa: F401
 
     cli.get_argument_parser()  # finds the plugins
+    for finalizer in weakref.finalize._registry:  # what has been imported need not be cleared away by each child
+        finalizer.atexit = False
 
 
 def _answer(connection: socket.socket, program: str) -> None:
@@ -149,15 +159,18 @@ def _run(arguments: list[str], folder: str, environment: dict[str, str], program
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    sys.executable = program
-    path = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
+    sys.executable, sys.orig_argv = program, [program, *arguments]
+    sys.path[:0] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
+    sys.modules.pop("sitecustomize", None)
+    with contextlib.suppress(ImportError):
+        importlib.import_module("sitecustomize")
     match arguments[arguments[0] == "-u" :]:  # how torch starts processes
         case ["-m", module, *rest]:
-            sys.path[:0] = [folder, *path]
+            sys.path.insert(0, folder)
             sys.argv = [module, *rest]
             runpy.run_module(module, run_name="__main__", alter_sys=True)
         case [script, *rest] if not script.startswith("-"):
-            sys.path[:0] = [str(Path(script).resolve().parent), *path]
+            sys.path.insert(0, str(Path(script).resolve().parent))
             sys.argv = [script, *rest]
             runpy.run_path(script, run_name="__main__")
         case _:

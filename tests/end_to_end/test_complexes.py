@@ -16,12 +16,12 @@ from mdllm.core.trajectories import open_backbone, read_backbone
 from project import Project
 from raw_files import dimer, wrapped, write_xtc
 
-FRAMES = 24
+FRAMES = 12
 SMALL = {
     "tokenizer": {"codebook_size": 64, "fit_frames": 20},
     "fidelity": {"training_rmsd_nm": 5, "training_state_kept": 0, "unseen_frames": 10},
     "model": {"layers": 1, "hidden_size": 64, "intermediate_size": 64},
-    "language": {"context_frames": 2},
+    "language": {"context_frames": 1},
     "training": {"max_steps": 1, "evaluate_every": 1, "batch_size": 1, "validation_windows": 1},
     "rollout": {"frames": 2, "replicas": 2, "batch": 2, "checkpoint_every": 2},
     "redraw": {"null_groups": 2},

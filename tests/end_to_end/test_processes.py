@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,11 +18,13 @@ MAIN = "results/trp_cage/main"
 TARGET = f"{MAIN}/training_log.csv"
 FINAL = [TARGET, f"{MAIN}/model/model.safetensors"]
 PATIENCE_S = 240
-# A process that has this on its path stands still as it is about to mark its first checkpoint: the few steps that
-# are left then cannot be over before a signal has come.
+# A process that has this on its path says whether it trains, or has started those which do, and stands still as it is
+# about to mark its first checkpoint: the few steps that are left then cannot be over before a signal has come.
 STANDING = """
 import os, signal, sys
 stood = []
+if "train-process" in sys.orig_argv:
+    open(f"{'launcher' if 'accelerate.commands.launch' in sys.orig_argv else 'training'}-{os.getpid()}", "w").close()
 
 def stand_still(event, arguments):
     if event == "open" and str(arguments[0]).endswith("/complete") and not stood:
@@ -62,25 +63,10 @@ def test_two_processes_share_the_training_of_one(on_two, finished):
     assert not list((on_two.folder / MAIN / ".work").glob("*"))
 
 
-def processes_of_training(project) -> list[int]:
-    """Ids of the processes that train in this project, without the one that has started them."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (process / "cmdline").read_bytes().split(b"\0")
-            here = (process / "cwd").readlink() == project.folder
-        except (FileNotFoundError, ProcessLookupError, PermissionError):  # it has ended, or is none of ours
-            continue
-        if here and b"train-process" in command and b"accelerate.commands.launch" not in command:
-            found.append(int(process.name))
-    return found
-
-
-def launcher(project) -> int:
-    """Id of the process that has started those which train."""
-    statuses = (Path(f"/proc/{process}/status").read_text() for process in processes_of_training(project))
-    (parent,) = {int(re.search(r"PPid:\s+(\d+)", status)[1]) for status in statuses}
-    return parent
+def processes(project, kind: str) -> list[int]:
+    """Ids of the processes in this project that train, or of that which has started them, as long as they run."""
+    named = [int(file.name.split("-")[1]) for file in project.folder.glob(f"{kind}-*")]
+    return [process for process in named if Path(f"/proc/{process}").exists()]
 
 
 def awaits(process: int, number: signal.Signals) -> bool:
@@ -99,21 +85,20 @@ def stands_still(process: int) -> bool:
         return False
 
 
-def stop_at_a_checkpoint(project, victim: Callable[[Project], int], number: signal.Signals) -> str:
+def stop_at_a_checkpoint(project, victim: Callable[[], int], number: signal.Signals) -> str:
     """Send the signal to the process that `victim` picks: the log of the stage, once the workflow has failed.
 
     The first process stands still at its first checkpoint until the signal has arrived, and the others wait for it.
     """
     (project.folder / "sitecustomize.py").write_text(STANDING)
-    # Processes of their own, which no other has forked: what stands still has its number and its command.
-    head = project.start(*on_gpus(2), PYTHONPATH=str(project.folder), PYTHON_EXEC=sys.executable)
+    head = project.start(*on_gpus(2), PYTHONPATH=str(project.folder))
     deadline = time.monotonic() + PATIENCE_S
-    while not any(map(stands_still, training := processes_of_training(project))):
+    while not any(map(stands_still, training := processes(project, "training"))):
         assert head.poll() is None, (project.folder / "snakemake.out").read_text()[-4000:]
         assert time.monotonic() < deadline
         time.sleep(0.1)
     (still,) = filter(stands_still, training)
-    chosen = victim(project)
+    chosen = victim()
     os.kill(chosen, number)
     while chosen not in training and not awaits(still, number):
         assert time.monotonic() < deadline
@@ -121,14 +106,16 @@ def stop_at_a_checkpoint(project, victim: Callable[[Project], int], number: sign
     with suppress(ProcessLookupError):
         os.kill(still, signal.SIGCONT)
     assert head.wait(PATIENCE_S) != 0
-    assert processes_of_training(project) == []
+    assert processes(project, "training") == []
     return (project.folder / "logs/trp_cage/main/train.log").read_text()
 
 
 def test_sigterm_is_a_checkpoint_of_all_and_one_process_killed_ends_the_job(on_two, finished, tmp_path):
     project = copy_of(finished, tmp_path / "p", *TOKENS)
-    log = stop_at_a_checkpoint(project, launcher, signal.SIGTERM)
+    project.forks = False
+    log = stop_at_a_checkpoint(project, lambda: processes(project, "launcher")[0], signal.SIGTERM)
     assert log.count("stopped by SIGTERM at step") == 1
-    stop_at_a_checkpoint(project, lambda project: max(processes_of_training(project)), signal.SIGKILL)
+    project.forks = True
+    stop_at_a_checkpoint(project, lambda: max(processes(project, "training")), signal.SIGKILL)
     project.run(*on_gpus(2))
     assert checksums(project) == checksums(on_two)

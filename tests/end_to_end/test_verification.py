@@ -10,11 +10,11 @@ from project import FRAMES, copy_of, kill_when
 VERIFICATION = {
     "proposals": 1,
     "replicas": 2,
-    "length_ps": 0.6,
+    "length_ps": 0.4,
     "nvt_ps": 0.1,
     "save_interval_ps": 0.1,
-    "checkpoint_interval_ps": 0.2,
-    "minimize_steps": 50,
+    "checkpoint_interval_ps": 0.1,
+    "minimize_steps": 20,
 }
 PARTS = (*FRAMES, "main/tokens", "main/model", "main/rollout", "main/ensemble", "main/analysis", "main/novelty")
 FOLDER = "results/trp_cage/main"
@@ -58,7 +58,7 @@ def test_killed_in_a_simulation_and_still_the_same(finished, verified, tmp_path)
 
     def within_a_simulation() -> bool:
         logs = [path.read_text() for path in work.glob("verify-*/*_1/work/log.csv")]
-        return any(0 < text.count("production") < 5 for text in logs)
+        return any(0 < text.count("production") < 4 for text in logs)
 
     kill_when(project, TARGET, within_a_simulation)
     assert list(work.glob("verify-*/*/work/checkpoint.npz"))

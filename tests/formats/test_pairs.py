@@ -1,6 +1,6 @@
 """Topologies and trajectories in MDAnalysisTests with as many atoms: right, or refused with what to do.
 
-Each file stands in a pair at least; with MDLLM_ALL_PAIRS=1 every pair is tried.
+Each file of fewer than 100,000 atoms stands in a pair at least; with MDLLM_ALL_PAIRS=1 every pair is tried.
 
 What is right is read by MDAnalysis alone: the distance of two atoms near each other, in the nearest image, and all
 times.
@@ -27,7 +27,7 @@ from MDAnalysis.topology.core import get_parser_for
 from mdllm.core.errors import InputError
 from raw_files import distances, prepared
 
-_FEWEST_ATOMS = 10
+_FEWEST_ATOMS, _MOST_ATOMS = 10, 100_000
 _ADVICE = (
     r"install|say `|say frame_interval|copy it again|write (it|the|every)|choose|name the chain|leave caps|rebuild|"
     r"holds no|skip_damaged|are those|its atoms are not|not in the same order|another molecule|selection|no file"
@@ -76,7 +76,7 @@ def pairs() -> list[tuple[Path, Path]]:
             continue
     if "MDLLM_ALL_PAIRS" in os.environ:
         return [(t, c) for atoms, files in topologies.items() for t in files for c in trajectories[atoms]]
-    groups = [(files, trajectories[atoms]) for atoms, files in topologies.items() if trajectories[atoms]]
+    groups = [(files, trajectories[n]) for n, files in topologies.items() if n < _MOST_ATOMS and trajectories[n]]
     return [pair for group in groups for pair in islice(zip(*map(cycle, group), strict=False), max(map(len, group)))]
 
 

@@ -46,11 +46,11 @@ def residues(letters, numbers=None, chains=None, breaks=()):
 @pytest.mark.slow
 @pytest.mark.parametrize("renumbered", [False, True])
 def test_missing_loops_of_adk_are_where_the_chain_is_broken(adk, renumbered):
-    """3 to 20 residues left out at every fourth place, with the numbers kept or run on; every pair is known."""
+    """3 to 20 residues left out at every eighth place, with the numbers kept or run on; every pair is known."""
     names = "".join(letter(name) for name in adk.residues.resnames)
     whole = residues(names)
     for length in range(3, 21):
-        for first in range(2 + length % 4, len(names) - length - 2, 4):
+        for first in range(2 + length % 8, len(names) - length - 2, 8):
             rows = np.r_[0:first, first + length : len(names)]
             numbers = None if renumbered else rows + 30
             loop = residues([names[row] for row in rows], numbers, breaks=[first - 1])

@@ -59,7 +59,7 @@ def test_frames_are_valid_within_what_training_frames_of_md_have(tmp_path):
     frames.loc[5, "clashes_per_residue"] = 0.019
     frames.loc[3, "cis_share"] = 1.0
     frames.to_parquet(tmp_path / "f.parquet")
-    assert measures()["valid"].of(tmp_path / "f.parquet") == {"md": 0.0, "md training": 1.0, "model": 0.75}
+    assert measures()["valid"].of(tmp_path / "f.parquet") == {"md": 0.0, "training": 1.0, "model": 0.75}
 
 
 def test_what_is_found_is_in_states_that_were_not_trained_on(tmp_path):

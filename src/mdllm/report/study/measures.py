@@ -72,7 +72,7 @@ def valid(path: Path) -> Values:
     bad = np.zeros(len(frames), bool)
     for name in _JUDGED:
         bad |= (frames[name] > md[name].quantile(_VALID_QUANTILE) + METRICS[name].tolerance).to_numpy()
-    training = np.where(frames["source"] == MD, np.where(frames["training"], "md training", "md"), frames["source"])
+    training = np.where(frames["source"] == MD, np.where(frames["training"], "training", "md"), frames["source"])
     return pd.Series(~bad).groupby(training).mean().to_dict()
 
 
