@@ -1,9 +1,10 @@
 """A Python without the seconds that every process takes to import others' libraries.
 
-A process that has imported what the library imports of others, and Snakemake, and nothing of mdllm, forks for each
-call. The child is what ``python -m MODULE ...`` or ``python SCRIPT ...`` is: it has that working directory, that
-environment, those streams; it imports mdllm from its own path, and it ends. `python` is the program to call in place of
-`sys.executable`, and what the child starts by that name is forked as well.
+A process that has imported what the library imports of others, and Snakemake, forks for each call. The child is what
+``python -m MODULE ...`` or ``python SCRIPT ...`` is: it has that working directory, that environment, those streams,
+and it ends. It imports mdllm from its own path; if that leads to this checkout, what plans and stages begin with is
+there already. `python` is the program to call in place of `sys.executable`, and what the child starts by that name is
+forked as well.
 
 The child is in the process group of its caller, or of another session: it gets the SIGTERM of the caller, and ends with
 it. And all children have one seed of hashes: where the bytes of two runs are compared, one of them is run with
@@ -15,6 +16,9 @@ import atexit
 import contextlib
 import gc
 import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
 import json
 import os
 import runpy
@@ -32,6 +36,9 @@ LIBRARY = Path(__file__).resolve().parents[1] / "src"
 # What those that the library imports import when they are first used.
 LATER = ("matplotlib.backends.backend_agg", "matplotlib.backends.backend_pdf", "nbformat", "parmed", "pyarrow.dataset")
 LATER += ("pyarrow.vendored.version", "scipy.cluster", "smart_open")
+# What plans and stages of the library begin with; of none of it others' libraries keep anything.
+OURS = ("bases.config", "config.collections", "config.plan", "config.studies", "page.registry", "report.schema")
+OURS += ("run.stage", "seqdance.config")
 CALL = """#!{python} -IS
 import json, os, signal, socket, sys
 with socket.socket(socket.AF_UNIX) as server:
@@ -72,6 +79,7 @@ def python() -> str:
 def _serve(program: str, address: str) -> None:
     gc.disable()  # nothing of what is imported is garbage
     _import_of_others()
+    sys.meta_path.insert(0, Imported())
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen()
@@ -110,6 +118,37 @@ def _import_of_others() -> None:
     cli.get_argument_parser()  # finds the plugins
     for finalizer in weakref.finalize._registry:  # what has been imported need not be cleared away by each child
         finalizer.atexit = False
+
+
+class Imported(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Gives `OURS` to a child whose path leads to this checkout and which no other package adds to."""
+
+    def __init__(self):
+        sys.path.insert(0, str(LIBRARY))
+        for name in OURS:
+            importlib.import_module(f"mdllm.{name}")
+        parts = (file.relative_to(LIBRARY).with_suffix("").parts for file in LIBRARY.glob("mdllm/**/*.py"))
+        sys.modules["mdllm.run.code"].code_digest(*(".".join(p) for p in parts if p[-1] != "__init__"))
+        sys.path.remove(str(LIBRARY))
+        names = [name for name in sys.modules if name.split(".")[0] == "mdllm"]
+        self._modules = {name: sys.modules.pop(name) for name in names}
+
+    def find_spec(self, name, path=None, target=None):
+        if name != "mdllm":
+            return None
+        sys.meta_path.remove(self)
+        found, own = importlib.machinery.PathFinder.find_spec(name), self._modules[name].__spec__
+        if found is None or found.origin != own.origin or os.environ.get("PYTHONPATH", "") not in ("", str(LIBRARY)):
+            return None
+        return importlib.util.spec_from_loader(name, self, origin=own.origin, is_package=True)
+
+    def create_module(self, spec):
+        self._own = self._modules[spec.name].__spec__
+        return self._modules[spec.name]
+
+    def exec_module(self, module):
+        module.__spec__ = self._own
+        sys.modules.update(self._modules)
 
 
 def _answer(connection: socket.socket, program: str) -> None:

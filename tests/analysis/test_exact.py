@@ -94,7 +94,7 @@ def test_a_finer_grid_changes_little(grid):
 @pytest.mark.slow
 def test_a_wider_box_changes_nothing(monkeypatch):
     """Walkers cross the plateau around the wells: the box must hold all of it that they see."""
-    source = PotentialSource(type="potential", grid=0.25, save_interval=20.0)
+    source = PotentialSource(type="potential", grid=0.5, save_interval=20.0)
     own = solve(source, 20.0)[1].timescales(3)
     potential = POTENTIALS["four_state"]
     monkeypatch.setitem(POTENTIALS, "four_state", replace(potential, box=1.25 * potential.box))

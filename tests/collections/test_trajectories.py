@@ -184,11 +184,11 @@ def test_some_pairs_of_unbound_and_bound(collector, shared):
     with tarfile.open(shared / "pairs" / "unbound_bound.tar.gz") as archive:
         archive.extractall(collector.structures, filter="data")
     source = {
-        "members": "unbound_bound/1[A-D]*_[lr]_*.pdb",
+        "members": "unbound_bound/1[A-B]*_[lr]_*.pdb",
         "protein": r"(?P<protein>\w+_[lr])_(?P<conformer>u|b-matched)\.pdb$",
     }
     found = collector.run(collector.files(**source), shortest=20)
-    assert len(found.names()) == 44
+    assert len(found.names()) == 32
     assert set(found.proteins["conformers"]) == {2}
     apart = {name: _apart(*found.conformers(name)) for name in found.names()}
     assert np.median(list(apart.values())) == pytest.approx(0.08, abs=0.03)

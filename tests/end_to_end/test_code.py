@@ -13,14 +13,6 @@ from project import AFTER_ROLLOUT, SUMMED_UP, copy_of_checkout, kill_when
 MAIN = "results/trp_cage/main"
 
 
-@pytest.fixture
-def elsewhere(finished, tmp_path):
-    """The finished run, looked at from a fresh copy of the checkout, in which a test may change code."""
-    project = copy.copy(finished)
-    project.root = copy_of_checkout(tmp_path / "checkout")
-    return project
-
-
 def edit(project, module: str) -> None:
     """A change of code that changes no result."""
     file = project.root / "src" / "mdllm" / f"{module}.py"

@@ -1,4 +1,4 @@
-"""From raw files to ensembles: a dimer without chains, a tetramer, and a chain of more than 1000 residues.
+"""From raw files on: a dimer without chains to frames, a tetramer to its page, more than 1000 residues to codes.
 
 Frames are of crystal structures that swing rigidly about an axis, wrapped atom by atom into their box.
 """
@@ -95,7 +95,7 @@ K, M = ("resid 1730 and name CA and segid K", "resid 1730 and name CA and segid 
     ],
     ids=["dimer", "tetramer", "long chain"],
 )
-def test_ensembles_have_the_chains_and_numbers_of_the_raw_files(tmp_path, make, moving, variable, chains):
+def test_what_is_made_has_the_chains_and_numbers_of_the_raw_files(tmp_path, make, moving, variable, chains):
     """`variable` has the selections of a distance, and what they select in the raw file."""
     universe, (a, b) = make(), variable
     frames = swinging(universe, moving)
@@ -116,7 +116,7 @@ def test_ensembles_have_the_chains_and_numbers_of_the_raw_files(tmp_path, make, 
     project = Project(tmp_path / "project", tmp_path / "cache", SMALL, {"large": system})
     # One goes to a figure and to the page, which tells chains apart; the null of a thousand residues takes a minute.
     last = {
-        two_chains: ["main/ensemble/topology.pdb"],
+        two_chains: ["frames/topology.pdb"],
         four_chains: ["main/figures/dynamics.png", "report.html"],
         long_chain: ["main/rollout/codes.npz"],
     }
@@ -125,7 +125,7 @@ def test_ensembles_have_the_chains_and_numbers_of_the_raw_files(tmp_path, make, 
     files = [(results / "frames" / "topology.pdb", results / "frames" / "trajectory.xtc")]
     if make is long_chain:
         assert read_npz(results / "main" / "rollout" / "codes.npz")["codes"].shape == (2, 1, 1070)
-    else:
+    if make is four_chains:
         files += [(results / "main" / "ensemble" / "topology.pdb", results / "main" / "ensemble" / "ensemble.xtc")]
     for topology, trajectory in files:
         kept = open_backbone(topology, trajectory)
@@ -138,9 +138,8 @@ def test_ensembles_have_the_chains_and_numbers_of_the_raw_files(tmp_path, make, 
     rows = [universe.select_atoms(f"name CA and {selection}")[0].ix for selection in variable.values()]
     expected = np.linalg.norm(frames[:, rows[0]] - frames[:, rows[1]], axis=1) / 10
     np.testing.assert_allclose(table["d_nm"], expected, atol=0.004)
-    if make is not long_chain:
-        assert len(kept.trajectory) == 4
     if make is four_chains:
+        assert len(kept.trajectory) == 4
         found = pd.read_parquet(results / "main" / "analysis" / "cvs.parquet").groupby("source")["side_nm"]
         cb, ca = (universe.select_atoms(SIDE_CHAIN[key])[0].ix for key in "ab")
         expected = np.linalg.norm(frames[:, cb] - frames[:, ca], axis=1) / 10

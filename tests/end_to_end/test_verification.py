@@ -9,7 +9,7 @@ from project import FRAMES, copy_of, kill_when
 
 VERIFICATION = {
     "proposals": 1,
-    "replicas": 2,
+    "replicas": 1,
     "length_ps": 0.4,
     "nvt_ps": 0.1,
     "save_interval_ps": 0.1,
@@ -41,7 +41,7 @@ def test_each_source_has_its_simulations_and_a_verdict(verified):
     proposals = pd.read_csv(folder / "proposals" / "proposals.csv")
     assert set(proposals["source"]) >= {"model", "training"}
     assert set(proposals["kind"]) >= {"cluster", "training"}
-    assert len(simulations) == 2 * len(proposals)
+    assert len(simulations) == len(proposals)
     assert simulations["minimized_energy_kj_mol"].notna().sum() == simulations["failure"].isna().sum()
     summary = read_json(folder / "summary.json")
     jsonschema.validate(summary, read_json(verified.root / "workflow" / "schemas" / "summary.schema.json"))
@@ -57,8 +57,8 @@ def test_killed_in_a_simulation_and_still_the_same(finished, verified, tmp_path)
     work = project.folder / FOLDER / ".work"
 
     def within_a_simulation() -> bool:
-        logs = [path.read_text() for path in work.glob("verify-*/*_1/work/log.csv")]
-        return any(0 < text.count("production") < 4 for text in logs)
+        logs = [path.read_text() for path in work.glob("verify-*/*/work/log.csv")]
+        return any(work.glob("verify-*/*/result.json")) and any(0 < text.count("production") < 4 for text in logs)
 
     kill_when(project, TARGET, within_a_simulation)
     assert list(work.glob("verify-*/*/work/checkpoint.npz"))
@@ -70,7 +70,7 @@ def test_killed_in_a_simulation_and_still_the_same(finished, verified, tmp_path)
 
 def test_a_second_round_stands_on_what_the_first_has_kept(finished, tmp_path):
     parts = (*FRAMES, *(f"base/{name}" for name in ("tokens", "redrawn", "ensemble", "analysis", "novelty")))
-    wanted = {**VERIFICATION, "replicas": 1, "restarts": 1, "rounds": 2}
+    wanted = {**VERIFICATION, "restarts": 1, "rounds": 2}
     project = copy_of(finished, tmp_path / "rounds", *parts, verification=wanted)
     later = project.folder / "results" / "trp_cage" / "base_round_2"
     project.run("results/trp_cage/base_round_2/figures/verification.png", "results/trp_cage/base_round_2/summary.json")

@@ -144,37 +144,32 @@ def test_what_was_changed_and_put_back_leaves_nothing_to_do(finished):
     assert finished.would_run() == set()
 
 
-def test_a_changed_style_redraws_and_nothing_else(finished):
-    style = finished.root / "src" / "mdllm" / "figures" / "mdllm.mplstyle"
-    before, times = style.read_text(), (style.stat().st_atime, style.stat().st_mtime)
-    try:
-        style.write_text(before + "lines.linewidth: 3\n")
-        assert finished.would_run() == DRAW
-        assert finished.would_run("--snakefile", str(finished.root / "workflow" / "figures.smk")) == DRAW
-    finally:
-        style.write_text(before)
-        os.utime(style, times)
+def test_a_changed_style_redraws_and_nothing_else(elsewhere):
+    with open(elsewhere.root / "src" / "mdllm" / "figures" / "mdllm.mplstyle", "a") as style:
+        style.write("lines.linewidth: 3\n")
+    assert elsewhere.would_run() == DRAW
+    assert elsewhere.would_run("--snakefile", str(elsewhere.root / "workflow" / "figures.smk")) == DRAW
 
 
 def test_figures_are_redrawn_from_the_tables_alone(finished, tmp_path):
     """On another computer: tables and config, but no trajectory, no model, no codes."""
-    copy = tmp_path / "laptop"
-    shutil.copytree(finished.folder / "config", copy / "config")
+    laptop = tmp_path / "laptop"
+    shutil.copytree(finished.folder / "config", laptop / "config")
     source = finished.folder / "results" / "trp_cage"
     before = {}
     variants = (*VARIANTS, "base")
     for variant in variants:
         trained = ("training_log.csv",) if variant != "base" else ()
         for path in ("analysis", "novelty", "dynamics", "summary.json", "tokens/fidelity.csv", *trained):
-            target = copy / "results" / "trp_cage" / variant / path
+            target = laptop / "results" / "trp_cage" / variant / path
             target.parent.mkdir(parents=True, exist_ok=True)
             (shutil.copytree if (source / variant / path).is_dir() else shutil.copy)(source / variant / path, target)
         for file in (source / variant / "figures").glob("*.[pc][dns]*"):
             before[variant, file.name] = sha256(file)
-    project = type(finished)(copy, tmp_path / "no_cache", {}, root=finished.root)
+    project = type(finished)(laptop, tmp_path / "no_cache", {}, root=finished.root)
     project.write("config/config.yaml", finished.read("config/config.yaml"))
     assert project.would_run(*FIGURES_ALONE) == DRAW
-    drawn = copy / "results" / "trp_cage"
+    drawn = laptop / "results" / "trp_cage"
     project.forks = False
     drawn_of = ("base/figures/plane.png", "base/figures/dynamics.png", "main/figures/loss.png")
     project.run(*FIGURES_ALONE, *(f"results/trp_cage/{path}" for path in drawn_of))

@@ -74,10 +74,13 @@ def lennard_jones(system) -> openmm.CustomNonbondedForce:
 
 
 def pair_of_its_own(system) -> None:
+    """That of the least repulsion."""
     function = lennard_jones(system).getTabulatedFunction(0)
     rows, columns, values = function.getFunctionParameters()
     values = np.reshape(values, (rows, columns))
-    values[0, 1] = values[1, 0] = 1.1 * values[0, 1]
+    apart = np.where((values > 0) & ~np.eye(rows, dtype=bool), values, np.inf)
+    one, other = np.unravel_index(apart.argmin(), apart.shape)
+    values[one, other] = values[other, one] = 1.1 * values[one, other]
     function.setFunctionParameters(rows, columns, values.ravel())
 
 

@@ -35,7 +35,8 @@ def _lennard_jones(system: openmm.System, force: openmm.CustomNonbondedForce) ->
     both = 4 * np.sqrt(np.outer(epsilon, epsilon)) * sixth
     parted = {frozenset(charges.getExceptionParameters(i)[:2]) for i in range(charges.getNumExceptions())}
     excluded = {frozenset(force.getExclusionParticles(i)) for i in range(force.getNumExclusions())}
-    if parted != excluded or not (np.allclose(b, both, rtol=1e-6) and np.allclose(a, both * sixth, rtol=1e-6)):
+    same = all(np.allclose(*pair, rtol=1e-6, atol=0) for pair in ((b, both), (a, both * sixth)))  # a of H-H: 1e-17
+    if parted != excluded or not same:
         return False
     for index in range(force.getNumParticles()):
         kind = int(force.getParticleParameters(index)[0])
