@@ -15,6 +15,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 SLURM_TESTS ?= slurm
 export OMP_NUM_THREADS ?= 1
+# Processes that follow each other compile what they import once.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: venv demo base picture gallery demo-kinetics test test-fast lint schemas bench bench-gpu bench-slurm test-slurm slurm-events
 
@@ -26,6 +28,7 @@ venv: .venv/complete
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -r requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	PYTHONPATH=tests $(BIN)/python -c 'import forked; forked.import_of_others()'  # compiles what is imported, no more
 	touch $@
 
 demo: venv

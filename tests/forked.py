@@ -78,7 +78,7 @@ def python() -> str:
 
 def _serve(program: str, address: str) -> None:
     gc.disable()  # nothing of what is imported is garbage
-    _import_of_others()
+    import_of_others()
     sys.meta_path.insert(0, Imported())
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
@@ -101,7 +101,7 @@ def _serve(program: str, address: str) -> None:
             connection.close()
 
 
-def _import_of_others() -> None:
+def import_of_others() -> None:
     """All that the modules of the library import when they are imported."""
     for file in LIBRARY.rglob("*.py"):
         for node in ast.parse(file.read_text()).body:
