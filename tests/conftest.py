@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import forked
 from mdcath import first_model, read_positions
 from mdllm.config.reading import read_yaml
 from mdllm.core.errors import InputError
@@ -26,6 +27,12 @@ gc.disable()  # until all is imported: a quarter of the time that this takes
 # What these folders hold runs the workflow from the command line; these fixtures take seconds.
 _SLOW = ("end_to_end", "workflow", "slurm")
 _SLOW_FIXTURES = {"analyzed_run"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Processes that share the tests share what they fork from, which is ready when the first test is."""
+    if config.getoption("numprocesses", None):
+        forked.python()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

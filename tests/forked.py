@@ -29,7 +29,6 @@ import subprocess
 import sys
 import tempfile
 import weakref
-from functools import cache
 from pathlib import Path
 
 LIBRARY = Path(__file__).resolve().parents[1] / "src"
@@ -39,6 +38,7 @@ LATER += ("pyarrow.vendored.version", "scipy.cluster", "smart_open")
 # What plans and stages of the library begin with; of none of it others' libraries keep anything.
 OURS = ("bases.config", "config.collections", "config.plan", "config.studies", "page.registry", "report.schema")
 OURS += ("run.stage", "seqdance.config")
+_PROGRAM = "FORKED_PYTHON"
 CALL = """#!{python} -IS
 import json, os, signal, socket, sys
 with socket.socket(socket.AF_UNIX) as server:
@@ -55,50 +55,71 @@ with socket.socket(socket.AF_UNIX) as server:
 """
 
 
-@cache
 def python() -> str:
-    """The program; what it calls runs as long as this process does."""
-    folder = tempfile.TemporaryDirectory()
-    program, address = Path(folder.name) / "python", str(Path(folder.name) / "socket")
-    program.write_text(CALL.format(python=sys.executable, address=address))
-    program.chmod(0o755)
-    environment = {**os.environ, "PYTHONPATH": "", "PYTHONDONTWRITEBYTECODE": "", "OMP_NUM_THREADS": "1"}
-    # -P: this folder is not on the path.
-    server = subprocess.Popen(
-        [sys.executable, "-P", __file__, program, address],
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert server.stdout.readline(), "no process to fork from"
-    atexit.register(folder.cleanup)
-    atexit.register(server.communicate)  # at the end of its input it ends
-    return str(program)
+    """The program; what it calls runs as long as this process does, and processes that this one starts share it."""
+    if _PROGRAM not in os.environ:
+        folder = tempfile.TemporaryDirectory()
+        program, address = Path(folder.name) / "python", str(Path(folder.name) / "socket")
+        program.write_text(CALL.format(python=sys.executable, address=address))
+        program.chmod(0o755)
+        environment = {**os.environ, "PYTHONPATH": "", "PYTHONDONTWRITEBYTECODE": "", "OMP_NUM_THREADS": "1"}
+        with socket.socket(socket.AF_UNIX) as listener:  # those who call early wait for an answer
+            listener.bind(address)
+            listener.listen()
+            # -P: this folder is not on the path.
+            server = subprocess.Popen(
+                [sys.executable, "-P", __file__, program, str(listener.fileno())],
+                env=environment,
+                stdin=subprocess.PIPE,
+                pass_fds=[listener.fileno()],
+            )
+        atexit.register(folder.cleanup)
+        atexit.register(server.communicate)  # at the end of its input it ends
+        os.environ[_PROGRAM] = str(program)
+    return os.environ[_PROGRAM]
 
 
-def _serve(program: str, address: str) -> None:
+def _serve(program: str, listening: str) -> None:
     gc.disable()  # nothing of what is imported is garbage
     import_of_others()
     sys.meta_path.insert(0, Imported())
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(address)
-        listener.listen()
-        print("ready", flush=True)
-        gc.freeze()  # or every child would copy what it looks through
-        gc.set_threshold(20_000, 20, 50)
-        gc.enable()
-        while True:
-            asked, _, _ = select.select([listener, sys.stdin], [], [])
-            with contextlib.suppress(ChildProcessError):
-                while os.waitpid(-1, os.WNOHANG)[0]:
-                    pass
-            if listener not in asked:
+    gc.freeze()  # or every child would copy what it looks through
+    gc.set_threshold(20_000, 20, 50)
+    gc.enable()
+    listener, asked = socket.socket(fileno=int(listening)), select.poll()
+    asked.register(listener, select.POLLIN)
+    asked.register(sys.stdin, select.POLLIN)
+    running, ended = {}, {}  # calls by their connection, and by what tells that they have ended
+    while True:
+        for ready, _ in asked.poll():
+            if ready == sys.stdin.fileno():
+                for child, *_ in running.values():
+                    os.kill(child, signal.SIGKILL)
                 return
-            connection, _ = listener.accept()
-            if not os.fork():
-                listener.close()
-                _answer(connection, program)
-            connection.close()
+            if ready == listener.fileno():
+                connection, _ = listener.accept()
+                child = os.fork()
+                if not child:
+                    _answer(connection, program, [listener, *(other for _, _, other in running.values())])
+                call = (child, os.pidfd_open(child), connection)
+                running[connection.fileno()] = ended[call[1]] = call
+                asked.register(call[1], select.POLLIN)
+                asked.register(connection, 0)  # tells that the caller is gone without being asked to
+                with contextlib.suppress(ConnectionError):
+                    connection.sendall(f"{child:8}".encode())
+            elif ready in ended:
+                child, _, connection = ended.pop(ready)
+                status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+                with contextlib.suppress(ConnectionError):  # nobody waits for it any longer
+                    connection.sendall(str(status if status >= 0 else 128 - status).encode())
+                if running.pop(connection.fileno(), None):
+                    asked.unregister(connection)
+                connection.close()
+                asked.unregister(ready)
+                os.close(ready)
+            elif ready in running:
+                asked.unregister(ready)
+                os.kill(running.pop(ready)[0], signal.SIGKILL)
 
 
 def import_of_others() -> None:
@@ -151,33 +172,23 @@ class Imported(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         sys.modules.update(self._modules)
 
 
-def _answer(connection: socket.socket, program: str) -> None:
-    """Run the call in a child, and tell its number and its status; end it if nobody waits for it any longer."""
+def _answer(connection: socket.socket, program: str, of_others: list[socket.socket]) -> None:
+    """Run the call, and end as it does."""
+    for other in of_others:
+        other.close()
     _, streams, _, _ = socket.recv_fds(connection, 1, 3)
     group, *called = json.loads(b"".join(iter(lambda: connection.recv(1 << 16), b"")))
-    child = os.fork()
-    if not child:
-        with contextlib.suppress(PermissionError, ProcessLookupError):  # of another session, or it has ended
-            os.setpgid(0, group)
-        connection.close()
-        for number, stream in enumerate(streams):
-            os.dup2(stream, number)
-            os.close(stream)
-        status = _status_of(*called, program)
-        atexit._run_exitfuncs()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)  # without the half second that Python takes to clear thousands of modules away
-    with contextlib.suppress(ConnectionError):  # nobody waits for it any longer
-        connection.sendall(f"{child:8}".encode())
-        awaited = select.poll()
-        awaited.register(os.pidfd_open(child), select.POLLIN)
-        awaited.register(connection, 0)  # tells that the caller is gone without being asked to
-        if connection.fileno() in dict(awaited.poll()):
-            os.kill(child, signal.SIGKILL)
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        connection.sendall(str(status if status >= 0 else 128 - status).encode())
-    os._exit(0)
+    connection.close()
+    with contextlib.suppress(PermissionError, ProcessLookupError):  # of another session, or it has ended
+        os.setpgid(0, group)
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    status = _status_of(*called, program)
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)  # without the half second that Python takes to clear thousands of modules away
 
 
 def _status_of(*call) -> int:

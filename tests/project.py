@@ -139,7 +139,7 @@ TOKENS = (*FRAMES, "main/tokens")
 def copy_of_checkout(folder: Path) -> Path:
     """What the workflow needs of this repository, for tests that change it."""
     for part in ("src", "workflow", "profiles", "config", "envs"):
-        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / part, folder / part)
     shutil.copy(ROOT / "Snakefile", folder)
     return folder
 
