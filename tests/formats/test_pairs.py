@@ -1,6 +1,7 @@
 """Topologies and trajectories in MDAnalysisTests with as many atoms: right, or refused with what to do.
 
-Each file of fewer than 100,000 atoms stands in a pair at least; with MDLLM_ALL_PAIRS=1 every pair is tried.
+Each file of less than a megabyte stands in a pair at least, of one run input by several versions of GROMACS the first;
+with MDLLM_ALL_PAIRS=1 every pair of all files is tried.
 
 What is right is read by MDAnalysis alone: the distance of two atoms near each other, in the nearest image, and all
 times.
@@ -27,7 +28,7 @@ from MDAnalysis.topology.core import get_parser_for
 from mdllm.core.errors import InputError
 from raw_files import distances, prepared
 
-_FEWEST_ATOMS, _MOST_ATOMS = 10, 100_000
+_FEWEST_ATOMS, _MOST_BYTES = 10, 1_000_000
 _ADVICE = (
     r"install|say `|say frame_interval|copy it again|write (it|the|every)|choose|name the chain|leave caps|rebuild|"
     r"holds no|skip_damaged|are those|its atoms are not|not in the same order|another molecule|selection|no file"
@@ -53,20 +54,24 @@ def opened(topology: Path, trajectory: Path) -> mda.Universe:
 
 
 def pairs() -> list[tuple[Path, Path]]:
-    """By the number of atoms; of files of one content, and of run inputs of one size, the first."""
+    """By the number of atoms; of files of one content the first."""
     topologies, trajectories, seen = defaultdict(list), defaultdict(list), set()
+    every = "MDLLM_ALL_PAIRS" in os.environ
     for name in sorted(dir(datafiles)):
         path = getattr(datafiles, name)
         if not isinstance(path, str) or name.startswith("_") or not Path(path).is_file():
             continue
+        if not every and Path(path).stat().st_size > _MOST_BYTES:
+            continue
         content = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        if not every and path.endswith(".tpr"):
+            content = re.sub(r"_(gmx_)?\d.*", "", path)  # without the version
         topology = None if content in seen else parsed(Path(path))
         seen.add(content)
         atoms = 0 if topology is None else topology.n_atoms
-        if atoms >= _FEWEST_ATOMS and (path[-4:], atoms) not in seen:
+        if atoms >= _FEWEST_ATOMS:
             topologies[atoms].append(Path(path))
         if path.endswith(".tpr"):
-            seen.add((".tpr", atoms))
             continue
         try:
             with mda.coordinates.core.get_reader_for(path)(path) as reader:
@@ -74,9 +79,9 @@ def pairs() -> list[tuple[Path, Path]]:
                     trajectories[reader.n_atoms].append(Path(path))
         except BaseException:
             continue
-    if "MDLLM_ALL_PAIRS" in os.environ:
+    if every:
         return [(t, c) for atoms, files in topologies.items() for t in files for c in trajectories[atoms]]
-    groups = [(files, trajectories[n]) for n, files in topologies.items() if n < _MOST_ATOMS and trajectories[n]]
+    groups = [(files, trajectories[n]) for n, files in topologies.items() if trajectories[n]]
     return [pair for group in groups for pair in islice(zip(*map(cycle, group), strict=False), max(map(len, group)))]
 
 
