@@ -4,6 +4,7 @@ import functools
 import gc
 import gzip
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -44,7 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(
         key=lambda item: (
             item.path.parent.name != "end_to_end",
-            not _is_of_one_run(item.path),
+            _shared_by(item.path) != "finished",
             item.path.parent.name not in _SLOW,
             item.path not in long,
         )
@@ -61,7 +62,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Tests of one file share a process, and so do all files that look at one run, which is then made once.
+    """Tests of one file share a process, and so do files that look at one run, or figures, which are then made once.
 
     (``--dist loadgroup`` of xdist 3.8 reads no groups under pytest 9.2.)
     """
@@ -70,15 +71,16 @@ def pytest_xdist_make_scheduler(config, log):
     class ByRun(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             path = nodeid.split("::")[0]
-            return "one run" if _is_of_one_run(ROOT / path) else path
+            return _shared_by(ROOT / path) or path
 
     return ByRun(config, log)
 
 
 @functools.cache
-def _is_of_one_run(path: Path) -> bool:
-    """Whether a file's tests look at the run of `end_to_end/conftest.py`."""
-    return path.parent.name == "end_to_end" and "finished" in path.read_text()
+def _shared_by(path: Path) -> str | None:
+    """What a file's tests look at and a `conftest.py` makes: a run in `end_to_end`, or figures in `figures`."""
+    name = {"end_to_end": "finished", "figures": "pictures"}.get(path.parent.name)
+    return name if name and re.search(rf"^def .*\b{name}\b.*:$", path.read_text(), re.MULTILINE) else None
 
 
 @pytest.fixture(scope="session")

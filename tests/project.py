@@ -15,6 +15,7 @@ import forked
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_S = 240
+CORES = "1" if int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1)) >= os.cpu_count() else "2"  # the others test as well
 PAGE = {"page", "index"}
 STAGES = {"acquire", "prepare", "tokenize", "fidelity", "train", "rollout", "decode", "analyze", "novelty", "dynamics"}
 STAGES |= {"redraw", "sample_frames", "summarize", *PAGE}
@@ -86,7 +87,7 @@ class Project:
 
     def command(self, *arguments: str) -> list[str]:
         snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(self.root / "Snakefile")]
-        return [*snakemake, "--profile", str(self.root / "profiles" / "local"), "--cores", "2", *arguments]
+        return [*snakemake, "--profile", str(self.root / "profiles" / "local"), "--cores", CORES, *arguments]
 
     def environment(self) -> dict[str, str]:
         chosen = {"MDLLM_CACHE": str(self.cache), "OMP_NUM_THREADS": "1", "PYTHONPATH": ""}

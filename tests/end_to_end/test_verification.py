@@ -64,7 +64,7 @@ def test_killed_in_a_simulation_and_still_the_same(finished, verified, tmp_path)
     assert list(work.glob("verify-*/*/work/checkpoint.npz"))
     assert not (project.folder / TARGET).exists()
     project.forks = False
-    project.run(TARGET, "--set-scatter", "verify=3")
+    project.run(TARGET, "--set-scatter", "verify=2")
     assert trajectories(project) == trajectories(verified)
 
 
