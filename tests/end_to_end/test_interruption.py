@@ -42,7 +42,6 @@ def test_killed_in_three_stages_and_still_the_same(finished, tmp_path):
     kill_when(project, TARGET, lambda: any(results.glob(".work/rollout-*/batch-*/frames-*.npz")))
     assert not (results / "rollout" / "codes.npz").exists()
 
-    project.forks = False
     project.run(TARGET)
     for path in FINAL:
         assert sha256(project.folder / path) == sha256(finished.folder / path), path
