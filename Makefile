@@ -29,6 +29,7 @@ venv: .venv/complete
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -r requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	PYTHONPATH=tests $(BIN)/python -c 'import forked; forked.import_of_others()'  # compiles what is imported, no more
+	$(BIN)/python -m compileall -q src
 	touch $@
 
 demo: venv

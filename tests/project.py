@@ -33,8 +33,8 @@ SMALL = {
     "rollout": {"frames": 16, "replicas": 4, "batch": 4, "checkpoint_every": 4},
     "redraw": {"null_groups": 10},
     "analysis": {"resamples": 100},
-    "novelty": {"training_frames": 300, "held_out_frames": 300},
-    "dynamics": {"frames": 300},
+    "novelty": {"training_frames": 150, "held_out_frames": 150},
+    "dynamics": {"frames": 150},
 }
 
 # Likewise of kinetics: stages of its system files.

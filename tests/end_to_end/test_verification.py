@@ -60,10 +60,11 @@ def test_killed_in_a_simulation_and_still_the_same(finished, verified, tmp_path)
         logs = [path.read_text() for path in work.glob("verify-*/*/work/log.csv")]
         return any(work.glob("verify-*/*/result.json")) and any(0 < text.count("production") < 4 for text in logs)
 
+    project.forks = False
     kill_when(project, TARGET, within_a_simulation)
     assert list(work.glob("verify-*/*/work/checkpoint.npz"))
     assert not (project.folder / TARGET).exists()
-    project.forks = False
+    project.forks = True
     project.run(TARGET, "--set-scatter", "verify=2")
     assert trajectories(project) == trajectories(verified)
 

@@ -26,12 +26,12 @@ def init():
 
 
 def dimer(monomer: tuple[Path, Path], folder: Path) -> tuple[Path, Path]:
-    """Two copies of a protein side by side, the second one backwards in time, every third frame, in chains A and B."""
+    """Two copies of a protein side by side, the second one backwards in time, every sixth frame, in chains A and B."""
     universe = mda.Universe(*map(str, monomer))
     both = mda.Merge(universe.atoms, universe.atoms)
     both.add_TopologyAttr("chainID", np.repeat(["A", "B"], len(universe.atoms)))
     both.residues.segments = np.repeat([both.add_Segment(segid=name) for name in "AB"], len(universe.residues))
-    frames = range(0, len(universe.trajectory), 3)
+    frames = range(0, len(universe.trajectory), 6)
     with mda.Writer(str(folder / "dimer.xtc"), len(both.atoms)) as writer:
         for number, (one, other) in enumerate(zip(frames, reversed(frames), strict=True)):
             first = universe.trajectory[one].positions.copy()
