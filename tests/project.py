@@ -58,8 +58,8 @@ class Project:
         root: checkout whose Snakefile, library and profiles are used.
 
     Attributes:
-        forks: whether Snakemake and all jobs are started by `forked.python`; what is compared with an undisturbed run,
-            byte by byte, and what is measured, is not.
+        forks: whether Snakemake and all jobs are started by `forked.python`; what is measured is not, and what is
+            compared with an undisturbed run, byte by byte, is not at least once.
     """
 
     forks = True
